@@ -1,0 +1,44 @@
+//! Real servers for tests: PostgreSQL, Redis, `PgBouncer`, `chatx` itself and Chromium, each private to
+//! the test that starts it. Nothing here stands in for anything, and nothing outlives the test, even
+//! when the test is killed.
+//!
+//! Without settings everything is looked for or fetched; these change that:
+//!
+//! | variable | |
+//! |---|---|
+//! | `CHATX_TEST_POSTGRES_URL` | a superuser's url: [`postgres_url`] and `Database::fresh` use this server |
+//! | `CHATX_TEST_REDIS_URL` | [`redis_url`] uses this server |
+//! | `CHATX_TEST_SOURCES` | of `installed,download,package,container`, the sources to try |
+
+mod home;
+mod source;
+mod apt;
+mod container;
+mod port;
+mod postgres;
+mod redis;
+mod chatx;
+#[cfg(feature = "database")]
+mod database;
+#[cfg(feature = "chromium")]
+mod cdp;
+#[cfg(feature = "chromium")]
+mod chromium;
+
+pub use chatx::{Chatx, ChatxSetup};
+#[cfg(feature = "chromium")]
+pub use chromium::{Chromium, Page};
+#[cfg(feature = "database")]
+pub use database::Database;
+pub use port::free_port;
+pub use postgres::{Durability, Postgres, postgres_url};
+pub use redis::{Redis, redis_url};
+
+/// Tells the person at the terminal what is being done for them.
+#[expect(
+    clippy::print_stderr,
+    reason = "tests have no log; what is fetched or started should be seen"
+)]
+pub(crate) fn say(line: impl std::fmt::Display) {
+    eprintln!("testkit: {line}");
+}
