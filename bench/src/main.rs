@@ -1,0 +1,2 @@
+//! Benchmarks of the message path, run by hand.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Whole systems under test: real processes, sockets, databases and browsers.

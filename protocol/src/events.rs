@@ -1,0 +1,176 @@
+//! Events: the entries of a room's log, as clients see them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    EventId, Role, RoomId, Seq, Timestamp,
+    accounts::UserSummary,
+    messages::{Message, MessageContent, MessageKind},
+    rooms::{HistoryVisibility, Visibility},
+};
+
+/// One entry of a room's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// The room.
+    pub room: RoomId,
+    /// Its place in the room's log.
+    pub seq: Seq,
+    /// Its id.
+    pub id: EventId,
+    /// How many messages the room has had so far, this one included: what unread counts stand on.
+    pub n: u64,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// Who did it.
+    pub user: UserSummary,
+    /// What they did.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// What somebody did in a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EventKind {
+    /// Wrote something.
+    Message(MessageContent),
+    /// Changed the text of their message.
+    Edit(Edited),
+    /// Deleted a message; its text is gone everywhere.
+    Delete(Target),
+    /// Became a member.
+    Join,
+    /// Stopped being one.
+    Leave,
+    /// Removed a member.
+    Kick(Moderated),
+    /// Removed somebody and keeps them out.
+    Ban(Moderated),
+    /// Lets somebody in again.
+    Unban(Moderated),
+    /// Gave a member another role.
+    Role(Moderated),
+    /// Silenced a member until a moment, or lets them write again (no `until`).
+    Mute(Moderated),
+    /// Changed the room.
+    Room(Changed),
+    /// Made the room read-only, or writable again.
+    Archive(Archived),
+}
+
+impl EventKind {
+    /// The stable word, as on the wire and in the store.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Message(_) => "message",
+            Self::Edit(_) => "edit",
+            Self::Delete(_) => "delete",
+            Self::Join => "join",
+            Self::Leave => "leave",
+            Self::Kick(_) => "kick",
+            Self::Ban(_) => "ban",
+            Self::Unban(_) => "unban",
+            Self::Role(_) => "role",
+            Self::Mute(_) => "mute",
+            Self::Room(_) => "room",
+            Self::Archive(_) => "archive",
+        }
+    }
+}
+
+/// Names the message that an event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Target {
+    /// The message's seq.
+    pub target: Seq,
+}
+
+/// A message's new text. Later reads of the log may find it empty, once the message is deleted.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Edited {
+    /// The message's seq.
+    pub target: Seq,
+    /// The new text.
+    pub body: String,
+}
+
+/// Shows the length only: bodies never reach a log.
+impl std::fmt::Debug for Edited {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Edited({}, {} bytes)", self.target, self.body.len())
+    }
+}
+
+/// What was done to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Moderated {
+    /// To whom.
+    pub member: UserSummary,
+    /// What they are now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+}
+
+/// What is new about a room; only what changed is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RoomChanges {
+    /// The new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The new topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// The new visibility.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// Whether a password opens it now. The password itself is never told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub has_password: Option<bool>,
+    /// The new capacity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_members: Option<u32>,
+    /// How far back new members read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryVisibility>,
+    /// Seconds between two messages of a member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_mode_s: Option<u32>,
+}
+
+/// Carries what is new about a room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// What is new.
+    pub changes: RoomChanges,
+}
+
+/// Whether a room is read-only from here on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Archived {
+    /// Whether it is.
+    pub archived: bool,
+}
+
+impl Event {
+    /// The message that this event is, if it is one.
+    pub fn into_message(self) -> Option<Message> {
+        let EventKind::Message(content) = self.kind else { return None };
+        Some(Message {
+            room: self.room,
+            seq: self.seq,
+            id: self.id,
+            kind: MessageKind::Message,
+            user: self.user,
+            at: self.at,
+            content,
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! Messages: what is written, read back, changed and marked as read.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    EventId, Fields, Limits, Parse, RoomId, Seq, Timestamp, UserId, Violation,
+    accounts::UserSummary,
+    fields::{Whole, id, moment},
+    text::{ClientId, MessageBody},
+};
+
+/// A message as it stands now: edits are in its body, a deleted one has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Message {
+    /// The room.
+    pub room: RoomId,
+    /// Its place in the room's log.
+    pub seq: Seq,
+    /// Its id.
+    pub id: EventId,
+    /// Always `message`.
+    pub kind: MessageKind,
+    /// Who wrote it.
+    pub user: UserSummary,
+    /// When it was stored.
+    pub at: Timestamp,
+    /// What it says.
+    #[serde(flatten)]
+    pub content: MessageContent,
+}
+
+/// Tells a message from other entries of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageKind {
+    /// A message.
+    Message,
+}
+
+/// What a message says.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessageContent {
+    /// The sender's own name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<ClientId>,
+    /// Its text; empty once it is deleted.
+    pub body: String,
+    /// When its text was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// The message that it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Seq>,
+    /// The message whose thread it is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<Seq>,
+}
+
+/// Shows the length only: bodies never reach a log.
+impl std::fmt::Debug for MessageContent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MessageContent({} bytes)", self.body.len())
+    }
+}
+
+/// `POST /v1/rooms/{id}/messages`
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct SendBody {
+    /// 1 to 8,000 characters.
+    #[schema(required, nullable = false, example = "Good morning")]
+    pub body: Option<String>,
+    /// 1 to 64 printable ASCII characters, a UUID at best; a resend uses the same one.
+    pub client_id: Option<String>,
+    /// The seq of the message that it answers.
+    #[schema(value_type = Option<u64>)]
+    pub reply_to: Option<u64>,
+    /// The seq of the message whose thread it is in.
+    #[schema(value_type = Option<u64>)]
+    pub thread: Option<u64>,
+}
+
+/// A checked message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMessage {
+    /// Its text.
+    pub body: MessageBody,
+    /// The sender's own name for it.
+    pub client_id: Option<ClientId>,
+    /// The message that it answers.
+    pub reply_to: Option<Seq>,
+    /// The message whose thread it is in.
+    pub thread: Option<Seq>,
+}
+
+impl Parse for NewMessage {
+    type Raw = SendBody;
+
+    fn parse(raw: SendBody, limits: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let body = fields.required("body", raw.body, |raw| MessageBody::parse(raw, limits));
+        let client_id =
+            fields.optional("client_id", raw.client_id, |raw| ClientId::parse(&raw));
+        let reply_to = fields.optional("reply_to", raw.reply_to, place);
+        let thread = fields.optional("thread", raw.thread, place);
+        match body {
+            Some(body) if fields.is_empty() => Ok(Self { body, client_id, reply_to, thread }),
+            _ => Err(fields),
+        }
+    }
+}
+
+/// The seq of an event that exists or may exist.
+fn place(raw: u64) -> Result<Seq, Violation> {
+    if raw == 0 { Err(Violation::OutOfRange) } else { Ok(Seq(raw)) }
+}
+
+/// `PATCH /v1/rooms/{id}/messages/{seq}`
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct EditBody {
+    /// 1 to 8,000 characters.
+    #[schema(required, nullable = false)]
+    pub body: Option<String>,
+}
+
+/// A checked edit.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// The new text.
+    pub body: MessageBody,
+}
+
+impl Parse for Edit {
+    type Raw = EditBody;
+
+    fn parse(raw: EditBody, limits: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let body = fields.required("body", raw.body, |raw| MessageBody::parse(raw, limits));
+        body.map(|body| Self { body }).ok_or(fields)
+    }
+}
+
+/// `PUT /v1/rooms/{id}/read`
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ReadBody {
+    /// The seq of the latest event that was read.
+    #[schema(required, nullable = false, value_type = u64)]
+    pub seq: Option<u64>,
+}
+
+/// A checked read mark, or any other frame that names one event.
+#[derive(Clone, Copy, Debug)]
+pub struct At {
+    /// The event.
+    pub seq: Seq,
+}
+
+impl Parse for At {
+    type Raw = ReadBody;
+
+    fn parse(raw: ReadBody, _: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let seq = fields.required("seq", raw.seq, |raw| Ok(Seq(raw)));
+        seq.map(|seq| Self { seq }).ok_or(fields)
+    }
+}
+
+/// The query of `GET /v1/rooms/{id}/messages`, and the fields of `history`.
+#[derive(Deserialize, ToSchema)]
+pub struct HistoryQuery {
+    before: Option<Whole>,
+    after: Option<Whole>,
+    around: Option<Whole>,
+    limit: Option<Whole>,
+    sender: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+/// Which part of a room's messages is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Span {
+    /// The latest.
+    #[default]
+    Latest,
+    /// Those next before this place.
+    Before(Seq),
+    /// Those next after this place.
+    After(Seq),
+    /// Those on both sides of this place, and the one at it.
+    Around(Seq),
+}
+
+/// A checked question for messages.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    /// Which part.
+    pub span: Span,
+    /// At most so many.
+    pub limit: u32,
+    /// Only by this person.
+    pub sender: Option<UserId>,
+    /// Only from then on.
+    pub since: Option<Timestamp>,
+    /// Only before then.
+    pub until: Option<Timestamp>,
+}
+
+impl Parse for History {
+    type Raw = HistoryQuery;
+
+    fn parse(raw: HistoryQuery, limits: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let before = fields.optional("before", raw.before, Whole::seq);
+        let after = fields.optional("after", raw.after, Whole::seq);
+        let around = fields.optional("around", raw.around, Whole::seq);
+        let span = match (before, after, around) {
+            (None, None, None) => Span::Latest,
+            (Some(seq), None, None) => Span::Before(seq),
+            (None, Some(seq), None) => Span::After(seq),
+            (None, None, Some(seq)) => Span::Around(seq),
+            _ => {
+                fields.add("before", Violation::Conflicting);
+                Span::Latest
+            }
+        };
+        let limit = crate::rooms::page_limit(&mut fields, raw.limit, limits);
+        let sender = fields.optional("sender", raw.sender, id);
+        let since = fields.optional("since", raw.since, moment);
+        let until = fields.optional("until", raw.until, moment);
+        if fields.is_empty() {
+            Ok(Self { span, limit, sender, since, until })
+        } else {
+            Err(fields)
+        }
+    }
+}
+
+/// A stretch of a room's messages, oldest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MessageList {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// The place of the room's latest event.
+    pub head: Seq,
+    /// Whether there are more in the direction that was asked for.
+    pub has_more: bool,
+}

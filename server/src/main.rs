@@ -1,0 +1,2 @@
+//! Serves the chat.
+fn main() {}
