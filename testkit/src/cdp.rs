@@ -29,7 +29,7 @@ const CONSOLE_LINES: usize = 1_000;
 pub(crate) struct Connection {
     sink: Arc<tokio::sync::Mutex<SplitSink<Socket, Message>>>,
     state: Arc<Mutex<State>>,
-    _reading: Arc<Reading>,
+    reading: Arc<Reading>,
 }
 
 #[derive(Default)]
@@ -61,7 +61,7 @@ impl Connection {
         Ok(Self {
             sink,
             state,
-            _reading: Arc::new(reading),
+            reading: Arc::new(reading),
         })
     }
 
@@ -100,6 +100,11 @@ impl Connection {
             bail!("the browser refuses {method}: {error}");
         }
         Ok(answer["result"].clone())
+    }
+
+    /// Whether the browser is gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.reading.0.is_finished()
     }
 
     pub(crate) fn console(&self, session: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -91,6 +91,9 @@ impl Chromium {
                 .env("HOME", home.path())
                 .env("XDG_CONFIG_HOME", home.path())
                 .env("XDG_CACHE_HOME", home.path());
+            if let Some(root) = &program.root {
+                command.env("FONTCONFIG_FILE", fonts_of(root, &home)?);
+            }
             home.start(&command)?;
             Ok(home)
         })
@@ -179,7 +182,8 @@ impl Page {
     /// Waits until a JavaScript expression is true.
     ///
     /// # Errors
-    /// When it is not within a minute; the error has what the page shows and its console.
+    /// When it is not within a minute, or the browser is gone; the error has what the page shows and
+    /// its console.
     pub async fn until(&self, condition: &str) -> Result<()> {
         let start = Instant::now();
         // A page that is being left takes its answer with it: ask the next one.
@@ -188,7 +192,7 @@ impl Page {
             .await
             .is_ok_and(|holds| holds == true)
         {
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > PATIENCE || self.connection.is_closed() {
                 let why = self.evaluate(&format!("Boolean({condition})")).await.err();
                 let shown = self
                     .evaluate("document.body.innerText")
@@ -370,6 +374,19 @@ impl Page {
             .await?;
         Ok(())
     }
+}
+
+/// Names the fonts of the system and of the unpacked packages: Chromium ends without any.
+fn fonts_of(root: &Path, home: &Home) -> Result<PathBuf> {
+    let file = home.path().join("fonts.conf");
+    let fonts = format!(
+        "<fontconfig><dir>/usr/share/fonts</dir><dir>{}/usr/share/fonts</dir>\
+         <cachedir>{}/fontconfig</cachedir></fontconfig>",
+        root.display(),
+        home.path().display()
+    );
+    fs::write(&file, fonts)?;
+    Ok(file)
 }
 
 fn endpoint(file: &Path) -> Option<String> {

@@ -74,7 +74,6 @@ impl Program {
                 "LD_LIBRARY_PATH",
                 env::join_paths(libraries).unwrap_or_default(),
             );
-            command.env("FONTCONFIG_SYSROOT", root);
         }
         command
     }

@@ -33,9 +33,9 @@ enum Task {
         )]
         arguments: Vec<String>,
     },
-    /// Build the browser client's bundle from its source; needs npm
+    /// Build the bundle of the browser client from its source; needs npm
     Web {
-        /// Change nothing; fail when the bundle in the repository is not what its source gives
+        /// Change nothing: check types, run the tests, and fail when the bundle in the repository is not what its source gives
         #[arg(long)]
         check: bool,
     },

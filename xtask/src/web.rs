@@ -19,7 +19,7 @@ pub(crate) fn build() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Builds a copy and compares the bundles.
+/// Checks the types and runs the tests in a copy, builds it, and compares the bundles.
 pub(crate) fn check() -> Result<ExitCode> {
     let copy = env::temp_dir().join(format!("chatx-web-{}", process::id()));
     copy_folder(&source(), &copy)?;
@@ -31,6 +31,7 @@ pub(crate) fn check() -> Result<ExitCode> {
 fn build_and_compare(copy: &Path) -> Result<ExitCode> {
     fs::remove_dir_all(copy.join("dist")).ok();
     npm(copy, &["ci", "--no-audit", "--no-fund"])?;
+    npm(copy, &["run", "check"])?;
     npm(copy, &["run", "build"])?;
     let (shipped, built) = (files(&source().join("dist"))?, files(&copy.join("dist"))?);
     let differing: Vec<_> = shipped
