@@ -1,1 +1,16 @@
-//! shared
+//! What both halves of the server stand on: the clock, the settings, the store, tokens, limits and
+//! what nodes whisper to each other. It serves no socket and no HTTP.
+//!
+//! Modules are listed in reading order.
+#![warn(missing_docs)]
+
+pub mod clock;
+pub mod refusal;
+pub mod settings;
+
+pub mod caller;
+
+pub use caller::Caller;
+pub use clock::Clock;
+pub use refusal::Refusal;
+pub use settings::Settings;
