@@ -54,9 +54,9 @@ impl Clock {
     /// A new UUIDv7 of the present moment.
     pub fn id<K>(&self) -> Id<K> {
         let ms = u64::try_from(self.now().unix_ms()).unwrap_or(0);
-        let (_, random) = Uuid::new_v4().as_bytes().split_at(6);
-        let random = random.try_into().expect("16 bytes less 6 are 10");
-        Id::from_uuid(Builder::from_unix_timestamp_millis(ms, random).into_uuid())
+        let random = Uuid::new_v4().into_bytes();
+        let random = random[..10].try_into().expect("10 of 16 bytes are 10");
+        Id::from_uuid(Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
     }
 }
 
