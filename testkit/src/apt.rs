@@ -24,9 +24,7 @@ pub(crate) fn unpack(name: &str, package: &str) -> Result<Option<PathBuf>> {
     let cache = cache_directory();
     fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
     let root = cache.join(package);
-    // Several test programs may want the same at the same time.
-    let lock = File::create(cache.join("lock"))?;
-    lock.lock()?;
+    let _lock = lock(&cache)?;
     if !root.exists() {
         say(format!(
             "{name}: downloading the package {package} into {}",
@@ -54,6 +52,13 @@ pub(crate) fn unpack(name: &str, package: &str) -> Result<Option<PathBuf>> {
         }
     }
     Ok(Some(root))
+}
+
+/// Held while the cache is changed: several test programs may want the same at the same time.
+pub(crate) fn lock(cache: &Path) -> Result<File> {
+    let lock = File::create(cache.join("lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 /// Installs `package` for the whole system. Needs root.
@@ -109,7 +114,7 @@ fn download(cache: &Path, package: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// A place that the unprivileged user who runs the programs can read.
-fn cache_directory() -> PathBuf {
+pub(crate) fn cache_directory() -> PathBuf {
     let parent = if are_root() {
         PathBuf::from("/var/cache")
     } else {

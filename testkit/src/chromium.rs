@@ -34,6 +34,7 @@ const WANTED: Wanted = Wanted {
         "/Applications/Chromium.app/Contents/MacOS",
     ],
     apt: Some("chromium-headless-shell"),
+    build: None,
     brew: None,
     image: None,
     suits: |program| program.version().map(drop),

@@ -45,7 +45,7 @@ const THRESHOLD: &str = r#"read -r word && exec "$@" </dev/null"#;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The user `nobody`: PostgreSQL refuses to run as root.
-const NOBODY: u32 = 65_534;
+pub(crate) const NOBODY: u32 = 65_534;
 
 pub(crate) struct Home {
     path: PathBuf,
@@ -211,6 +211,10 @@ impl Home {
     }
 
     /// As [`Home::until_ended`] for places that cannot wait asynchronously, and only for a few seconds.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a drop cannot await, and ends within milliseconds"
+    )]
     pub(crate) fn wait_briefly(&mut self) {
         let start = Instant::now();
         while let Some(child) = &mut self.inhabitant {

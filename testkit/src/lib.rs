@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `CHATX_TEST_POSTGRES_URL` | a superuser's url: [`postgres_url`] and `Database::fresh` use this server |
 //! | `CHATX_TEST_REDIS_URL` | [`redis_url`] uses this server |
-//! | `CHATX_TEST_SOURCES` | of `installed,download,package,container`, the sources to try |
+//! | `CHATX_TEST_SOURCES` | of `installed,download,build,package,container`, the sources to try |
 
 mod home;
 mod source;
@@ -16,6 +16,7 @@ mod apt;
 mod container;
 mod port;
 mod postgres;
+mod pgbouncer;
 mod redis;
 mod chatx;
 #[cfg(feature = "database")]
@@ -30,6 +31,7 @@ pub use chatx::{Chatx, ChatxSetup};
 pub use chromium::{Chromium, Page};
 #[cfg(feature = "database")]
 pub use database::Database;
+pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::{Durability, Postgres, postgres_url};
 pub use redis::{Redis, redis_url};

@@ -31,6 +31,7 @@ const WANTED: Wanted = Wanted {
         "/usr/local/pgsql/bin",
     ],
     apt: Some("postgresql"),
+    build: None,
     brew: Some("postgresql@17"),
     image: Some("docker.io/library/postgres:17-alpine"),
     suits: |program| {
@@ -302,7 +303,7 @@ fn initialised_home(program: &Program) -> Result<Home> {
 }
 
 /// Asks for a session as `pg_isready` does: `R` asks for authentication, `E` says "starting up".
-async fn accepts_sessions(port: u16) -> Result<bool> {
+pub(crate) async fn accepts_sessions(port: u16) -> Result<bool> {
     let parameters = b"user\0chatx\0database\0postgres\0\0";
     let mut startup = Vec::new();
     startup.extend(u32::try_from(8 + parameters.len())?.to_be_bytes());

@@ -24,6 +24,7 @@ const WANTED: Wanted = Wanted {
     executables: &["redis-server", "valkey-server"],
     folders: &["/opt/homebrew/opt/redis/bin", "/usr/local/opt/redis/bin"],
     apt: Some("redis-server"),
+    build: None,
     brew: Some("redis"),
     image: Some("docker.io/library/redis:7-alpine"),
     suits: |program| program.version().map(drop),

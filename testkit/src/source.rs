@@ -25,6 +25,8 @@ pub(crate) struct Wanted {
     pub(crate) folders: &'static [&'static str],
     /// Debian's and Ubuntu's package.
     pub(crate) apt: Option<&'static str>,
+    /// Builds it from its source, for systems whose packages are too old.
+    pub(crate) build: Option<fn() -> Result<Option<Program>>>,
     /// Homebrew's formula.
     pub(crate) brew: Option<&'static str>,
     /// The container image.
@@ -126,9 +128,10 @@ pub(crate) fn find(wanted: &Wanted) -> Result<Source> {
 
 type Way = fn(&Wanted) -> Result<Option<Source>>;
 
-const WAYS: [(&str, Way); 4] = [
+const WAYS: [(&str, Way); 5] = [
     ("installed", installed),
     ("download", downloaded),
+    ("build", built),
     ("package", packaged),
     ("container", contained),
 ];
@@ -163,6 +166,13 @@ fn downloaded(wanted: &Wanted) -> Result<Option<Source>> {
         .chain(wanted.folders)
         .flat_map(|folder| expand(&beneath(&root, folder)));
     pick(wanted, folders, Some(&root))
+}
+
+fn built(wanted: &Wanted) -> Result<Option<Source>> {
+    let Some(build) = wanted.build else {
+        return Ok(None);
+    };
+    Ok(build()?.map(Source::Program))
 }
 
 /// Installs for good: as root by apt, or by Homebrew, which asks for no rights.
@@ -235,7 +245,7 @@ fn beneath(root: &Path, path: &str) -> PathBuf {
 }
 
 /// The existing paths that a pattern with at most one `*` stands for, the highest version first.
-fn expand(pattern: &Path) -> Vec<PathBuf> {
+pub(crate) fn expand(pattern: &Path) -> Vec<PathBuf> {
     let components: Vec<_> = pattern.iter().filter_map(|part| part.to_str()).collect();
     let Some(star) = components.iter().position(|part| part.contains('*')) else {
         return vec![pattern.to_path_buf()];

@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use sqlx::{Connection, Executor, PgConnection};
-use testkit::{Database, Durability, Postgres, Redis};
+use testkit::{Database, Durability, PgBouncer, Postgres, Redis};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -86,6 +86,31 @@ async fn redis_comes_back_empty_on_its_port() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_pooler_lets_many_sessions_share_a_few_with_prepared_statements() -> Result<()> {
+    let postgres = Postgres::start_with(Durability::Fast).await?;
+    let pooler = PgBouncer::start(&postgres, 2).await?;
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        connections.push(PgConnection::connect(&pooler.url("postgres")).await?);
+    }
+    for round in 0..5_i32 {
+        for (number, connection) in connections.iter_mut().enumerate() {
+            let sent = round * 100 + i32::try_from(number)?;
+            let statement = sqlx::query_scalar::<_, i32>("select $1::int").bind(sent);
+            ensure!(statement.fetch_one(connection).await? == sent);
+        }
+    }
+    let mut direct = PgConnection::connect(&postgres.url()).await?;
+    let pooled: i64 = sqlx::query_scalar(
+        "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()",
+    )
+    .fetch_one(&mut direct)
+    .await?;
+    ensure!(pooled <= 2, "{pooled} sessions at the server");
+    Ok(())
+}
+
 /// Runs the next test in a process of its own and kills it while its servers run.
 #[tokio::test]
 async fn nothing_is_left_behind_when_the_test_itself_is_killed() -> Result<()> {
@@ -132,7 +157,6 @@ async fn nothing_is_left_behind_when_the_test_itself_is_killed() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "run, and killed, by the test above"]
-#[expect(clippy::print_stdout, reason = "the test above reads it")]
 async fn victim() -> Result<()> {
     let postgres = Postgres::start().await?;
     let redis = Redis::start().await?;
