@@ -1,0 +1,85 @@
+// Builds `dist/` (the files that the server embeds), or bundles and runs the tests.
+//
+//   node build.mjs            dist/, minified, the same bytes on every machine
+//   node build.mjs --watch    dist/ again after each change
+//   node build.mjs --test     the tests of `test/`, under node's own runner
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdtempSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { readFileSync } from "node:fs";
+import * as esbuild from "esbuild";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const dist = join(here, "dist");
+
+/** What decides the bytes of the bundle: fixed names, no source map, no paths, no clock. */
+const bundle = {
+  absWorkingDir: here,
+  entryPoints: { app: "src/main.tsx" },
+  outdir: "dist",
+  bundle: true,
+  format: "esm",
+  target: ["es2022", "chrome111", "firefox115", "safari16.4"],
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  minify: true,
+  legalComments: "none",
+  charset: "utf8",
+  logLevel: "warning",
+};
+
+function copyStatic() {
+  mkdirSync(dist, { recursive: true });
+  for (const name of readdirSync(join(here, "static")).sort()) {
+    copyFileSync(join(here, "static", name), join(dist, name));
+  }
+}
+
+function report() {
+  for (const name of readdirSync(dist).sort()) {
+    const bytes = readFileSync(join(dist, name));
+    console.log(`${name.padEnd(14)} ${String(bytes.length).padStart(7)} B  ${String(gzipSync(bytes).length).padStart(6)} B gzipped`);
+  }
+}
+
+async function build() {
+  rmSync(dist, { recursive: true, force: true });
+  copyStatic();
+  await esbuild.build(bundle);
+  report();
+}
+
+async function watch() {
+  copyStatic();
+  const context = await esbuild.context({ ...bundle, logLevel: "info" });
+  await context.watch();
+}
+
+async function test() {
+  const out = mkdtempSync(join(tmpdir(), "web-test-"));
+  try {
+    const tests = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts")).sort();
+    await esbuild.build({
+      absWorkingDir: here,
+      entryPoints: tests.map((name) => `test/${name}`),
+      outdir: out,
+      outExtension: { ".js": ".mjs" },
+      bundle: true,
+      platform: "node",
+      format: "esm",
+      sourcemap: "inline",
+      logLevel: "warning",
+    });
+    const files = readdirSync(out).map((name) => join(out, name));
+    return spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" }).status ?? 1;
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
+}
+
+if (process.argv.includes("--test")) process.exitCode = await test();
+else if (process.argv.includes("--watch")) await watch();
+else await build();

@@ -1,0 +1,277 @@
+/**
+ * One lasting connection to the server: it gets a ticket, opens a socket, notices when it died, and opens the next
+ * one. Not responsible for what is said over it; see `subscriptions.ts` and `client.ts`.
+ */
+
+import { CloseCode, parseFrame } from "../protocol";
+import type { ClientFrame, GoAwayFrame, ReadyFrame, ServerFrame, SocketTicket } from "../protocol";
+import { fullJitter } from "./backoff";
+import type { Platform, Socket } from "./platform";
+import { asRefusal } from "./refusal";
+
+export type Status =
+  | { kind: "idle" }
+  | { kind: "connecting" }
+  | { kind: "live" }
+  /** The next attempt is at `until`, in milliseconds since the epoch. */
+  | { kind: "waiting"; until: number }
+  /** The server does not want us back on our own: only a person tries again. */
+  | { kind: "stopped"; code: number };
+
+export interface ConnectionEvents {
+  status(status: Status): void;
+  /** A socket is ready: the first, or one in the place of another. Nothing is subscribed on it yet. */
+  ready(frame: ReadyFrame): void;
+  frame(frame: ServerFrame): void;
+  /** The socket is gone; what was sent on it may not have arrived. */
+  lost(): void;
+}
+
+export interface Door {
+  ticket(): Promise<SocketTicket>;
+  /** A new access token. False when the session is over. */
+  renew(): Promise<boolean>;
+}
+
+/** A close that a client mends by coming back. 1005 and 1006 are what a lost connection looks like. */
+const passingCloses = new Set<number>([
+  CloseCode.goingAway, 1005, 1006, CloseCode.internal, 1012, 1013, CloseCode.tooSlow,
+]);
+
+/** How long an opened socket may take to say `ready`, and a server to answer a ping. */
+const answerWithinMs = 10_000;
+const defaultHeartbeatS = 25;
+
+export class Connection {
+  private status: Status = { kind: "idle" };
+  /** The socket in use; frames of any other one are ignored. */
+  private current: Link | undefined;
+  /** The socket being opened, perhaps while `current` still works. */
+  private opening: Link | undefined;
+  private attempt = 0;
+  private cancelTimer: () => void = () => {};
+  /** Grows with each start and stop, so that an answer which comes too late is known by its number. */
+  private generation = 0;
+
+  constructor(
+    private readonly platform: Platform,
+    private readonly door: Door,
+    private readonly events: ConnectionEvents,
+  ) {}
+
+  start(): void {
+    if (this.status.kind === "idle") this.connect();
+  }
+
+  stop(): void {
+    this.generation += 1;
+    this.cancelTimer();
+    this.drop();
+    this.enter({ kind: "idle" });
+  }
+
+  /** Tries at once: the network came back, or a person asked. */
+  retryNow(): void {
+    if (this.status.kind === "waiting" || this.status.kind === "stopped") this.connect();
+  }
+
+  /** Asks the server for a sign of life, and so for the heads of our rooms. */
+  probe(): void {
+    if (this.current === undefined) this.retryNow();
+    else this.current.ping();
+  }
+
+  /** Opens a second socket and leaves the first once it is ready: the token was renewed, or the node goes away. */
+  handOver(): void {
+    if (this.current !== undefined && this.opening === undefined) this.connect();
+  }
+
+  /** False when there is no socket to send on. */
+  send(frame: ClientFrame): boolean {
+    if (this.current === undefined) return false;
+    this.current.send(frame);
+    return true;
+  }
+
+  private connect(): void {
+    this.cancelTimer();
+    this.generation += 1;
+    const generation = this.generation;
+    if (this.current === undefined) this.enter({ kind: "connecting" });
+    this.door.ticket().then(
+      (ticket) => {
+        if (generation === this.generation) this.open(ticket);
+      },
+      (thrown: unknown) => {
+        if (generation !== this.generation) return;
+        const refused = asRefusal(thrown);
+        if (refused.code === "unauthenticated") this.stopped(CloseCode.unauthenticated);
+        else this.wait(refused.retryAfterMs);
+      },
+    );
+  }
+
+  private open(ticket: SocketTicket): void {
+    this.opening?.close();
+    const url = `${ticket.url}${ticket.url.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket.ticket)}`;
+    const link = new Link(this.platform, url, ticket.protocol, {
+      frame: (frame) => this.received(link, frame),
+      closed: (code) => this.closed(link, code),
+    });
+    this.opening = link;
+  }
+
+  private received(link: Link, frame: ServerFrame): void {
+    if (frame.type === "ready" && link === this.opening) {
+      const before = this.current;
+      this.opening = undefined;
+      this.current = link;
+      this.attempt = 0;
+      if (before !== undefined) {
+        before.close();
+        this.events.lost();
+      }
+      this.enter({ kind: "live" });
+      this.events.ready(frame);
+      return;
+    }
+    if (link !== this.current) return;
+    if (frame.type === "goaway") this.goAway(frame);
+    else this.events.frame(frame);
+  }
+
+  /** The old socket works until the new one is ready; the spread that the server asks for keeps clients apart. */
+  private goAway(frame: GoAwayFrame): void {
+    this.cancelTimer();
+    this.cancelTimer = this.platform.after(frame.reconnect_after_ms, () => this.handOver());
+  }
+
+  private closed(link: Link, code: number): void {
+    if (link === this.opening) {
+      this.opening = undefined;
+      // With a working socket a failed handover is not yet a loss, but it is tried again.
+      if (passingCloses.has(code) || this.current !== undefined) this.wait();
+      else this.ended(code);
+      return;
+    }
+    if (link !== this.current) return;
+    this.current = undefined;
+    this.events.lost();
+    if (this.opening !== undefined) this.enter({ kind: "connecting" });
+    else this.ended(code);
+  }
+
+  private ended(code: number): void {
+    if (code === CloseCode.unauthenticated) this.renew();
+    else if (passingCloses.has(code)) this.wait();
+    else this.stopped(code);
+  }
+
+  /** The socket outlived its access token, or the session was revoked: only a refresh tells which. */
+  private renew(): void {
+    this.generation += 1;
+    const generation = this.generation;
+    this.enter({ kind: "connecting" });
+    this.door.renew().then(
+      (renewed) => {
+        if (generation !== this.generation) return;
+        if (renewed) this.wait();
+        else this.stopped(CloseCode.unauthenticated);
+      },
+      () => {
+        if (generation === this.generation) this.wait();
+      },
+    );
+  }
+
+  private wait(atLeastMs = 0): void {
+    this.cancelTimer();
+    const ms = Math.max(atLeastMs, fullJitter(this.attempt, () => this.platform.random()));
+    this.attempt += 1;
+    if (this.current === undefined) this.enter({ kind: "waiting", until: this.platform.now() + ms });
+    this.cancelTimer = this.platform.after(ms, () => this.connect());
+  }
+
+  private stopped(code: number): void {
+    this.drop();
+    this.enter({ kind: "stopped", code });
+  }
+
+  private drop(): void {
+    this.opening?.close();
+    this.opening = undefined;
+    if (this.current === undefined) return;
+    this.current.close();
+    this.current = undefined;
+    this.events.lost();
+  }
+
+  private enter(status: Status): void {
+    this.status = status;
+    this.events.status(status);
+  }
+}
+
+/** One socket with its heartbeat. Its end is told once, also when it is we who give it up. */
+class Link {
+  private readonly socket: Socket;
+  private cancelTimer: () => void;
+  private heartbeatMs = defaultHeartbeatS * 1000;
+  private over = false;
+
+  constructor(
+    private readonly platform: Platform,
+    url: string,
+    protocol: string,
+    private readonly tell: { frame(frame: ServerFrame): void; closed(code: number): void },
+  ) {
+    this.cancelTimer = platform.after(answerWithinMs, () => this.giveUp());
+    this.socket = platform.openSocket(url, protocol, {
+      opened: () => {},
+      message: (text) => this.received(text),
+      closed: (code) => this.ended(code),
+    });
+  }
+
+  send(frame: ClientFrame): void {
+    this.socket.send(JSON.stringify(frame));
+  }
+
+  /** Asks for a pong; silence after it is the end of the socket. */
+  ping(): void {
+    this.cancelTimer();
+    this.send({ type: "ping" });
+    this.cancelTimer = this.platform.after(answerWithinMs, () => this.giveUp());
+  }
+
+  /** Leaves without a word to whoever listened. */
+  close(): void {
+    this.over = true;
+    this.cancelTimer();
+    this.socket.close(CloseCode.normal);
+  }
+
+  private received(text: string): void {
+    if (this.over) return;
+    const frame = parseFrame(text);
+    if (frame === undefined) return;
+    if (frame.type === "ready") this.heartbeatMs = (frame.heartbeat_s || defaultHeartbeatS) * 1000;
+    if (frame.type === "ready" || frame.type === "pong") {
+      this.cancelTimer();
+      this.cancelTimer = this.platform.after(this.heartbeatMs, () => this.ping());
+    }
+    this.tell.frame(frame);
+  }
+
+  private giveUp(): void {
+    this.socket.close(CloseCode.normal);
+    this.ended(1006);
+  }
+
+  private ended(code: number): void {
+    if (this.over) return;
+    this.over = true;
+    this.cancelTimer();
+    this.tell.closed(code);
+  }
+}

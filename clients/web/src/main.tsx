@@ -1,0 +1,15 @@
+/** Where the page begins. */
+
+import "@preact/signals";
+import { render } from "preact";
+import { start } from "./state/session";
+import "./styles/base.css";
+import "./styles/layout.css";
+import "./styles/controls.css";
+import "./styles/conversation.css";
+import "./styles/auth.css";
+import { App } from "./views/app";
+
+const root = document.getElementById("app");
+if (root !== null) render(<App />, root);
+void start();

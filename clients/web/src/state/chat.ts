@@ -1,0 +1,300 @@
+/** The rooms of whoever is signed in, kept true by the connection. What people do in them is `actions.ts`. */
+
+import { batch, computed, effect, signal } from "@preact/signals";
+import { browser } from "../browser";
+import { Client } from "../connection/client";
+import type { Status } from "../connection/connection";
+import type { Refusal } from "../connection/refusal";
+import type {
+  Id, MyRoom, RoomEvent, SubscribedFrame, TypingFrame, UnsubscribedFrame, UserRef,
+} from "../protocol";
+import { refusalText, strings } from "../strings";
+import { chosenPresence } from "./preferences";
+import { RoomState, typingEndsMs } from "./room";
+import { go, paths, route } from "./router";
+import { api, me, onRenewed, phase, renew } from "./session";
+import { attempt, toast } from "./toasts";
+
+export const rooms = signal<ReadonlyMap<Id, RoomState>>(new Map());
+/** Whether the list has come: before it, no rooms means nothing. */
+export const roomsKnown = signal(false);
+export const status = signal<Status>({ kind: "idle" });
+export const online = signal(navigator.onLine);
+/** Whether somebody can be looking at the page. */
+export const visible = signal(document.visibilityState === "visible");
+
+/** Newest activity first. */
+export const roomList = computed(() =>
+  [...rooms.value.values()].sort((a, b) => b.activeAt.value.localeCompare(a.activeAt.value)),
+);
+export const openRoom = computed(() => (route.value.page === "room" ? rooms.value.get(route.value.room) : undefined));
+export const totalUnread = computed(() => roomList.value.reduce((sum, room) => sum + room.unread.value, 0));
+
+let client: Client | undefined;
+const typingTimers = new Map<string, () => void>();
+const memberTimers = new Map<Id, () => void>();
+/** Several people may come and go at once; the list of members is then read once. */
+const membersAfterMs = 400;
+/** Away after the page was hidden this long. */
+const awayAfterMs = 5 * 60_000;
+
+export function currentClient(): Client | undefined {
+  return client;
+}
+
+effect(() => {
+  const user = me.value?.id;
+  if (phase.value === "signed-in" && user !== undefined && client === undefined) begin(user);
+  if (phase.value === "signed-out" && client !== undefined) end();
+});
+
+function begin(user: Id): void {
+  client = new Client(browser, { ticket: () => api.socketTicket(), renew }, user, {
+    status: (next) => (status.value = next),
+    ready: () => void ready(),
+    snapshot,
+    event: (event) => received(event),
+    unsubscribed,
+    refused,
+    presence: (frame) => rooms.value.get(frame.room)?.presence(frame.user, frame.state),
+    typing,
+    read: (frame) => {
+      const room = rooms.value.get(frame.room);
+      if (room === undefined) return;
+      if (frame.user.id === me.value?.id) readElsewhere(room, frame.seq);
+      else room.reads.value = new Map(room.reads.value).set(frame.user.id, { user: frame.user, seq: frame.seq });
+    },
+    outbox: (room) => {
+      const state = rooms.value.get(room);
+      if (state !== undefined) state.unsent.value = client?.unsent(room) ?? [];
+    },
+  });
+  onRenewed(() => client?.connection.handOver());
+  client.connection.start();
+  void attempt(loadRooms);
+}
+
+function end(): void {
+  client?.connection.stop();
+  client = undefined;
+  batch(() => {
+    rooms.value = new Map();
+    roomsKnown.value = false;
+  });
+}
+
+async function ready(): Promise<void> {
+  applyPresence();
+  await attempt(loadRooms);
+}
+
+/** Reads the list of rooms, follows those that are new, and lets go of those that are gone. */
+export async function loadRooms(): Promise<void> {
+  const listed = await api.myRooms();
+  const before = rooms.value;
+  const next = new Map<Id, RoomState>();
+  for (const room of listed) {
+    const known = before.get(room.id);
+    if (known !== undefined) refreshed(known, room);
+    next.set(room.id, known ?? newRoom(room));
+  }
+  for (const id of before.keys()) if (!next.has(id)) client?.unfollow(id);
+  batch(() => {
+    rooms.value = next;
+    roomsKnown.value = true;
+  });
+  // What is open is followed first, for that is what somebody waits for.
+  const open = openRoom.value?.id;
+  if (open !== undefined) client?.follow(open);
+  for (const id of next.keys()) client?.follow(id);
+}
+
+function newRoom(room: MyRoom): RoomState {
+  const state = new RoomState(room);
+  state.unsent.value = client?.unsent(room.id) ?? [];
+  return state;
+}
+
+function refreshed(state: RoomState, room: MyRoom): void {
+  batch(() => {
+    state.info.value = room;
+    state.unread.value = room.unread;
+    state.read.value = Math.max(room.read, state.read.value);
+    if (room.last_message != null && room.last_message.seq > (state.lastMessage.value?.seq ?? 0)) {
+      state.lastMessage.value = room.last_message;
+    }
+  });
+  markReadIfSeen(state);
+}
+
+export function dropRoom(id: Id): void {
+  if (!rooms.value.has(id)) return;
+  const next = new Map(rooms.value);
+  next.delete(id);
+  rooms.value = next;
+  if (route.value.page === "room" && route.value.room === id) go(paths.rooms, true);
+}
+
+function snapshot(frame: SubscribedFrame, events: RoomEvent[]): void {
+  const room = rooms.value.get(frame.room);
+  if (room === undefined) return;
+  room.snapshot(frame, events);
+  for (const event of events) noticed(room, event);
+  markReadIfSeen(room);
+}
+
+function received(event: RoomEvent): void {
+  const room = rooms.value.get(event.room);
+  if (room === undefined) return;
+  batch(() => {
+    room.add([event]);
+    if (event.kind === "message") room.setTyping(event.user, false);
+    if (event.kind === "message" && event.user.id !== me.value?.id) count(room, event.seq);
+    noticed(room, event);
+  });
+  markReadIfSeen(room);
+}
+
+function count(room: RoomState, seq: number): void {
+  if (seq <= room.read.value) return;
+  if (room.unread.value === 0 && !seen(room)) room.divider.value = room.read.value;
+  room.unread.value += 1;
+}
+
+/** What an event changes beside the log itself. */
+function noticed(room: RoomState, event: RoomEvent): void {
+  switch (event.kind) {
+    case "room":
+    case "archive":
+      void refreshRoom(room);
+      break;
+    case "role":
+      if (event.member.id === me.value?.id) void refreshRoom(room);
+      reloadMembersSoon(room);
+      break;
+    case "join":
+    case "leave":
+    case "kick":
+    case "ban":
+    case "mute": {
+      const change = event.kind === "join" ? 1 : event.kind === "mute" ? 0 : -1;
+      room.info.value = { ...room.info.value, members: Math.max(1, room.info.value.members + change) };
+      reloadMembersSoon(room);
+    }
+  }
+}
+
+async function refreshRoom(room: RoomState): Promise<void> {
+  await attempt(async () => {
+    room.info.value = { ...room.info.value, ...(await api.room(room.id)) };
+  });
+}
+
+export async function loadMembers(room: RoomState): Promise<void> {
+  const page = await api.members(room.id);
+  batch(() => {
+    room.members.value = page.members;
+    room.membersCursor.value = page.next_cursor ?? undefined;
+    room.info.value = { ...room.info.value, members: Math.max(room.info.value.members, page.members.length) };
+  });
+}
+
+/** Only if somebody has looked at the list; else it is read when they do. */
+function reloadMembersSoon(room: RoomState): void {
+  if (room.members.value === undefined) return;
+  memberTimers.get(room.id)?.();
+  memberTimers.set(room.id, browser.after(membersAfterMs, () => void attempt(() => loadMembers(room))));
+}
+
+function unsubscribed(frame: UnsubscribedFrame): void {
+  const room = rooms.value.get(frame.room);
+  if (room === undefined) return;
+  if (frame.reason === "archived") return void refreshRoom(room);
+  if (frame.reason !== "left") toast(strings.rooms.removed[frame.reason](room.info.value.name), "bad");
+  dropRoom(frame.room);
+}
+
+function refused(id: Id, refusal: Refusal): void {
+  const room = rooms.value.get(id);
+  if (room !== undefined) toast(`${room.info.value.name}: ${refusalText(refusal)}`, "bad");
+  dropRoom(id);
+}
+
+function typing(frame: TypingFrame): void {
+  const room = rooms.value.get(frame.room);
+  if (room === undefined || frame.user.id === me.value?.id) return;
+  const key = `${frame.room} ${frame.user.id}`;
+  typingTimers.get(key)?.();
+  typingTimers.delete(key);
+  room.setTyping(frame.user, frame.on);
+  if (frame.on) typingTimers.set(key, browser.after(typingEndsMs, () => room.setTyping(frame.user, false)));
+}
+
+// Reading.
+
+/** Whether its end is in sight: told by the view that shows it. */
+export const atEnd = signal(true);
+
+function seen(room: RoomState): boolean {
+  return visible.value && atEnd.value && openRoom.value === room;
+}
+
+/** Moves the read mark to the end of what is shown, once somebody can have read it. */
+export function markReadIfSeen(room: RoomState): void {
+  if (client === undefined || !room.followed.value || !seen(room)) return;
+  const head = client.head(room.id);
+  if (head > room.read.value && client.markRead(room.id, head)) room.read.value = head;
+  room.unread.value = 0;
+}
+
+function readElsewhere(room: RoomState, seq: number): void {
+  batch(() => {
+    room.read.value = Math.max(room.read.value, seq);
+    if (seq >= (room.lastMessage.value?.seq ?? 0)) room.unread.value = 0;
+  });
+}
+
+effect(() => {
+  const room = openRoom.value;
+  const looking = visible.value && atEnd.value;
+  if (room !== undefined && room.followed.value && looking) markReadIfSeen(room);
+});
+
+// The page itself.
+
+let cancelAway: () => void = () => {};
+let away = false;
+
+document.addEventListener("visibilitychange", () => {
+  visible.value = document.visibilityState === "visible";
+  cancelAway();
+  if (visible.value) {
+    if (away) setAway(false);
+    client?.connection.probe();
+  } else cancelAway = browser.after(awayAfterMs, () => setAway(true));
+});
+
+function setAway(now: boolean): void {
+  away = now;
+  applyPresence();
+}
+
+function applyPresence(): void {
+  const chosen = chosenPresence.value;
+  client?.setPresence(away && chosen === "online" ? "away" : chosen);
+}
+effect(applyPresence);
+
+window.addEventListener("online", () => {
+  online.value = true;
+  client?.connection.retryNow();
+});
+window.addEventListener("offline", () => {
+  online.value = false;
+  client?.connection.probe();
+});
+
+/** How a person is named to others. */
+export function nameOf(user: UserRef): string {
+  return user.display_name === "" ? user.username : user.display_name;
+}

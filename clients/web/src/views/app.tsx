@@ -1,0 +1,135 @@
+/** The whole page: which of its parts is shown, and the keys that work everywhere. */
+
+import { useEffect } from "preact/hooks";
+import { openRoom, roomList, rooms, roomsKnown, totalUnread } from "../state/chat";
+import { detailsOpen, dialog } from "../state/dialogs";
+import { go, paths, route } from "../state/router";
+import { phase } from "../state/session";
+import { strings } from "../strings";
+import { Auth } from "./auth";
+import { Conversation } from "./conversation";
+import { Discover } from "./discover";
+import { Mark } from "./icons";
+import { ConnectionStatus, dialogIsOpen, Shortcuts, Toasts } from "./notices";
+import { CreateRoom, InviteForm, InvitePage, JoinRoom } from "./room_dialogs";
+import { RoomSettings } from "./room_settings";
+import { Settings } from "./settings";
+import { Sidebar } from "./sidebar";
+
+export function App() {
+  switch (phase.value) {
+    case "starting":
+      return <div class="splash"><Mark /></div>;
+    case "unreachable":
+      return (
+        <div class="splash" role="status">
+          <Mark />
+          <p>{strings.connection.unreachable}</p>
+        </div>
+      );
+    case "signed-out":
+      return <><Auth /><Toasts /></>;
+    case "signed-in":
+      return <Chat />;
+  }
+}
+
+function Chat() {
+  useEffect(() => {
+    document.addEventListener("keydown", onKey);
+    return () => document.removeEventListener("keydown", onKey);
+  }, []);
+  useEffect(() => {
+    if (route.value.page === "log-in" || route.value.page === "register") go(paths.rooms, true);
+  }, [route.value]);
+  const pane = route.value.page === "rooms" ? "rooms" : detailsOpen.value && openRoom.value !== undefined ? "details" : "main";
+  return (
+    <div class="app" data-pane={pane}>
+      <a class="skip" href="#main" onClick={(event) => {
+        event.preventDefault();
+        document.querySelector<HTMLElement>("#main textarea, #main input, #main a")?.focus();
+      }}>
+        {strings.common.skip}
+      </a>
+      <Sidebar />
+      <Main />
+      <Dialogs />
+      <ConnectionStatus />
+      <Toasts />
+    </div>
+  );
+}
+
+function Main() {
+  const at = route.value;
+  if (at.page === "discover") return <Discover />;
+  if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
+  if (at.page !== "room") return <Blank title={strings.rooms.pick} text={strings.rooms.pickText} />;
+  const room = rooms.value.get(at.room);
+  if (room !== undefined) return <Conversation key={room.id} room={room} />;
+  if (!roomsKnown.value) return <main class="page blank" id="main" aria-busy="true" />;
+  return <Blank title={strings.rooms.missing} text={strings.rooms.missingText} discover />;
+}
+
+function Blank({ title, text, discover }: { title: string; text: string; discover?: boolean }) {
+  const unread = totalUnread.value;
+  useEffect(() => {
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${strings.name}`;
+  }, [unread]);
+  return (
+    <main class="page blank" id="main">
+      <div class="blank-text">
+        <Mark />
+        <h1>{title}</h1>
+        <p class="muted">{text}</p>
+        {discover && <a class="button" href={paths.discover}>{strings.rooms.discover}</a>}
+      </div>
+    </main>
+  );
+}
+
+function Dialogs() {
+  const open = dialog.value;
+  switch (open?.kind) {
+    case "create-room":
+      return <CreateRoom />;
+    case "join":
+      return <JoinRoom room={open.room} />;
+    case "invite":
+      return <InviteForm />;
+    case "settings":
+      return <Settings />;
+    case "shortcuts":
+      return <Shortcuts />;
+    case "room-settings": {
+      const room = rooms.value.get(open.room);
+      return room === undefined ? null : <RoomSettings room={room} />;
+    }
+    default:
+      return null;
+  }
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (event.defaultPrevented || dialogIsOpen()) return;
+  const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
+  if (event.key === "?" && !typing) {
+    event.preventDefault();
+    dialog.value = { kind: "shortcuts" };
+  } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    go(paths.discover);
+  } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    event.preventDefault();
+    step(event.key === "ArrowUp" ? -1 : 1);
+  } else if (event.key === "Escape" && !typing && openRoom.value !== undefined) {
+    document.querySelector<HTMLElement>("#main textarea")?.focus();
+  }
+}
+
+function step(by: number): void {
+  const list = roomList.value;
+  const at = list.findIndex((room) => room === openRoom.value);
+  const next = list[(at + by + list.length) % list.length];
+  if (next !== undefined) go(paths.room(next.id));
+}

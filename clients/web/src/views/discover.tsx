@@ -1,0 +1,151 @@
+/** Rooms that one may find: search them, join the open ones at once, and those with a password by it. */
+
+import { signal } from "@preact/signals";
+import { useEffect, useRef, useState } from "preact/hooks";
+import { asRefusal } from "../connection/refusal";
+import type { Room } from "../protocol";
+import { joinRoom } from "../state/actions";
+import { rooms } from "../state/chat";
+import { dialog } from "../state/dialogs";
+import { paths } from "../state/router";
+import { api } from "../state/session";
+import { attempt } from "../state/toasts";
+import { refusalText, strings } from "../strings";
+import { RoomAvatar } from "./avatar";
+import { Icon } from "./icons";
+
+interface Found {
+  query: string;
+  rooms: readonly Room[];
+  next: string | undefined;
+}
+
+const found = signal<Found | undefined>(undefined);
+const searchAfterMs = 250;
+
+export function Discover() {
+  const [query, setQuery] = useState("");
+  const [problem, setProblem] = useState<string>();
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    document.title = `${strings.rooms.discover} · ${strings.name}`;
+    input.current?.focus({ preventScroll: true });
+  }, []);
+  useEffect(() => {
+    let stale = false;
+    const timer = setTimeout(async () => {
+      try {
+        const page = await api.discover(query.trim());
+        if (stale) return;
+        found.value = { query: query.trim(), rooms: page.rooms, next: page.next_cursor ?? undefined };
+        setProblem(undefined);
+      } catch (thrown) {
+        if (!stale) setProblem(refusalText(asRefusal(thrown)));
+      }
+    }, query === "" ? 0 : searchAfterMs);
+    return () => {
+      stale = true;
+      clearTimeout(timer);
+    };
+  }, [query]);
+
+  return (
+    <main class="page" id="main">
+      <header class="bar">
+        <a class="icon-button narrow-only" href={paths.rooms} aria-label={strings.conversation.back}>
+          <Icon name="back" />
+        </a>
+        <h1>{strings.rooms.discover}</h1>
+      </header>
+      <div class="page-body">
+        <p class="muted lead">{strings.rooms.discoverText}</p>
+        <div class="search input" role="search">
+          <Icon name="search" />
+          <input
+            ref={input}
+            type="search"
+            value={query}
+            placeholder={strings.rooms.search}
+            aria-label={strings.rooms.search}
+            data-testid="discover-search"
+            onInput={(event) => setQuery(event.currentTarget.value)}
+          />
+        </div>
+        {problem !== undefined ? <p class="problem" role="alert">{problem}</p> : <Results />}
+        <section class="aside-card">
+          <div>
+            <h2>{strings.rooms.haveInvite}</h2>
+            <p class="muted">{strings.rooms.inviteHint}</p>
+          </div>
+          <button type="button" class="button" onClick={() => (dialog.value = { kind: "invite" })}>
+            <Icon name="link" />
+            {strings.rooms.inviteTitle}
+          </button>
+        </section>
+      </div>
+    </main>
+  );
+}
+
+function Results() {
+  const page = found.value;
+  if (page === undefined) return <p class="muted">{strings.common.loading}</p>;
+  if (page.rooms.length === 0) {
+    return <p class="muted nothing">{page.query === "" ? strings.rooms.noneListed : strings.rooms.noMatch(page.query)}</p>;
+  }
+  return (
+    <>
+      <ul class="cards">
+        {page.rooms.map((room) => (
+          <Card key={room.id} room={room} />
+        ))}
+      </ul>
+      {page.next !== undefined && (
+        <button type="button" class="button" onClick={() => void attempt(() => more(page))}>
+          {strings.rooms.more}
+        </button>
+      )}
+    </>
+  );
+}
+
+async function more(page: Found): Promise<void> {
+  const next = await api.discover(page.query, page.next);
+  if (found.value === page) found.value = { ...page, rooms: [...page.rooms, ...next.rooms], next: next.next_cursor ?? undefined };
+}
+
+function Card({ room }: { room: Room }) {
+  const mine = rooms.value.has(room.id);
+  return (
+    <li class="card" data-testid="discover-item" data-room={room.id}>
+      <RoomAvatar room={room} />
+      <div class="card-text">
+        <h2>{room.name}</h2>
+        {room.topic ? <p>{room.topic}</p> : null}
+        <p class="muted">
+          {strings.visibility[room.visibility]} · {strings.rooms.members(room.members)}
+        </p>
+      </div>
+      {mine ? (
+        <a class="button" href={paths.room(room.id)}>
+          {strings.rooms.joined}
+        </a>
+      ) : room.visibility === "private" && !room.has_password ? (
+        <span class="muted by-invite">{strings.rooms.joinByInviteOnly}</span>
+      ) : (
+        <button
+          type="button"
+          class="button primary"
+          data-testid="join"
+          onClick={() =>
+            room.visibility === "private"
+              ? (dialog.value = { kind: "join", room })
+              : void attempt(() => joinRoom(room.id, {}))
+          }
+        >
+          {strings.rooms.join}
+        </button>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,101 @@
+/** Changing a room, and deleting it. */
+
+import { useState } from "preact/hooks";
+import { limits, type RoomFields, type Visibility } from "../protocol";
+import { deleteRoom, updateRoom } from "../state/actions";
+import { closeDialog } from "../state/dialogs";
+import { mayDeleteRoom } from "../state/permissions";
+import type { RoomState } from "../state/room";
+import { toast } from "../state/toasts";
+import { strings } from "../strings";
+import { roomName } from "./avatar";
+import { Dialog } from "./dialog";
+import { Field, Problem, Submit, useForm } from "./form";
+import { VisibilityChoice } from "./room_dialogs";
+
+export function RoomSettings({ room }: { room: RoomState }) {
+  const [before] = useState(room.info.value);
+  const [visibility, setVisibility] = useState<Visibility>(before.visibility);
+  const [removePassword, setRemovePassword] = useState(false);
+  const form = useForm(
+    async (data) => {
+      const changes = changed(data, visibility, removePassword);
+      if (Object.keys(changes).length > 0) await updateRoom(room, changes);
+      toast(strings.roomSettings.saved);
+      closeDialog();
+    },
+    { name_taken: "name" },
+  );
+
+  /** Only what is new is sent: what somebody else changes meanwhile stays theirs. */
+  function changed(data: FormData, next: Visibility, withoutPassword: boolean): RoomFields {
+    const fields: RoomFields = {};
+    const name = String(data.get("name")).trim();
+    const topic = String(data.get("topic")).trim();
+    const password = String(data.get("password") ?? "");
+    if (name !== before.name) fields.name = name;
+    if (topic !== (before.topic ?? "")) fields.topic = topic;
+    if (next !== before.visibility) fields.visibility = next;
+    if (password !== "") fields.password = password;
+    else if (before.has_password && (withoutPassword || next !== "private")) fields.password = null;
+    return fields;
+  }
+
+  return (
+    <Dialog title={strings.roomSettings.title} onClose={closeDialog}>
+      <form onSubmit={form.onSubmit} noValidate>
+        <Field form={form} name="name" label={strings.rooms.name} value={before.name} maxLength={limits.roomNameMax} testid="settings-name" />
+        <Field form={form} name="topic" label={strings.rooms.topic} value={before.topic ?? ""} maxLength={limits.topicMax} multiline />
+        <VisibilityChoice value={visibility} onChange={setVisibility} />
+        {visibility === "private" && !removePassword && (
+          <Field form={form} name="password" label={strings.rooms.password} type="password" autocomplete="new-password"
+            hint={before.has_password ? strings.roomSettings.hasPassword : strings.rooms.passwordCreateHint} />
+        )}
+        {visibility === "private" && before.has_password && (
+          <label class="check">
+            <input type="checkbox" checked={removePassword} onChange={(event) => setRemovePassword(event.currentTarget.checked)} />
+            {strings.roomSettings.removePassword}
+          </label>
+        )}
+        <Problem form={form} />
+        <footer>
+          <button type="button" class="button" onClick={closeDialog}>{strings.common.cancel}</button>
+          <Submit form={form}>{strings.roomSettings.save}</Submit>
+        </footer>
+      </form>
+      {mayDeleteRoom(before.role) && <DeleteRoom room={room} />}
+    </Dialog>
+  );
+}
+
+function DeleteRoom({ room }: { room: RoomState }) {
+  const [typed, setTyped] = useState("");
+  const [asked, setAsked] = useState(false);
+  const name = roomName(room.info.value);
+  const form = useForm(async () => {
+    await deleteRoom(room.id);
+    closeDialog();
+  });
+  return (
+    <section class="danger-zone">
+      <div>
+        <h3>{strings.roomSettings.danger}</h3>
+        <p class="muted">{strings.roomSettings.dangerText}</p>
+      </div>
+      {!asked ? (
+        <button type="button" class="button" data-testid="delete-room" onClick={() => setAsked(true)}>{strings.roomSettings.delete}</button>
+      ) : (
+        <form onSubmit={form.onSubmit} noValidate>
+          <label class="field">
+            <span>{strings.roomSettings.deleteConfirm(name)}</span>
+            <span class="input">
+              <input value={typed} autocomplete="off" data-testid="delete-confirm" onInput={(event) => setTyped(event.currentTarget.value)} />
+            </span>
+          </label>
+          <Problem form={form} />
+          <button type="submit" class="button danger" disabled={typed.trim() !== name || form.busy}>{strings.roomSettings.delete}</button>
+        </form>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,157 @@
+/** The list of one's rooms, and who one is. */
+
+import { strings } from "../strings";
+import { chosenPresence } from "../state/preferences";
+import { nameOf, openRoom, roomList, roomsKnown } from "../state/chat";
+import { dialog } from "../state/dialogs";
+import type { RoomState } from "../state/room";
+import { paths, route } from "../state/router";
+import { me } from "../state/session";
+import { fullTime, shortTime } from "../state/times";
+import type { ChosenPresence } from "../protocol";
+import { Avatar, RoomAvatar, roomName } from "./avatar";
+import { Icon, Mark } from "./icons";
+
+export function Sidebar() {
+  return (
+    <nav class="sidebar" aria-label={strings.rooms.mine}>
+      <header class="bar">
+        <a class="brand" href={paths.rooms} aria-label={strings.name}>
+          <Mark />
+          <span>{strings.name}</span>
+        </a>
+        <a
+          class="icon-button"
+          href={paths.discover}
+          data-testid="discover"
+          aria-label={strings.rooms.discover}
+          title={strings.rooms.discover}
+          aria-current={route.value.page === "discover" ? "page" : undefined}
+        >
+          <Icon name="compass" />
+        </a>
+        <button
+          type="button"
+          class="icon-button"
+          data-testid="create-room"
+          aria-label={strings.rooms.create}
+          title={strings.rooms.create}
+          onClick={() => (dialog.value = { kind: "create-room" })}
+        >
+          <Icon name="plus" />
+        </button>
+      </header>
+      <RoomList />
+      <Me />
+    </nav>
+  );
+}
+
+function RoomList() {
+  if (!roomsKnown.value) {
+    return (
+      <div class="room-list" data-testid="room-list" aria-busy="true">
+        {[0, 1, 2, 3].map((index) => (
+          <div key={index} class="room-item skeleton">
+            <span class="avatar room" />
+            <span class="lines" />
+          </div>
+        ))}
+      </div>
+    );
+  }
+  if (roomList.value.length === 0) {
+    return (
+      <div class="room-list empty" data-testid="room-list">
+        <h2>{strings.rooms.none}</h2>
+        <p>{strings.rooms.noneText}</p>
+        <a class="button" href={paths.discover}>
+          {strings.rooms.discover}
+        </a>
+      </div>
+    );
+  }
+  return (
+    <ul class="room-list" data-testid="room-list">
+      {roomList.value.map((room) => (
+        <li key={room.id}>
+          <RoomItem room={room} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function RoomItem({ room }: { room: RoomState }) {
+  const info = room.info.value;
+  const last = room.lastMessage.value;
+  const unread = room.unread.value;
+  const typist = room.typing.value[0];
+  return (
+    <a
+      class={unread > 0 ? "room-item unread" : "room-item"}
+      href={paths.room(room.id)}
+      data-testid="room-item"
+      data-room={room.id}
+      aria-current={openRoom.value === room ? "page" : undefined}
+    >
+      <RoomAvatar room={info} />
+      <span class="room-name">{roomName(info)}</span>
+      {last !== null && (
+        <time class="room-time" dateTime={last.at} title={fullTime(last.at)}>
+          {shortTime(last.at)}
+        </time>
+      )}
+      <span class="room-last">
+        {typist !== undefined ? (
+          <em>{strings.conversation.typing([nameOf(typist)])}…</em>
+        ) : last === null ? (
+          info.topic || strings.rooms.members(info.members)
+        ) : last.deleted_at != null ? (
+          strings.rooms.deletedMessage
+        ) : (
+          `${last.user.id === me.value?.id ? strings.rooms.you : nameOf(last.user)}: ${last.body}`
+        )}
+      </span>
+      {unread > 0 && (
+        <span class="badge">
+          <span aria-hidden="true">{unread > 99 ? "99+" : unread}</span>
+          <span class="visually-hidden">{strings.rooms.unread(unread)}</span>
+        </span>
+      )}
+    </a>
+  );
+}
+
+function Me() {
+  const user = me.value;
+  if (user === undefined) return null;
+  const chosen = chosenPresence.value;
+  return (
+    <footer class="me">
+      <Avatar user={user} state={chosen === "invisible" ? "offline" : chosen} />
+      <div class="me-name">
+        <strong>{nameOf(user)}</strong>
+        <select
+          aria-label={strings.presenceLabel}
+          value={chosen}
+          onChange={(event) => (chosenPresence.value = event.currentTarget.value as ChosenPresence)}
+        >
+          {Object.entries(strings.chosenPresence).map(([state, label]) => (
+            <option key={state} value={state}>
+              {label}
+            </option>
+          ))}
+        </select>
+      </div>
+      <button type="button" class="icon-button wide-only" aria-label={strings.shortcuts.title} title={strings.shortcuts.title}
+        onClick={() => (dialog.value = { kind: "shortcuts" })}>
+        <Icon name="keyboard" />
+      </button>
+      <button type="button" class="icon-button" aria-label={strings.settings.open} title={strings.settings.open} data-testid="settings"
+        onClick={() => (dialog.value = { kind: "settings" })}>
+        <Icon name="gear" />
+      </button>
+    </footer>
+  );
+}
