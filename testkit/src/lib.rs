@@ -22,15 +22,19 @@ mod chatx;
 #[cfg(feature = "database")]
 mod database;
 #[cfg(feature = "chromium")]
-mod cdp;
-#[cfg(feature = "chromium")]
 mod chromium;
+#[cfg(feature = "chromium")]
+mod page;
+#[cfg(feature = "chromium")]
+mod cdp;
 
 pub use chatx::{Chatx, ChatxSetup};
 #[cfg(feature = "chromium")]
-pub use chromium::{Chromium, Page};
+pub use chromium::Chromium;
 #[cfg(feature = "database")]
 pub use database::Database;
+#[cfg(feature = "chromium")]
+pub use page::Page;
 pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::{Durability, Postgres, postgres_url};
