@@ -8,9 +8,12 @@ pub mod clock;
 pub mod refusal;
 pub mod settings;
 
+pub mod store;
+
 pub mod caller;
 
 pub use caller::Caller;
 pub use clock::Clock;
 pub use refusal::Refusal;
 pub use settings::Settings;
+pub use store::Store;

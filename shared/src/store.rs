@@ -1,0 +1,200 @@
+//! What must survive: accounts, rooms and the log of each room, on PostgreSQL or SQLite. It is the
+//! only module that speaks SQL; it decides nothing about passwords, rates or who is online.
+//!
+//! One method is one intent and one transaction. A statement that serves both engines is written once
+//! with `on!`; where the dialects differ the two stand side by side in one file.
+
+pub(crate) mod columns;
+pub(crate) mod pool;
+
+use std::time::Duration;
+
+use protocol::ErrorCode;
+use sqlx::{
+    PgPool, SqlitePool,
+    migrate::{MigrateError, Migrator},
+};
+
+use crate::Refusal;
+use pool::{On, Pool, Tx, on};
+
+/// What must survive. Cloning gives the same store.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool,
+}
+
+/// How a store is reached.
+#[derive(Clone, Debug)]
+pub struct StoreOptions {
+    /// Most connections at once; of SQLite, most readers beside the one writer.
+    pub max_connections: u32,
+    /// How long a statement waits for a free connection.
+    pub acquire_timeout: Duration,
+}
+
+impl Default for StoreOptions {
+    fn default() -> Self {
+        Self { max_connections: 16, acquire_timeout: Duration::from_secs(3) }
+    }
+}
+
+/// Which database it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// PostgreSQL 15 or later.
+    Postgres,
+    /// SQLite, in a file of this process.
+    Sqlite,
+}
+
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+
+impl Store {
+    /// Opens `url`: a `sqlite:` file is created if it is not there; of `postgres:` nothing is asked
+    /// before the first statement.
+    ///
+    /// # Errors
+    /// When the url cannot be read or the file cannot be opened.
+    pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self> {
+        Ok(Self { pool: Pool::connect(url, options).await? })
+    }
+
+    /// Brings the schema up to date. Several nodes may do it at once: they wait for each other.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or has a schema of a later version.
+    pub async fn migrate(&self) -> Result<(), MigrateError> {
+        match self.writer() {
+            On::Postgres(pool) => POSTGRES.run(pool).await,
+            On::Sqlite(pool) => SQLITE.run(pool).await,
+        }
+    }
+
+    /// Asks for a sign of life.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn check(&self) -> Result<()> {
+        on!(self.writer(), pool => sqlx::query_scalar::<_, i32>("select 1").fetch_one(pool))?;
+        Ok(())
+    }
+
+    /// Which database it is.
+    pub const fn engine(&self) -> Engine {
+        match self.pool {
+            Pool::Postgres(_) => Engine::Postgres,
+            Pool::Sqlite { .. } => Engine::Sqlite,
+        }
+    }
+
+    /// Lets statements under way end, and takes no more.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    /// Where a statement that changes nothing goes.
+    const fn reader(&self) -> On<&PgPool, &SqlitePool> {
+        self.pool.reader()
+    }
+
+    /// Where a single statement that changes something goes.
+    const fn writer(&self) -> On<&PgPool, &SqlitePool> {
+        self.pool.writer()
+    }
+
+    /// Begins a transaction that may write. Dropped before its commit it is rolled back.
+    async fn begin(&self) -> Result<Tx> {
+        self.pool.begin().await
+    }
+}
+
+/// What a store answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a store did not do something. Nothing was changed then, with one exception: when the
+/// connection breaks during a commit, nobody knows.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It may not be done, or does not go together with what is stored.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database cannot be reached, or does not answer in time.
+    #[error("the database is away")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database answers, but not with what this code expects.
+    #[error("the database refuses a statement")]
+    Broken(#[source] sqlx::Error),
+}
+
+impl From<ErrorCode> for Error {
+    fn from(code: ErrorCode) -> Self {
+        Self::Refused(code.into())
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        if is_away(&error) { Self::Unavailable(error) } else { Self::Broken(error) }
+    }
+}
+
+impl Error {
+    /// Answers `code` if what broke is that another row has the same `column`.
+    pub(crate) fn or_taken(self, column: &str, code: ErrorCode) -> Self {
+        match &self {
+            Self::Broken(sqlx::Error::Database(error)) if error.is_unique_violation() => {
+                let constraint = error.constraint().unwrap_or_else(|| error.message());
+                if constraint.contains(column) { code.into() } else { self }
+            }
+            _ => self,
+        }
+    }
+}
+
+/// What a client is told. What is not its own doing is logged here, once.
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal,
+            Error::Unavailable(source) => {
+                tracing::warn!(error = %source, "the database is away");
+                Self::from(ErrorCode::Unavailable).retry_after(Duration::from_secs(1))
+            }
+            Error::Broken(source) => {
+                tracing::error!(error = %source, "the database refuses a statement");
+                ErrorCode::Internal.into()
+            }
+        }
+    }
+}
+
+/// Whether the same statement may go through later, as it is.
+fn is_away(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::BeginFailed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+        _ => false,
+    }
+}
+
+/// Whether a database's error code speaks of the moment and not of the statement. PostgreSQL's have
+/// five characters, SQLite's are numbers whose lowest byte says what it is.
+fn is_passing(code: &str) -> bool {
+    const SQLITE_BUSY_LOCKED_IO_FULL_OPEN: [u32; 5] = [5, 6, 10, 13, 14];
+    if code.len() == 5 {
+        // Lost connections, lack of resources, shutdowns and cancelled statements; then deadlocks and
+        // conflicts, locks that are not free, a time limit that ended a transaction, a standby.
+        ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+            || ["40001", "40P01", "55P03", "25P03", "25006"].contains(&code)
+    } else {
+        code.parse::<u32>().is_ok_and(|code| SQLITE_BUSY_LOCKED_IO_FULL_OPEN.contains(&(code & 0xff)))
+    }
+}

@@ -1,0 +1,144 @@
+//! The connections to either engine, and the one place that knows which of the two it is.
+
+use std::{future::Future, str::FromStr, time::Duration};
+
+use sqlx::{
+    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use super::{Error, Result, StoreOptions};
+
+/// Something that exists for either engine.
+#[derive(Clone)]
+pub(crate) enum On<P, S> {
+    Postgres(P),
+    Sqlite(S),
+}
+
+/// Writes a statement once for both engines: `on!(self.reader(), connection => query.fetch_one(connection))`
+/// awaits the query on the engine at hand, for as long as an answer may take.
+macro_rules! on {
+    ($engine:expr, $connection:ident => $answer:expr) => {
+        match $engine {
+            $crate::store::pool::On::Postgres($connection) => $crate::store::pool::within($answer).await,
+            $crate::store::pool::On::Sqlite($connection) => $crate::store::pool::within($answer).await,
+        }
+    };
+}
+pub(crate) use on;
+
+/// How long the database may take to answer one statement before it counts as away: a stopped
+/// server accepts bytes and never answers.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(4);
+
+/// Waits for the answer to one statement.
+pub(crate) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
+    match tokio::time::timeout(ANSWER_DEADLINE, answer).await {
+        Ok(answer) => answer.map_err(Error::from),
+        Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
+    }
+}
+
+/// The connections to either engine.
+#[derive(Clone)]
+pub(super) enum Pool {
+    Postgres(PgPool),
+    /// SQLite takes one writer at a time: waiting for it in a queue is fairer than asking again and
+    /// again whether the file is free.
+    Sqlite { writer: SqlitePool, readers: SqlitePool },
+}
+
+impl Pool {
+    pub(super) async fn connect(url: &str, options: &StoreOptions) -> Result<Self> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let connect = PgConnectOptions::from_str(url)?.application_name("chatx");
+            let pool = PgPoolOptions::new()
+                .max_connections(options.max_connections)
+                .acquire_timeout(options.acquire_timeout)
+                .connect_lazy_with(connect);
+            return Ok(Self::Postgres(pool));
+        }
+        let connect = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(options.acquire_timeout);
+        let pool = |connections| {
+            SqlitePoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(options.acquire_timeout)
+        };
+        let writer = pool(1).connect_with(connect.clone()).await?;
+        let readers =
+            pool(options.max_connections).connect_lazy_with(connect.create_if_missing(false).read_only(true));
+        Ok(Self::Sqlite { writer, readers })
+    }
+
+    /// Where a statement that changes nothing goes.
+    pub(super) const fn reader(&self) -> On<&PgPool, &SqlitePool> {
+        match self {
+            Self::Postgres(pool) => On::Postgres(pool),
+            Self::Sqlite { readers, .. } => On::Sqlite(readers),
+        }
+    }
+
+    /// Where a single statement that changes something goes.
+    pub(super) const fn writer(&self) -> On<&PgPool, &SqlitePool> {
+        match self {
+            Self::Postgres(pool) => On::Postgres(pool),
+            Self::Sqlite { writer, .. } => On::Sqlite(writer),
+        }
+    }
+
+    /// Begins a transaction that may write. Dropped before its commit it is rolled back.
+    ///
+    /// The time limits go with `begin`, in the same round trip: behind a transaction pooler what is
+    /// set on a session belongs to somebody else's session. A frozen caller must not hold a room.
+    pub(super) async fn begin(&self) -> Result<Tx> {
+        match self {
+            Self::Postgres(pool) => {
+                let begin = pool.begin_with(
+                    "begin; \
+                     set local lock_timeout = '3s'; \
+                     set local statement_timeout = '4s'; \
+                     set local idle_in_transaction_session_timeout = '5s'",
+                );
+                Ok(Tx(On::Postgres(within(begin).await?)))
+            }
+            Self::Sqlite { writer, .. } => {
+                Ok(Tx(On::Sqlite(within(writer.begin_with("begin immediate")).await?)))
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+/// A transaction on either engine; rolled back when it is dropped without a commit.
+pub(crate) struct Tx(On<Transaction<'static, Postgres>, Transaction<'static, Sqlite>>);
+
+impl Tx {
+    /// Where its next statement goes.
+    pub(crate) fn connection(&mut self) -> On<&mut PgConnection, &mut SqliteConnection> {
+        match &mut self.0 {
+            On::Postgres(transaction) => On::Postgres(transaction),
+            On::Sqlite(transaction) => On::Sqlite(transaction),
+        }
+    }
+
+    /// Makes everything that was done in it last.
+    pub(crate) async fn commit(self) -> Result<()> {
+        on!(self.0, transaction => transaction.commit())
+    }
+}
