@@ -1,7 +1,7 @@
 //! Accounts and sessions: the bodies of `/v1/auth` and `/v1/users`.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Fields, Limits, Parse, SessionId, Timestamp, UserId, Violation,
@@ -92,6 +92,20 @@ pub struct Session {
     pub last_seen_at: Timestamp,
     /// Whether it is the one that asks.
     pub current: bool,
+}
+
+/// The caller's sessions.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct SessionList {
+    /// The sessions, the one last seen first.
+    pub sessions: Vec<Session>,
+}
+
+/// What a state-changing request with a cookie carries in `X-CSRF-Token`.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+pub struct CsrfToken {
+    /// Good for as long as the session.
+    pub csrf_token: String,
 }
 
 /// `POST /v1/auth/register`
@@ -319,11 +333,53 @@ impl Parse for ChangeProfile {
     }
 }
 
+/// The query of register, login and refresh.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct CookieQuery {
+    /// `true` puts the tokens into cookies instead of the body.
+    #[param(value_type = bool, required = false)]
+    cookie: Option<String>,
+}
+
+/// Where the tokens of a session go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenPlace {
+    /// Into the body.
+    Body,
+    /// Into cookies that no script reads.
+    Cookies,
+}
+
+impl Parse for TokenPlace {
+    type Raw = CookieQuery;
+
+    fn parse(raw: CookieQuery, _: &Limits) -> Result<Self, Fields> {
+        match raw.cookie.as_deref() {
+            None | Some("false") => Ok(Self::Body),
+            Some("true") => Ok(Self::Cookies),
+            Some(_) => Err(Fields::one("cookie", Violation::Invalid)),
+        }
+    }
+}
+
 /// The query of `GET /v1/users`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
 pub struct UsersQuery {
+    /// How their username or display name begins.
+    #[param(max_length = 64)]
     query: Option<String>,
+    /// At most so many; 50 if left out.
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200)]
     limit: Option<Whole>,
+}
+
+/// People who were found.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserList {
+    /// The people.
+    pub users: Vec<User>,
 }
 
 /// A checked search for people.

@@ -1,11 +1,12 @@
 //! Events: the entries of a room's log, as clients see them.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    EventId, Role, RoomId, Seq, Timestamp,
+    EventId, Fields, Limits, Parse, Role, RoomId, Seq, Timestamp,
     accounts::UserSummary,
+    fields::Whole,
     messages::{Message, MessageContent, MessageKind},
     rooms::{HistoryVisibility, Visibility},
 };
@@ -173,4 +174,57 @@ impl Event {
             content,
         })
     }
+}
+
+/// The query of `GET /v1/rooms/{id}/events`.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct EventsQuery {
+    /// The seq of the latest event that the caller has; 0 if left out.
+    #[param(value_type = u64, required = false, minimum = 0)]
+    after: Option<Whole>,
+    /// At most so many; 50 if left out.
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200)]
+    limit: Option<Whole>,
+    /// Seconds to wait for an event if there is none; 0 if left out.
+    #[param(value_type = u32, required = false, minimum = 0, maximum = 30)]
+    wait_s: Option<Whole>,
+}
+
+/// A checked question for events.
+#[derive(Clone, Copy, Debug)]
+pub struct FindEvents {
+    /// Those next after this place.
+    pub after: Seq,
+    /// At most so many.
+    pub limit: u32,
+    /// Seconds to wait for the first one.
+    pub wait_s: u64,
+}
+
+/// Longest that a question for events waits, seconds.
+const WAIT_MAX_S: u64 = 30;
+
+impl Parse for FindEvents {
+    type Raw = EventsQuery;
+
+    fn parse(raw: EventsQuery, limits: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let after = fields.optional("after", raw.after, Whole::seq);
+        let limit = crate::rooms::page_limit(&mut fields, raw.limit, limits);
+        let wait_s = fields.optional("wait_s", raw.wait_s, |raw| raw.within(0..=WAIT_MAX_S));
+        if !fields.is_empty() {
+            return Err(fields);
+        }
+        Ok(Self { after: after.unwrap_or_default(), limit, wait_s: wait_s.unwrap_or(0) })
+    }
+}
+
+/// A stretch of a room's log, in order.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct EventList {
+    /// The events.
+    pub events: Vec<Event>,
+    /// The place of the room's latest event.
+    pub head: Seq,
 }

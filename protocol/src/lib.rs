@@ -21,6 +21,7 @@ pub mod rooms;
 
 pub mod events;
 pub mod frame;
+pub mod socket;
 
 pub use error::{ErrorBody, ErrorCode};
 pub use fields::{Fields, Parse, Violation};

@@ -1,7 +1,7 @@
 //! Messages: what is written, read back, changed and marked as read.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     EventId, Fields, Limits, Parse, RoomId, Seq, Timestamp, UserId, Violation,
@@ -169,14 +169,36 @@ impl Parse for At {
 }
 
 /// The query of `GET /v1/rooms/{id}/messages`, and the fields of `history`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
 pub struct HistoryQuery {
+    /// Those next before this seq.
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = u64, required = false, minimum = 0)]
     before: Option<Whole>,
+    /// Those next after this seq.
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = u64, required = false, minimum = 0)]
     after: Option<Whole>,
+    /// Those on both sides of this seq, and the one at it.
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = u64, required = false, minimum = 0)]
     around: Option<Whole>,
+    /// At most so many; 50 if left out.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200)]
     limit: Option<Whole>,
+    /// Only by this person.
+    #[schema(value_type = Option<UserId>)]
+    #[param(value_type = UserId, required = false)]
     sender: Option<String>,
+    /// Only from then on.
+    #[schema(value_type = Option<Timestamp>)]
+    #[param(value_type = Timestamp, required = false)]
     since: Option<String>,
+    /// Only before then.
+    #[schema(value_type = Option<Timestamp>)]
+    #[param(value_type = Timestamp, required = false)]
     until: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! Rooms, memberships, bans and invites: the bodies of `/v1/rooms`, and of the frames like them.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Fields, Limits, Parse, Role, RoomId, Seq, Timestamp, UserId, Violation,
@@ -467,11 +467,22 @@ impl Parse for NewInvite {
 }
 
 /// The query of `GET /v1/rooms`, and the fields of `list_rooms`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
 pub struct RoomsQuery {
+    /// What their name contains.
+    #[param(max_length = 64)]
     query: Option<String>,
+    /// Where the page before ended.
+    #[param(max_length = 512)]
     cursor: Option<String>,
+    /// At most so many; 50 if left out.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200)]
     limit: Option<Whole>,
+    /// In which order; by name if left out.
+    #[schema(value_type = Option<RoomSort>)]
+    #[param(value_type = RoomSort, required = false)]
     sort: Option<String>,
 }
 
@@ -528,9 +539,15 @@ impl Parse for FindRooms {
 }
 
 /// The query of a plain list, and the fields of `members`.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, IntoParams, ToSchema)]
+#[into_params(parameter_in = Query)]
 pub struct PageQuery {
+    /// Where the page before ended.
+    #[param(max_length = 512)]
     cursor: Option<String>,
+    /// At most so many; 50 if left out.
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    #[param(value_type = u32, required = false, minimum = 1, maximum = 200)]
     limit: Option<Whole>,
 }
 
@@ -584,4 +601,25 @@ pub struct MemberList {
     /// Where the next page begins; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+/// The caller's own rooms.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MyRoomList {
+    /// The rooms.
+    pub rooms: Vec<MyRoom>,
+}
+
+/// Who may not come into a room.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct BanList {
+    /// The bans.
+    pub bans: Vec<Ban>,
+}
+
+/// The codes that let people into a room.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct InviteList {
+    /// The invites.
+    pub invites: Vec<Invite>,
 }
