@@ -1,31 +1,48 @@
-//! What can be set: every setting with its default and its unit. Where the values come from
-//! (environment, flags, file) is decided by who starts the server.
+//! What can be set, and how it is read from flags, environment and file. What is generated when it is
+//! left out (a node's name, a secret) is made by who starts the server.
 
-use std::{net::IpAddr, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use protocol::Limits;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+
+mod value;
+mod table;
+mod load;
+mod document;
+
+pub use document::document;
+pub use load::{Loaded, Mistakes, Origin, Sources, load};
+pub use table::{SETTINGS, Section, Setting};
 
 /// Every setting of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// `CHATX_CONFIG`: the file that some of them come from.
+    pub config: Option<PathBuf>,
     /// `CHATX_LISTEN`: where clients come.
     pub listen: SocketAddr,
     /// `CHATX_DATA_DIR`: the SQLite file, uploads, generated keys.
     pub data_dir: PathBuf,
-    /// `DATABASE_URL`: `postgres://…` or `sqlite:…`; may hold a password.
+    /// `DATABASE_URL`: `postgres://…` or `sqlite:…`; may hold a password. Empty: a SQLite file in the
+    /// data directory.
     pub database_url: SecretString,
     /// `REDIS_URL`; without it presence, limits and tickets are kept in the process.
     pub redis_url: Option<SecretString>,
-    /// `CHATX_NODE`: this coordinator's name.
+    /// `CHATX_NODE`: this coordinator's name. Empty: generated at start.
     pub node: String,
-    /// `CHATX_PUBLIC_URL`: the url that clients use.
+    /// `CHATX_PUBLIC_URL`: the url that clients use. Empty: made from the listening address.
     pub public_url: String,
     /// `CHATX_INTERNAL_LISTEN`: where peers and hints come.
     pub internal_listen: Option<SocketAddr>,
     /// `CHATX_INTERNAL_URL`: the url that peers and hints use.
     pub internal_url: Option<String>,
-    /// `CHATX_CLUSTER_SECRET`: proves a peer, and seals the signing keys in the store.
+    /// `CHATX_CLUSTER_SECRET`: proves a peer, and seals the signing keys in the store. Empty: generated
+    /// once and kept in the data directory.
     pub cluster_secret: SecretString,
     /// `CHATX_JWT_KEY_FILE`: an Ed25519 key (PKCS#8 PEM) that signs access tokens.
     pub jwt_key_file: Option<PathBuf>,
@@ -39,6 +56,10 @@ pub struct Settings {
     pub drain: Duration,
     /// `CHATX_METRICS_LISTEN`.
     pub metrics_listen: Option<SocketAddr>,
+    /// `CHATX_LOG`: a level, or a filter by module.
+    pub log: String,
+    /// `CHATX_LOG_FORMAT`.
+    pub log_format: LogFormat,
     /// `CHATX_ORIGINS`: browser origins that are allowed beside the server's own.
     pub origins: Vec<String>,
     /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` counts.
@@ -49,6 +70,18 @@ pub struct Settings {
     pub rates: Rates,
     /// The sizes that input is held to, each by its own name.
     pub limits: Limits,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people on a terminal, as JSON elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
 }
 
 /// A range of addresses, like `10.0.0.0/8`.
@@ -88,9 +121,101 @@ pub struct Rates {
     pub http: Rate,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            config: None,
+            listen: ([127, 0, 0, 1], 8080).into(),
+            data_dir: "./data".into(),
+            database_url: "".into(),
+            redis_url: None,
+            node: String::new(),
+            public_url: String::new(),
+            internal_listen: None,
+            internal_url: None,
+            cluster_secret: "".into(),
+            jwt_key_file: None,
+            access_token: Duration::from_secs(900),
+            refresh_token: Duration::from_secs(2_592_000),
+            ticket: Duration::from_secs(30),
+            drain: Duration::from_secs(20),
+            metrics_listen: None,
+            log: "info".to_owned(),
+            log_format: LogFormat::Auto,
+            origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            admins: Vec::new(),
+            rates: Rates::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Whether the store is one that several processes can share.
+    pub fn is_shared_store(&self) -> bool {
+        self.database_url.expose_secret().starts_with("postgres")
+    }
+
+    /// Adds what does not go together.
+    fn check(&self, mistakes: &mut Mistakes) {
+        let limits = &self.limits;
+        let pairs = [
+            (
+                "USERNAME_MIN_CHARS",
+                limits.username_min_chars,
+                "USERNAME_MAX_CHARS",
+                limits.username_max_chars,
+            ),
+            (
+                "PASSWORD_MIN_CHARS",
+                limits.password_min_chars,
+                "PASSWORD_MAX_CHARS",
+                limits.password_max_chars,
+            ),
+            (
+                "ROOM_PASSWORD_MIN_CHARS",
+                limits.room_password_min_chars,
+                "ROOM_PASSWORD_MAX_CHARS",
+                limits.room_password_max_chars,
+            ),
+        ];
+        for (lower_name, lower, upper_name, upper) in pairs {
+            if lower > upper {
+                mistakes.add(format_args!(
+                    "CHATX_LIMIT_{lower_name}: {lower} is above CHATX_LIMIT_{upper_name}"
+                ));
+            }
+        }
+        if limits.page_default > limits.page_max {
+            mistakes.add(format_args!(
+                "CHATX_LIMIT_PAGE_DEFAULT: {} is above CHATX_LIMIT_PAGE_MAX",
+                limits.page_default
+            ));
+        }
+        if limits.invite_default_s > limits.invite_max_s {
+            mistakes.add(format_args!(
+                "CHATX_LIMIT_INVITE_DEFAULT_S: {} is above CHATX_LIMIT_INVITE_MAX_S",
+                limits.invite_default_s
+            ));
+        }
+        let internal = self
+            .internal_listen
+            .filter(|address| address.ip().is_unspecified());
+        if let (Some(address), None) = (internal, &self.internal_url) {
+            mistakes.add(format_args!(
+                "CHATX_INTERNAL_URL: needed, because others cannot reach this process at {address}"
+            ));
+        }
+    }
+}
+
 impl Default for Rates {
     fn default() -> Self {
-        let rate = |burst, every_ms| Rate { burst, every: Duration::from_millis(every_ms) };
+        let rate = |burst, every_ms| Rate {
+            burst,
+            every: Duration::from_millis(every_ms),
+        };
         Self {
             on: true,
             login: rate(5, 300_000),
@@ -107,8 +232,12 @@ impl Network {
     /// Whether `address` lies in this range.
     pub fn contains(&self, address: IpAddr) -> bool {
         let shared_bits = match (self.address, address.to_canonical()) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-            (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
+            (IpAddr::V4(own), IpAddr::V4(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros()
+            }
+            (IpAddr::V6(own), IpAddr::V6(other)) => {
+                (own.to_bits() ^ other.to_bits()).leading_zeros()
+            }
             _ => return false,
         };
         shared_bits >= u32::from(self.prefix_bits)
