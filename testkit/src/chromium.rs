@@ -6,7 +6,6 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
