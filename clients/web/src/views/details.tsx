@@ -35,7 +35,7 @@ export function Details({ room }: { room: RoomState }) {
           {mayInvite && <InviteButton room={room} />}
           {mayChangeRoom(info.role) && (
             <button type="button" class="button" data-testid="room-settings" onClick={() => (dialog.value = { kind: "room-settings", room: room.id })}>
-              <Icon name="gear" />
+              <Icon name="sliders" />
               {strings.details.settings}
             </button>
           )}

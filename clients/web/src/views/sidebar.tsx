@@ -150,7 +150,7 @@ function Me() {
       </button>
       <button type="button" class="icon-button" aria-label={strings.settings.open} title={strings.settings.open} data-testid="settings"
         onClick={() => (dialog.value = { kind: "settings" })}>
-        <Icon name="gear" />
+        <Icon name="sliders" />
       </button>
     </footer>
   );

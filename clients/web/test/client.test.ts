@@ -1,0 +1,196 @@
+/** A client against a server that loses, doubles, refuses and goes away: what it writes is stored once, in order. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Client } from "../src/connection/client";
+import type { Status } from "../src/connection/connection";
+import { Refusal } from "../src/connection/refusal";
+import type { RoomEvent } from "../src/protocol";
+import { me, memory, message, room, ServerSide, World } from "./world";
+
+function start(world: World, renew: () => Promise<boolean> = async () => true) {
+  const events: RoomEvent[] = [];
+  const statuses: Status[] = [];
+  const snapshots: boolean[] = [];
+  const nothing = () => {};
+  const client = new Client(
+    world,
+    { ticket: async () => ({ url: "ws://server/v1/socket", ticket: "t", expires_in: 30, protocol: "chatx.v1" }), renew },
+    me.id,
+    {
+      status: (status) => statuses.push(status),
+      ready: nothing,
+      snapshot: (frame, missed) => {
+        snapshots.push(frame.reset === true);
+        events.push(...missed);
+      },
+      event: (event) => events.push(event),
+      unsubscribed: nothing, refused: nothing, presence: nothing, typing: nothing, read: nothing, outbox: nothing,
+    },
+  );
+  client.connection.start();
+  return { client, events, statuses, snapshots };
+}
+
+function answerSubscribe(socket: ServerSide, head: number, events: RoomEvent[] = [], reset = false): void {
+  const asked = socket.of("subscribe").at(-1);
+  assert.ok(asked, "the client subscribes");
+  socket.say({ type: "subscribed", ...(asked.id === undefined ? {} : { id: asked.id }), room, head, first: 1, events, reset });
+}
+
+async function live(world: World, head = 0) {
+  const started = start(world);
+  await world.pass(0);
+  world.socket.ready();
+  started.client.follow(room);
+  answerSubscribe(world.socket, head);
+  return started;
+}
+
+test("a message that was not acknowledged is sent again under its name after a reconnect", async () => {
+  const world = new World();
+  const { client } = await live(world);
+  client.write(room, "hello");
+  const first = world.socket.of("send")[0];
+  assert.equal(first?.body, "hello");
+  world.socket.close(1006);
+  await world.pass(1_000);
+  world.socket.ready();
+  answerSubscribe(world.socket, 0);
+  assert.equal(world.sockets.length, 2);
+  assert.deepEqual(world.socket.of("send").map((frame) => frame.client_id), [first?.client_id]);
+  world.socket.say({ type: "ack", room, seq: 1, at: "", client_id: first?.client_id ?? "", duplicate: true });
+  world.socket.say({ type: "event", ...message(1, { user: me, client_id: first?.client_id ?? "" }) });
+  assert.deepEqual(client.unsent(room), []);
+});
+
+test("a reload loses nothing that was written", async () => {
+  const storage = memory();
+  const before = await live(new World(storage));
+  before.client.write(room, "one");
+  before.client.write(room, "two");
+  const world = new World(storage);
+  const { client } = await live(world);
+  assert.deepEqual(client.unsent(room).map((entry) => entry.body), ["one", "two"]);
+  assert.deepEqual(world.socket.of("send").map((frame) => frame.body), ["one"]);
+});
+
+test("messages of a room go one at a time, so that a refusal that passes does not reorder them", async () => {
+  const world = new World();
+  const { client } = await live(world);
+  client.write(room, "one");
+  client.write(room, "two");
+  const sent = () => world.socket.of("send").map((frame) => frame.body);
+  assert.deepEqual(sent(), ["one"]);
+  const id = world.socket.of("send")[0]?.id ?? "";
+  world.socket.say({ type: "error", id, code: "slow_mode", message: "", retry_after_ms: 2000 });
+  assert.deepEqual(sent(), ["one"]);
+  await world.pass(2000);
+  assert.deepEqual(sent(), ["one", "one"]);
+  world.socket.say({ type: "ack", room, seq: 1, at: "", client_id: id });
+  assert.deepEqual(sent(), ["one", "one", "two"]);
+});
+
+test("a message that is refused for good waits for its writer, and lets the next one pass", async () => {
+  const world = new World();
+  const { client } = await live(world);
+  client.write(room, "one");
+  client.write(room, "two");
+  const id = world.socket.of("send")[0]?.id ?? "";
+  world.socket.say({ type: "error", id, code: "muted", message: "" });
+  assert.deepEqual(client.unsent(room).map((entry) => [entry.body, entry.state]), [["one", "failed"], ["two", "sent"]]);
+  client.discard(id);
+  assert.deepEqual(client.unsent(room).map((entry) => entry.body), ["two"]);
+});
+
+test("a gap is filled by a resume from the last event, once", async () => {
+  const world = new World();
+  const { events } = await live(world, 3);
+  world.socket.say({ type: "event", ...message(4) });
+  world.socket.say({ type: "event", ...message(7) });
+  world.socket.say({ type: "event", ...message(8) });
+  const asks = world.socket.of("subscribe").slice(1);
+  assert.deepEqual(asks.map(({ after, after_id }) => ({ after, after_id })), [{ after: 4, after_id: "event-4" }]);
+  answerSubscribe(world.socket, 8, [message(5), message(6), message(7), message(8)]);
+  assert.deepEqual(events.map((event) => event.seq), [4, 5, 6, 7, 8]);
+});
+
+test("a lost last event is found by the head in a pong", async () => {
+  const world = new World();
+  await live(world, 3);
+  await world.pass(25_000);
+  assert.equal(world.socket.of("ping").length, 1);
+  world.socket.say({ type: "pong", at: "", heads: { [room]: 3 } });
+  assert.equal(world.socket.of("subscribe").length, 1);
+  await world.pass(25_000);
+  world.socket.say({ type: "pong", at: "", heads: { [room]: 4 } });
+  assert.equal(world.socket.of("subscribe").at(-1)?.after, 3);
+});
+
+test("silence after a ping is a lost connection", async () => {
+  const world = new World();
+  const { statuses } = await live(world);
+  await world.pass(25_000 + 10_000);
+  assert.equal(statuses.at(-1)?.kind, "waiting");
+  await world.pass(1_000);
+  assert.equal(world.sockets.length, 2);
+});
+
+test("goaway moves to a new socket while the old one still works", async () => {
+  const world = new World();
+  const { statuses, events } = await live(world);
+  const old = world.socket;
+  old.say({ type: "goaway", reason: "drain", reconnect_after_ms: 500 });
+  await world.pass(500);
+  assert.equal(world.sockets.length, 2);
+  old.say({ type: "event", ...message(1) });
+  world.socket.ready();
+  assert.equal(old.open, false);
+  assert.equal(world.socket.of("subscribe").at(-1)?.after, 1);
+  answerSubscribe(world.socket, 2, [message(2)]);
+  assert.deepEqual(events.map((event) => event.seq), [1, 2]);
+  assert.ok(statuses.every((status) => status.kind !== "waiting"), "nobody saw a loss");
+});
+
+test("closes that mean stay away are obeyed, and a person may try again", async () => {
+  for (const code of [1009, 4400, 4403, 4429]) {
+    const world = new World();
+    const { client, statuses } = await live(world);
+    world.socket.close(code);
+    await world.pass(600_000);
+    assert.equal(world.sockets.length, 1);
+    assert.deepEqual(statuses.at(-1), { kind: "stopped", code });
+    client.connection.retryNow();
+    await world.pass(0);
+    assert.equal(world.sockets.length, 2);
+  }
+});
+
+test("4401 renews the session and comes back, or ends when that is refused", async () => {
+  for (const renewed of [true, false]) {
+    const world = new World();
+    const { statuses } = start(world, async () => renewed);
+    await world.pass(0);
+    world.socket.ready();
+    world.socket.close(4401);
+    await world.pass(60_000);
+    assert.equal(world.sockets.length > 1, renewed);
+    if (!renewed) assert.deepEqual(statuses.at(-1), { kind: "stopped", code: 4401 });
+  }
+});
+
+test("a ticket that cannot be had is asked for again, no sooner than the server says", async () => {
+  const world = new World();
+  let asked = 0;
+  const client = new Client(
+    world,
+    { ticket: async () => { asked += 1; throw new Refusal({ code: "unavailable", message: "" }, 20_000); }, renew: async () => true },
+    me.id,
+    new Proxy({} as never, { get: () => () => {} }),
+  );
+  client.connection.start();
+  await world.pass(19_999);
+  assert.equal(asked, 1);
+  await world.pass(1);
+  assert.equal(asked, 2);
+});

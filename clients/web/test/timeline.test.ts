@@ -1,0 +1,46 @@
+/** What a reader sees of a log, and how texts, links and invites are read. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pieces } from "../src/state/links";
+import { applyAmendments, continues, fold, type Item } from "../src/state/timeline";
+import { message, other, room } from "./world";
+
+const base = { room, n: 1, at: "2026-11-22T07:16:00.000Z", user: other };
+const texts = (items: readonly Item[]) => items.map((item) => (item.type === "message" ? [item.body, item.edited, item.deleted] : item.event.kind));
+
+test("edits and deletes change their message, wherever it stands", () => {
+  const items = fold([], [
+    message(1), message(2), message(3),
+    { ...base, kind: "edit", seq: 4, id: "e4", target: 1, body: "new" },
+    { ...base, kind: "delete", seq: 5, id: "e5", target: 3 },
+    { ...base, kind: "join", seq: 6, id: "e6" },
+    { ...base, kind: "edit", seq: 7, id: "e7", target: 3, body: "too late" },
+  ]);
+  assert.deepEqual(texts(items), [["new", true, false], ["body 2", false, false], ["", false, true], "join"]);
+});
+
+test("an older page that was read before an edit gets it too", () => {
+  const edit = { ...base, kind: "edit" as const, seq: 9, id: "e9", target: 2, body: "new" };
+  assert.deepEqual(texts(fold([], [edit])), []);
+  assert.deepEqual(texts(applyAmendments(fold([], [message(1), message(2)]), [edit])), [["body 1", false, false], ["new", true, false]]);
+});
+
+test("messages stand under one name only when close in time and from one person", () => {
+  const [a, b, late, someone] = fold([], [
+    message(1), message(2, { at: "2026-11-22T07:17:00.000Z" }), message(3, { at: "2026-11-22T07:30:00.000Z" }),
+    message(4, { at: "2026-11-22T07:30:01.000Z", user: { ...other, id: "x" } }),
+  ]) as [Item, Item, Item, Item];
+  assert.deepEqual([continues(a, b), continues(b, late), continues(late, someone)], [true, false, false]);
+});
+
+test("only web addresses become links, without the punctuation around them", () => {
+  assert.deepEqual(pieces("see https://a.example/b?c=d. (http://e.example/f(g)) javascript:alert(1)"), [
+    { text: "see " },
+    { text: "https://a.example/b?c=d", href: "https://a.example/b?c=d" },
+    { text: ". (" },
+    { text: "http://e.example/f(g)", href: "http://e.example/f(g)" },
+    { text: ") javascript:alert(1)" },
+  ]);
+  assert.deepEqual(pieces("<b>no</b>"), [{ text: "<b>no</b>" }]);
+});
