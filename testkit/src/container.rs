@@ -27,9 +27,10 @@ impl Engine {
         command
     }
 
-    /// Kills what runs in the container; killing its foreground client alone would leave it running.
+    /// Kills what runs in the container, which killing its foreground client would not, and gives its
+    /// name free. The volume stays.
     pub(crate) fn kill(&self, name: &str) -> anyhow::Result<()> {
-        run_quietly(Command::new(self.tool).args(["kill", name]))
+        run_quietly(Command::new(self.tool).args(["rm", "--force", name]))
     }
 
     /// Removes the container and its data.
