@@ -19,6 +19,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use tokio::time::timeout;
 
 /// Reads the id of who lives here, line by line; at the end of the input it clears up.
 /// Arguments: the signal that ends the inhabitant, the directory, and a last command, if any.
@@ -158,7 +159,11 @@ impl Home {
         ready: impl AsyncFn() -> bool,
     ) -> Result<()> {
         let start = Instant::now();
-        while !ready().await {
+        // A server that takes a connection and says nothing is asked again.
+        while !timeout(Duration::from_secs(2), ready())
+            .await
+            .unwrap_or(false)
+        {
             let ended = self
                 .inhabitant
                 .as_mut()
