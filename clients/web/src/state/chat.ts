@@ -1,6 +1,6 @@
 /** The rooms of whoever is signed in, kept true by the connection. What people do in them is `actions.ts`. */
 
-import { batch, computed, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import { browser } from "../browser";
 import { Client } from "../connection/client";
 import type { Status } from "../connection/connection";
@@ -203,7 +203,11 @@ export async function loadMembers(room: RoomState): Promise<void> {
 function reloadMembersSoon(room: RoomState): void {
   if (room.members.value === undefined) return;
   memberTimers.get(room.id)?.();
-  memberTimers.set(room.id, browser.after(membersAfterMs, () => void attempt(() => loadMembers(room))));
+  const reload = () => {
+    // It may be we who are gone.
+    if (rooms.value.get(room.id) === room) void attempt(() => loadMembers(room));
+  };
+  memberTimers.set(room.id, browser.after(membersAfterMs, reload));
 }
 
 function unsubscribed(frame: UnsubscribedFrame): void {
@@ -254,11 +258,23 @@ function readElsewhere(room: RoomState, seq: number): void {
   });
 }
 
+let shown: RoomState | undefined;
+
 effect(() => {
   const room = openRoom.value;
-  const looking = visible.value && atEnd.value;
-  if (room !== undefined && room.followed.value && looking) markReadIfSeen(room);
+  const looking = visible.value && atEnd.value && room?.followed.value === true;
+  untracked(() => {
+    if (room !== shown) opened(room);
+    if (room !== undefined && looking) markReadIfSeen(room);
+  });
 });
+
+/** Draws the line before what is new, while that is still known: being seen makes it read. */
+function opened(room: RoomState | undefined): void {
+  if (shown !== undefined) shown.divider.value = undefined;
+  shown = room;
+  if (room !== undefined) room.divider.value = room.unread.value > 0 ? room.read.value : undefined;
+}
 
 // The page itself.
 

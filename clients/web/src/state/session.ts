@@ -19,6 +19,8 @@ export const api = new Api(http);
 
 /** Cookies cannot be seen from here; this says whether it is worth asking with them. */
 const signedInKey = "chatx.signed_in";
+/** When the access token runs out, in milliseconds since the epoch, so that a reload knows it too. */
+const expiresKey = "chatx.expires_at";
 /** A token is renewed this long before it runs out. */
 const renewAheadMs = 60_000;
 const startAgainMs = 3_000;
@@ -38,14 +40,18 @@ http.onSignedOut = () => {
   if (phase.value !== "signed-out") signedOut("expired");
 };
 
-/** Finds out whether the session of this browser still stands. */
+/**
+ * Finds out whether the session of this browser still stands. A token that is still good is not renewed: a page that
+ * is closed in the middle of that would lose the new one.
+ */
 export async function start(): Promise<void> {
   if (browser.storage.get(signedInKey) === null) return signedOut();
   try {
-    if (await http.refresh()) {
-      me.value = await api.me();
-      phase.value = "signed-in";
-    }
+    const left = Number(browser.storage.get(expiresKey)) - browser.now();
+    if (left > renewAheadMs) renewBefore(left / 1000);
+    else if (!(await http.refresh())) return;
+    me.value = await api.me();
+    phase.value = "signed-in";
   } catch (thrown) {
     if (asRefusal(thrown).code === "unauthenticated") return signedOut("expired");
     phase.value = "unreachable";
@@ -82,6 +88,7 @@ function signedIn(answer: SignedIn): void {
 function signedOut(why?: "expired"): void {
   cancelRenewal();
   browser.storage.remove(signedInKey);
+  browser.storage.remove(expiresKey);
   http.forgetCsrf();
   endedBy.value = why;
   me.value = undefined;
@@ -90,6 +97,7 @@ function signedOut(why?: "expired"): void {
 
 function renewBefore(expiresIn: number): void {
   cancelRenewal();
+  browser.storage.set(expiresKey, String(browser.now() + expiresIn * 1000));
   const ms = Math.max(expiresIn * 500, expiresIn * 1000 - renewAheadMs);
   cancelRenewal = browser.after(ms, () => {
     // An answer that does not come is no harm here: the next call finds the token expired and renews it.

@@ -1,6 +1,6 @@
 /** An open room: its head, its log, where one writes, and its details beside it. */
 
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { totalUnread } from "../state/chat";
 import { detailsOpen } from "../state/dialogs";
 import type { RoomState } from "../state/room";
@@ -23,10 +23,6 @@ export function Conversation({ room }: { room: RoomState }) {
   const name = roomName(info);
   const unread = totalUnread.value;
 
-  // Before the log is drawn, for then it may be read at once.
-  useLayoutEffect(() => {
-    room.divider.value = room.unread.value > 0 ? room.read.value : undefined;
-  }, [room]);
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${name} · ${strings.name}`;
   }, [name, unread]);

@@ -72,7 +72,6 @@ export function Log({ room, editing, onEdit, onDelete }: LogProps) {
     atEnd.value = true;
     return () => {
       atEnd.value = true;
-      room.divider.value = undefined;
       room.trim();
     };
   }, []);
