@@ -1,2 +1,50 @@
-//! Benchmarks of the message path, run by hand.
-fn main() {}
+//! Benchmarks of the message path, run by hand: each beside a floor in the same run, so that ratios
+//! count and not the machine.
+#![expect(clippy::print_stdout, reason = "a benchmark is a command, and its figures are what it prints")]
+
+mod account;
+mod fanout;
+mod floor;
+mod idle;
+mod process;
+mod socket;
+mod subscribers;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "bench", about = "Measures ChatX beside the least that could be done")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// One room with many sockets, flat out: server CPU per delivery
+    Fanout {
+        #[arg(long, default_value_t = 1_000)]
+        subscribers: usize,
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        #[arg(long, default_value_t = 3)]
+        runs: usize,
+    },
+    /// Many silent sockets: bytes of server memory each
+    Idle {
+        #[arg(long, default_value_t = 2_000)]
+        sockets: usize,
+    },
+    /// Serves the floor of `fanout`; started by it
+    #[command(hide = true)]
+    Floor { port: u16, subscribers: usize },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    match Arguments::parse().what {
+        What::Fanout { subscribers, seconds, runs } => fanout::run(subscribers, seconds, runs).await,
+        What::Idle { sockets } => idle::run(sockets).await,
+        What::Floor { port, subscribers } => floor::serve(port, subscribers).await,
+    }
+}
