@@ -1,2 +1,3 @@
-//! Serves the chat.
+//! `chatx`: reads its settings and does what the command line says.
+
 fn main() {}

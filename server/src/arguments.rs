@@ -1,0 +1,189 @@
+//! The command line: what to do, and a flag for every setting. It knows no setting by itself; the
+//! table in `shared::settings` does.
+
+use std::{env, ffi::OsString, fs};
+
+use clap::{Arg, ArgMatches, Command, parser::ValueSource};
+use shared::settings::{Loaded, Mistakes, SETTINGS, Section, Setting, Sources, load};
+
+/// What the process is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Everything in one process.
+    Serve,
+    /// HTTP only.
+    Handlers,
+    /// Sockets only.
+    Coordinator,
+    /// Bring the store up to date and end.
+    Migrate,
+    /// Show the settings and end.
+    Config,
+    /// Ask a running process whether it is ready and end.
+    Healthcheck,
+}
+
+impl Task {
+    const ALL: [(&'static str, Self, &'static str); 6] = [
+        (
+            "serve",
+            Self::Serve,
+            "Serve everything in one process: API, sockets and web page",
+        ),
+        (
+            "handlers",
+            Self::Handlers,
+            "Serve the HTTP API only; sockets are served by coordinators",
+        ),
+        (
+            "coordinator",
+            Self::Coordinator,
+            "Serve sockets, and the internal routes of the cluster",
+        ),
+        (
+            "migrate",
+            Self::Migrate,
+            "Bring the store up to date, then end",
+        ),
+        (
+            "config",
+            Self::Config,
+            "Show every setting and where it comes from, with secrets hidden",
+        ),
+        (
+            "healthcheck",
+            Self::Healthcheck,
+            "Ask the process at the listening address whether it is ready",
+        ),
+    ];
+
+    /// The word on the command line.
+    pub fn as_str(self) -> &'static str {
+        let named = Self::ALL.iter().find(|(_, task, _)| *task == self);
+        named.expect("every task has a word").0
+    }
+}
+
+/// What the command line says.
+pub struct Arguments {
+    /// What to do; `serve` if nothing is said.
+    pub task: Task,
+    flags: Vec<(String, String)>,
+}
+
+impl Arguments {
+    /// Reads the command line of this process. Ends it when help is asked for, or with code 2 when the
+    /// command line cannot be understood.
+    pub fn parse() -> Self {
+        Self::from(&command().get_matches())
+    }
+
+    fn from(matches: &ArgMatches) -> Self {
+        let (word, matches) = matches.subcommand().unwrap_or(("serve", matches));
+        let task = Task::ALL
+            .iter()
+            .find(|(name, ..)| *name == word)
+            .map_or(Task::Serve, |(_, task, _)| *task);
+        let given = |setting: &&Setting| {
+            matches.value_source(setting.name) == Some(ValueSource::CommandLine)
+        };
+        let flags = SETTINGS.iter().filter(given).filter_map(|setting| {
+            let value = matches.get_one::<String>(setting.name)?;
+            Some((setting.name.to_owned(), value.clone()))
+        });
+        Self {
+            task,
+            flags: flags.collect(),
+        }
+    }
+
+    /// The settings of this process: its flags, its environment, and the files that these name.
+    ///
+    /// # Errors
+    /// Every mistake in them.
+    pub fn load(self) -> Result<Loaded, Mistakes> {
+        let sources = Sources {
+            flags: self.flags,
+            environment: environment(),
+            read_file: &|path| fs::read_to_string(path),
+        };
+        load(&sources)
+    }
+}
+
+/// The variables of this process. `RUST_LOG`, which every Rust program knows, means `CHATX_LOG` where
+/// that is not set.
+fn environment() -> Vec<(String, String)> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
+    let mut variables: Vec<_> = env::vars_os()
+        .map(|(name, value)| (text(name), text(value)))
+        .collect();
+    if variables.iter().all(|(name, _)| name != "CHATX_LOG") {
+        let familiar = variables.iter_mut().find(|(name, _)| name == "RUST_LOG");
+        if let Some((name, _)) = familiar {
+            "CHATX_LOG".clone_into(name);
+        }
+    }
+    variables
+}
+
+fn command() -> Command {
+    let tasks = Task::ALL.map(|(name, _, about)| Command::new(name).about(about));
+    Command::new("chatx")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A real-time chat server. Without a command it serves everything in one process.")
+        .after_help("Every setting is a flag, a variable of the environment or a line of a TOML file; see docs/settings.md.")
+        .subcommands(tasks)
+        .args(SETTINGS.iter().map(flag))
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let value = if setting.unit.is_empty() {
+        setting.shape()
+    } else {
+        setting.unit
+    };
+    let is_rare = matches!(setting.section, Section::Rates | Section::Limits);
+    Arg::new(setting.name)
+        .long(setting.flag())
+        .value_name(value.to_owned())
+        .help(format!(
+            "{} [{}; default: {}]",
+            setting.about,
+            setting.name,
+            setting.default()
+        ))
+        .help_heading(setting.section.heading())
+        .hide_short_help(is_rare)
+        .global(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Arguments {
+        Arguments::from(&command().try_get_matches_from(words).unwrap())
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_after_the_task() {
+        for words in [
+            ["chatx", "--listen", "x", "migrate"],
+            ["chatx", "migrate", "--listen", "x"],
+        ] {
+            let arguments = parse(&words);
+            assert_eq!(arguments.task, Task::Migrate);
+            assert_eq!(
+                arguments.flags,
+                [("CHATX_LISTEN".to_owned(), "x".to_owned())]
+            );
+        }
+        assert_eq!(parse(&["chatx"]).task, Task::Serve);
+    }
+}

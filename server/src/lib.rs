@@ -1,0 +1,16 @@
+//! The server put together: the only crate that sees every other one. `chatx` and the Lambda
+//! function are made from it.
+//!
+//! Modules are listed in reading order.
+
+pub mod arguments;
+pub mod config;
+pub mod healthcheck;
+pub mod logs;
+
+pub mod data_dir;
+
+pub mod stop;
+pub mod listener;
+pub mod metrics;
+pub mod page;

@@ -1,0 +1,124 @@
+//! Serves a router on a TCP listener: one task a connection, all of them bounded in number and time.
+//! What the routes do is not its concern.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, Result};
+use axum::{Router, extract::ConnectInfo};
+use hyper::{Request, body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+/// HTTP connections at a time; when so many are open, further ones wait in the kernel's queue. A socket
+/// counts until it is upgraded: from then on it is the coordinator's.
+const MAX_CONNECTIONS: usize = 16_384;
+/// How long a client may take over the head of a request, and how long a connection may idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// What is buffered of a request's head and of pieces of its body.
+const BUFFER_BYTES: usize = 64 * 1_024;
+/// How long requests may take to end once the process is to stop.
+pub const LAST_REQUESTS: Duration = Duration::from_secs(4);
+
+/// A bound listener that serves nobody yet.
+pub struct Listener {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Binds `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// When the address is taken or not ours.
+    pub async fn bind(address: SocketAddr) -> Result<Self> {
+        let bound = async {
+            let listener = TcpListener::bind(address).await?;
+            let address = listener.local_addr()?;
+            io::Result::Ok(Self { listener, address })
+        };
+        bound
+            .await
+            .with_context(|| format!("cannot listen on {address}"))
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `router` until `stop`; then takes no new connection, lets requests in flight end, and
+    /// drops what is left after [`LAST_REQUESTS`].
+    pub async fn serve(self, router: Router, stop: CancellationToken) {
+        let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        loop {
+            let next = async {
+                let permit = Arc::clone(&connections).acquire_owned().await;
+                (
+                    permit.expect("the semaphore is never closed"),
+                    self.listener.accept().await,
+                )
+            };
+            tokio::select! {
+                // Stop is looked at first, so that a flood of connections cannot hold it up.
+                biased;
+                () = stop.cancelled() => break,
+                (permit, accepted) = next => match accepted {
+                    Ok((stream, peer)) => spawn(stream, peer, router.clone(), &graceful, permit),
+                    // Out of file descriptors, most likely: taking the next at once would only spin.
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be taken");
+                        sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+        drop(self.listener);
+        if timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests that did not end in time are dropped");
+        }
+    }
+}
+
+fn spawn(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    graceful: &GracefulShutdown,
+    permit: OwnedSemaphorePermit,
+) {
+    // Without this a small frame waits for the acknowledgement of the one before it.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection ended before it was served");
+        return;
+    }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
+        router.clone().oneshot(request)
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(BUFFER_BYTES);
+    let connection = builder
+        .serve_connection_with_upgrades(TokioIo::new(stream), service)
+        .into_owned();
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a connection broke");
+        }
+        drop(permit);
+    });
+}
