@@ -232,7 +232,7 @@ export type ClientFrame =
 export interface ReadyFrame {
   type: "ready";
   connection: string;
-  user: UserRef | Id;
+  user: UserRef;
   node: string;
   heartbeat_s: number;
 }
@@ -288,7 +288,7 @@ export interface TypingFrame {
 export interface ReadFrame {
   type: "read";
   room: Id;
-  user: UserRef;
+  user: Id;
   seq: Seq;
 }
 export interface GoAwayFrame {

@@ -4,9 +4,21 @@ import type { Id, RoomFields } from "../protocol";
 import { currentClient, dropRoom, loadRooms, rooms } from "./chat";
 import type { RoomState } from "./room";
 import { go, paths } from "./router";
-import { api } from "./session";
+import { api, endSession } from "./session";
 
 const pageSize = 60;
+
+/** The socket goes first: were the server to close it for the ended session, that would look like a loss. */
+export async function logOut(): Promise<void> {
+  const connection = currentClient()?.connection;
+  connection?.stop();
+  try {
+    await endSession();
+  } catch (thrown) {
+    connection?.start();
+    throw thrown;
+  }
+}
 
 /** Loads what comes before, once at a time. */
 export async function loadOlder(room: RoomState): Promise<void> {

@@ -31,6 +31,11 @@ export const openRoom = computed(() => (route.value.page === "room" ? rooms.valu
 export const totalUnread = computed(() => roomList.value.reduce((sum, room) => sum + room.unread.value, 0));
 
 let client: Client | undefined;
+/** Whether the next socket that is ready is not the first one. */
+let returned = false;
+/** Lists that were asked for; one that answers after a newer one, or after a room was left, says nothing. */
+let asked = 0;
+let answered = 0;
 const typingTimers = new Map<string, () => void>();
 const memberTimers = new Map<Id, () => void>();
 /** Several people may come and go at once; the list of members is then read once. */
@@ -51,7 +56,7 @@ effect(() => {
 function begin(user: Id): void {
   client = new Client(browser, { ticket: () => api.socketTicket(), renew }, user, {
     status: (next) => (status.value = next),
-    ready: () => void ready(),
+    ready,
     snapshot,
     event: (event) => received(event),
     unsubscribed,
@@ -61,8 +66,8 @@ function begin(user: Id): void {
     read: (frame) => {
       const room = rooms.value.get(frame.room);
       if (room === undefined) return;
-      if (frame.user.id === me.value?.id) readElsewhere(room, frame.seq);
-      else room.reads.value = new Map(room.reads.value).set(frame.user.id, { user: frame.user, seq: frame.seq });
+      if (frame.user === me.value?.id) readElsewhere(room, frame.seq);
+      else room.reads.value = new Map(room.reads.value).set(frame.user, frame.seq);
     },
     outbox: (room) => {
       const state = rooms.value.get(room);
@@ -77,25 +82,31 @@ function begin(user: Id): void {
 function end(): void {
   client?.connection.stop();
   client = undefined;
+  returned = false;
   batch(() => {
     rooms.value = new Map();
     roomsKnown.value = false;
   });
 }
 
-async function ready(): Promise<void> {
+/** After a time away the list may be another one; the first time it has just been asked for. */
+function ready(): void {
   applyPresence();
-  await attempt(loadRooms);
+  if (returned) void attempt(loadRooms);
+  returned = true;
 }
 
 /** Reads the list of rooms, follows those that are new, and lets go of those that are gone. */
 export async function loadRooms(): Promise<void> {
+  const ask = ++asked;
   const listed = await api.myRooms();
+  if (ask <= answered) return;
+  answered = ask;
   const before = rooms.value;
   const next = new Map<Id, RoomState>();
   for (const room of listed) {
     const known = before.get(room.id);
-    if (known !== undefined) refreshed(known, room);
+    known?.refresh(room);
     next.set(room.id, known ?? newRoom(room));
   }
   for (const id of before.keys()) if (!next.has(id)) client?.unfollow(id);
@@ -107,6 +118,7 @@ export async function loadRooms(): Promise<void> {
   const open = openRoom.value?.id;
   if (open !== undefined) client?.follow(open);
   for (const id of next.keys()) client?.follow(id);
+  if (openRoom.value !== undefined) markReadIfSeen(openRoom.value);
 }
 
 function newRoom(room: MyRoom): RoomState {
@@ -115,19 +127,8 @@ function newRoom(room: MyRoom): RoomState {
   return state;
 }
 
-function refreshed(state: RoomState, room: MyRoom): void {
-  batch(() => {
-    state.info.value = room;
-    state.unread.value = room.unread;
-    state.read.value = Math.max(room.read, state.read.value);
-    if (room.last_message != null && room.last_message.seq > (state.lastMessage.value?.seq ?? 0)) {
-      state.lastMessage.value = room.last_message;
-    }
-  });
-  markReadIfSeen(state);
-}
-
 export function dropRoom(id: Id): void {
+  answered = asked;
   if (!rooms.value.has(id)) return;
   const next = new Map(rooms.value);
   next.delete(id);
@@ -139,7 +140,10 @@ function snapshot(frame: SubscribedFrame, events: RoomEvent[]): void {
   const room = rooms.value.get(frame.room);
   if (room === undefined) return;
   room.snapshot(frame, events);
-  for (const event of events) noticed(room, event);
+  for (const event of events) {
+    count(room, event);
+    noticed(room, event);
+  }
   markReadIfSeen(room);
 }
 
@@ -149,16 +153,17 @@ function received(event: RoomEvent): void {
   batch(() => {
     room.add([event]);
     if (event.kind === "message") room.setTyping(event.user, false);
-    if (event.kind === "message" && event.user.id !== me.value?.id) count(room, event.seq);
+    count(room, event);
     noticed(room, event);
   });
   markReadIfSeen(room);
 }
 
-function count(room: RoomState, seq: number): void {
-  if (seq <= room.read.value) return;
-  if (room.unread.value === 0 && !seen(room)) room.divider.value = room.read.value;
-  room.unread.value += 1;
+/** What comes while nobody looks is unread, and the first of it gets a line before it. */
+function count(room: RoomState, event: RoomEvent): void {
+  if (event.kind !== "message" || event.user.id === me.value?.id) return;
+  const first = room.unread.value === 0;
+  if (room.count(event.seq) && first && !seen(room)) room.divider.value = room.read.value;
 }
 
 /** What an event changes beside the log itself. */

@@ -33,7 +33,7 @@ export class RoomState {
   readonly onlineCount = signal(0);
   readonly typing = signal<readonly UserRef[]>([]);
   /** Up to where others have read, as far as was heard. */
-  readonly reads = signal<ReadonlyMap<Id, { user: UserRef; seq: Seq }>>(new Map());
+  readonly reads = signal<ReadonlyMap<Id, Seq>>(new Map());
   readonly members = signal<readonly Member[] | undefined>(undefined);
   readonly membersCursor = signal<string | undefined>(undefined);
   /** Latest activity, to order the list by. */
@@ -43,6 +43,8 @@ export class RoomState {
   /** The lowest seq that is loaded, and the lowest that may be. */
   private lowest: Seq | undefined;
   private first: Seq = 1;
+  /** Up to where messages are counted in `unread`. */
+  private counted: Seq;
   private readonly amendments = new Map<Seq, Amendment>();
 
   constructor(room: MyRoom) {
@@ -50,6 +52,7 @@ export class RoomState {
     this.info = signal(room);
     this.unread = signal(room.unread ?? 0);
     this.read = signal(room.read);
+    this.counted = room.head ?? 0;
     this.lastMessage = signal<Pick<Message, "user" | "body" | "at" | "seq" | "deleted_at"> | null>(room.last_message ?? null);
   }
 
@@ -103,6 +106,37 @@ export class RoomState {
     if (last?.seq !== event.target) return;
     this.lastMessage.value =
       event.kind === "edit" ? { ...last, body: event.body } : { ...last, body: "", deleted_at: event.at };
+  }
+
+  /** Takes what the server says of the room, unless more was heard since it said so. */
+  refresh(room: MyRoom): void {
+    batch(() => {
+      this.info.value = room;
+      this.read.value = Math.max(room.read, this.read.value);
+      if ((room.head ?? 0) >= this.counted) {
+        this.unread.value = room.unread ?? 0;
+        this.counted = room.head ?? 0;
+      }
+      const last = room.last_message;
+      if (last != null && last.seq > (this.lastMessage.value?.seq ?? 0)) this.lastMessage.value = last;
+    });
+  }
+
+  /** Counts another person's message as unread, if it is not counted or read yet. */
+  count(seq: Seq): boolean {
+    if (seq <= this.counted) return false;
+    this.counted = seq;
+    if (seq <= this.read.value) return false;
+    this.unread.value += 1;
+    return true;
+  }
+
+  /** A person of the room, from wherever their name is known. */
+  person(id: Id): UserRef | undefined {
+    const known = this.online.value.get(id) ?? this.members.value?.find((member) => member.user.id === id)?.user;
+    if (known !== undefined) return known;
+    const written = this.items.value.find((item) => item.type === "message" && item.user.id === id);
+    return written?.type === "message" ? written.user : undefined;
   }
 
   presence(user: UserRef, state: PresenceState): void {

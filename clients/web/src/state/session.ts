@@ -17,7 +17,7 @@ export const endedBy = signal<"expired" | undefined>(undefined);
 const http = new Http(browser);
 export const api = new Api(http);
 
-/** Cookies cannot be seen from here; this says whether it is worth asking with them. */
+/** Cookies cannot be seen from here; this says whether it is worth asking with them, and whose they are. */
 const signedInKey = "chatx.signed_in";
 /** When the access token runs out, in milliseconds since the epoch, so that a reload knows it too. */
 const expiresKey = "chatx.expires_at";
@@ -67,7 +67,7 @@ export async function register(fields: Parameters<Api["register"]>[0]): Promise<
   signedIn(await api.register(fields));
 }
 
-export async function logOut(): Promise<void> {
+export async function endSession(): Promise<void> {
   await api.logOut();
   signedOut();
 }
@@ -77,8 +77,13 @@ export function renew(): Promise<boolean> {
   return http.refresh();
 }
 
+/** The cookies are those of the whole browser: when another tab logs out, or in as somebody else, this one follows. */
+window.addEventListener("storage", (event) => {
+  if (event.key === signedInKey && me.value !== undefined && event.newValue !== me.value.id) location.reload();
+});
+
 function signedIn(answer: SignedIn): void {
-  browser.storage.set(signedInKey, "1");
+  browser.storage.set(signedInKey, answer.user.id);
   renewBefore(answer.expires_in);
   me.value = answer.user;
   endedBy.value = undefined;

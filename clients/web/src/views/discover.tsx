@@ -58,7 +58,7 @@ export function Discover() {
         <h1>{strings.rooms.discover}</h1>
       </header>
       <div class="page-body">
-        <p class="muted lead">{strings.rooms.discoverText}</p>
+        <p class="muted page-lead">{strings.rooms.discoverText}</p>
         <div class="search input" role="search">
           <Icon name="search" />
           <input

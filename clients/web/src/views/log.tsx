@@ -4,7 +4,7 @@ import { useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { loadOlder } from "../state/actions";
-import { atEnd, markReadIfSeen, status, visible } from "../state/chat";
+import { atEnd, markReadIfSeen, nameOf, status, visible } from "../state/chat";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { me } from "../state/session";
@@ -192,7 +192,11 @@ function dividerIndex(items: readonly Item[], divider: number | undefined): numb
 function ReadBy({ room }: { room: RoomState }) {
   const last = room.items.value.findLast((item) => item.type === "message");
   if (last?.type !== "message" || last.user.id !== me.value?.id || room.unsent.value.length > 0) return null;
-  const readers = [...room.reads.value.values()].filter((read) => read.seq >= last.seq).map((read) => read.user.display_name);
+  const readers = [...room.reads.value]
+    .filter(([, seq]) => seq >= last.seq)
+    .map(([id]) => room.person(id))
+    .filter((user) => user !== undefined)
+    .map(nameOf);
   if (readers.length === 0) return null;
   const shown = readers.slice(0, 3).join(", ") + (readers.length > 3 ? ` +${readers.length - 3}` : "");
   return <p class="read-by">{strings.conversation.seenBy(shown)}</p>;

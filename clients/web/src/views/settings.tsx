@@ -2,9 +2,10 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { limits, type Session } from "../protocol";
+import { logOut } from "../state/actions";
 import { closeDialog } from "../state/dialogs";
 import { theme } from "../state/preferences";
-import { api, logOut, me } from "../state/session";
+import { api, me } from "../state/session";
 import { dayName, clockTime } from "../state/times";
 import { attempt, toast } from "../state/toasts";
 import { strings } from "../strings";
