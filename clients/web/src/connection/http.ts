@@ -61,7 +61,7 @@ export class Http {
 
   private async refreshOnce(): Promise<boolean> {
     const path = "/v1/auth/refresh?cookie=true";
-    let answer = await this.send("POST", path, {}, this.platform.storage.get(csrfKey) ?? undefined);
+    let answer = await this.send("POST", path, {}, await this.csrf());
     if (answer.status === 403) {
       this.forgetCsrf();
       answer = await this.send("POST", path, {}, await this.csrf());
@@ -80,8 +80,8 @@ export class Http {
   }
 
   /**
-   * The token for state-changing requests. It is bound to the session and outlives an access token, so it is kept:
-   * a page that wakes with an expired cookie still has what its refresh needs.
+   * The token for state-changing requests. It is bound to the session and outlives an access token, so it is kept;
+   * the server also gives it to a page that woke with an expired access token, for its refresh.
    */
   private async csrf(): Promise<string | undefined> {
     const kept = this.platform.storage.get(csrfKey);
