@@ -7,6 +7,18 @@
 pub(crate) mod columns;
 pub(crate) mod pool;
 
+mod append;
+mod change;
+mod cursor;
+mod edits;
+mod events;
+mod history;
+mod invites;
+mod members;
+mod moderation;
+mod reads;
+mod rooms;
+
 use std::time::Duration;
 
 use protocol::ErrorCode;
@@ -17,6 +29,11 @@ use sqlx::{
 
 use crate::Refusal;
 use pool::{On, Pool, Tx, on};
+
+pub use append::{Append, Appended, Place};
+pub use events::{Access, Head, Resume};
+pub use members::{Door, Entry, Joined};
+pub use rooms::NewRoom;
 
 /// What must survive. Cloning gives the same store.
 #[derive(Clone)]
@@ -35,7 +52,10 @@ pub struct StoreOptions {
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { max_connections: 16, acquire_timeout: Duration::from_secs(3) }
+        Self {
+            max_connections: 16,
+            acquire_timeout: Duration::from_secs(3),
+        }
     }
 }
 
@@ -58,7 +78,9 @@ impl Store {
     /// # Errors
     /// When the url cannot be read or the file cannot be opened.
     pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self> {
-        Ok(Self { pool: Pool::connect(url, options).await? })
+        Ok(Self {
+            pool: Pool::connect(url, options).await?,
+        })
     }
 
     /// Brings the schema up to date. Several nodes may do it at once: they wait for each other.
@@ -136,7 +158,11 @@ impl From<ErrorCode> for Error {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        if is_away(&error) { Self::Unavailable(error) } else { Self::Broken(error) }
+        if is_away(&error) {
+            Self::Unavailable(error)
+        } else {
+            Self::Broken(error)
+        }
     }
 }
 
@@ -146,7 +172,11 @@ impl Error {
         match &self {
             Self::Broken(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 let constraint = error.constraint().unwrap_or_else(|| error.message());
-                if constraint.contains(column) { code.into() } else { self }
+                if constraint.contains(column) {
+                    code.into()
+                } else {
+                    self
+                }
             }
             _ => self,
         }
@@ -192,9 +222,12 @@ fn is_passing(code: &str) -> bool {
     if code.len() == 5 {
         // Lost connections, lack of resources, shutdowns and cancelled statements; then deadlocks and
         // conflicts, locks that are not free, a time limit that ended a transaction, a standby.
-        ["08", "53", "57"].iter().any(|class| code.starts_with(class))
+        ["08", "53", "57"]
+            .iter()
+            .any(|class| code.starts_with(class))
             || ["40001", "40P01", "55P03", "25P03", "25006"].contains(&code)
     } else {
-        code.parse::<u32>().is_ok_and(|code| SQLITE_BUSY_LOCKED_IO_FULL_OPEN.contains(&(code & 0xff)))
+        code.parse::<u32>()
+            .is_ok_and(|code| SQLITE_BUSY_LOCKED_IO_FULL_OPEN.contains(&(code & 0xff)))
     }
 }

@@ -42,7 +42,9 @@ impl Encode<'_, Postgres> for At {
 
 impl<'r> Decode<'r, Postgres> for At {
     fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(<OffsetDateTime as Decode<Postgres>>::decode(value)?.into()))
+        Ok(Self(
+            <OffsetDateTime as Decode<Postgres>>::decode(value)?.into(),
+        ))
     }
 }
 
@@ -64,7 +66,9 @@ impl Encode<'_, Sqlite> for At {
 
 impl<'r> Decode<'r, Sqlite> for At {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
-        Ok(Self(Timestamp::from_unix_ms(<i64 as Decode<Sqlite>>::decode(value)?)))
+        Ok(Self(Timestamp::from_unix_ms(
+            <i64 as Decode<Sqlite>>::decode(value)?,
+        )))
     }
 }
 

@@ -22,12 +22,36 @@ pub(crate) enum On<P, S> {
 macro_rules! on {
     ($engine:expr, $connection:ident => $answer:expr) => {
         match $engine {
-            $crate::store::pool::On::Postgres($connection) => $crate::store::pool::within($answer).await,
-            $crate::store::pool::On::Sqlite($connection) => $crate::store::pool::within($answer).await,
+            $crate::store::pool::On::Postgres($connection) => {
+                $crate::store::pool::within($answer).await
+            }
+            $crate::store::pool::On::Sqlite($connection) => {
+                $crate::store::pool::within($answer).await
+            }
         }
     };
 }
 pub(crate) use on;
+
+/// As `on!`, for a statement that answers nothing but how many rows it changed:
+/// `execute!(self.writer(), sqlx::query("…").bind(…))`.
+macro_rules! execute {
+    ($engine:expr, $statement:expr) => {
+        match $engine {
+            $crate::store::pool::On::Postgres(connection) => {
+                $crate::store::pool::within($statement.execute(connection))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
+            $crate::store::pool::On::Sqlite(connection) => {
+                $crate::store::pool::within($statement.execute(connection))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
+        }
+    };
+}
+pub(crate) use execute;
 
 /// How long the database may take to answer one statement before it counts as away: a stopped
 /// server accepts bytes and never answers.
@@ -47,7 +71,10 @@ pub(super) enum Pool {
     Postgres(PgPool),
     /// SQLite takes one writer at a time: waiting for it in a queue is fairer than asking again and
     /// again whether the file is free.
-    Sqlite { writer: SqlitePool, readers: SqlitePool },
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
 }
 
 impl Pool {
@@ -72,8 +99,8 @@ impl Pool {
                 .acquire_timeout(options.acquire_timeout)
         };
         let writer = pool(1).connect_with(connect.clone()).await?;
-        let readers =
-            pool(options.max_connections).connect_lazy_with(connect.create_if_missing(false).read_only(true));
+        let readers = pool(options.max_connections)
+            .connect_lazy_with(connect.create_if_missing(false).read_only(true));
         Ok(Self::Sqlite { writer, readers })
     }
 
@@ -108,9 +135,7 @@ impl Pool {
                 );
                 Ok(Tx(On::Postgres(within(begin).await?)))
             }
-            Self::Sqlite { writer, .. } => {
-                Ok(Tx(On::Sqlite(within(writer.begin_with("begin immediate")).await?)))
-            }
+            Self::Sqlite { writer, .. } => Ok(Tx(On::Sqlite(begin_immediate(writer).await?))),
         }
     }
 
@@ -123,6 +148,12 @@ impl Pool {
             }
         }
     }
+}
+
+/// Begins a transaction that is the writer from its start: one that reads first and then writes may
+/// find that another process has written meanwhile, and fail.
+pub(super) async fn begin_immediate(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
+    within(writer.begin_with("begin immediate")).await
 }
 
 /// A transaction on either engine; rolled back when it is dropped without a commit.

@@ -1,0 +1,247 @@
+-- Rooms, who is in them, and the log of each.
+
+create table rooms (
+    id uuid primary key,
+    name text not null,
+    -- The name without the difference of cases.
+    name_key text collate "C" not null,
+    topic text not null,
+    visibility text not null,
+    password_hash text,
+    -- Null once the owner's account is erased.
+    owner_id uuid references users (id),
+    max_members bigint not null,
+    history text not null,
+    slow_mode_s bigint not null default 0,
+    -- The place of the latest event.
+    head bigint not null default 0,
+    -- How many of the events are messages.
+    messages bigint not null default 0,
+    member_count bigint not null default 0,
+    created_at timestamptz not null,
+    archived_at timestamptz,
+    deleted_at timestamptz
+    -- Every append rewrites the row: room in its page keeps that from touching the indexes.
+) with (fillfactor = 60);
+
+-- What strangers find must have a name of its own; a deleted room's is free again.
+create unique index rooms_name_key on rooms (name_key)
+    where visibility in ('public', 'private') and deleted_at is null;
+
+create table members (
+    room_id uuid not null references rooms (id) on delete cascade,
+    user_id uuid not null references users (id),
+    role text not null,
+    joined_at timestamptz not null,
+    -- The lowest place that they may read.
+    first_seq bigint not null,
+    muted_until timestamptz,
+    -- When they last wrote while the room was in slow mode.
+    wrote_at timestamptz,
+    -- How far they have read, and how many messages the room had up to there.
+    read_seq bigint not null,
+    read_n bigint not null,
+    read_at timestamptz not null,
+    primary key (room_id, user_id)
+) with (fillfactor = 80);
+
+create index members_user on members (user_id);
+
+-- The log. It has no foreign keys: each would be one more look-up and one more row lock for every
+-- event, and the append has just looked at the room and the member itself. Rooms and users are
+-- never removed from their tables, only marked.
+create table events (
+    room_id uuid not null,
+    seq bigint not null,
+    -- How many messages the room has had so far, this one included.
+    n bigint not null,
+    id uuid not null,
+    kind text not null,
+    user_id uuid not null,
+    -- The sender's own name for a message.
+    client_id text,
+    -- The seq of the message that an event is about.
+    target bigint,
+    -- To whom something was done.
+    member_id uuid,
+    reply_to bigint,
+    thread bigint,
+    body text,
+    -- What else the kind needs: a role, a reason, the changes of a room.
+    data jsonb,
+    at timestamptz not null,
+    edited_at timestamptz,
+    deleted_at timestamptz,
+    primary key (room_id, seq),
+    constraint events_client_id unique (room_id, user_id, client_id)
+) partition by hash (room_id);
+
+do $$
+begin
+    for part in 0..15 loop
+        execute format(
+            'create table events_%s partition of events for values with (modulus 16, remainder %s)',
+            part, part
+        );
+        -- A deleted message takes the texts of its edits with it.
+        execute format('create index events_%s_edits on events_%s (room_id, target) where kind = ''edit''', part, part);
+    end loop;
+end
+$$;
+
+create table bans (
+    room_id uuid not null references rooms (id) on delete cascade,
+    user_id uuid not null references users (id),
+    by_id uuid not null,
+    reason text,
+    until timestamptz,
+    created_at timestamptz not null,
+    primary key (room_id, user_id)
+);
+
+create table invites (
+    code text primary key,
+    room_id uuid not null references rooms (id) on delete cascade,
+    by_id uuid not null,
+    max_uses bigint,
+    uses bigint not null default 0,
+    created_at timestamptz not null,
+    expires_at timestamptz not null
+);
+
+create index invites_room on invites (room_id);
+
+-- Gives messages their places, or says why not: one row for every entry, in their order.
+--
+-- The rooms are locked first, always in the same order. In `read committed` each statement of a
+-- function sees what was committed before it began, so once the locks are held nobody can slip in
+-- between the judging and the inserting: not a second message of the same name, not a kick.
+--
+-- The log is only ever entered by its keys. The settings keep it so, whatever a planner that has no
+-- statistics of a new table yet would prefer.
+create function append_events(
+    room_ids uuid[],
+    event_ids uuid[],
+    user_ids uuid[],
+    client_ids text[],
+    bodies text[],
+    replies bigint[],
+    threads bigint[],
+    moments timestamptz[]
+) returns table (
+    entry bigint,
+    outcome text,
+    place bigint,
+    place_n bigint,
+    place_id uuid,
+    place_at timestamptz,
+    retry_after_ms bigint
+)
+language plpgsql
+set lock_timeout = '3s'
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    perform 1 from rooms where rooms.id = any (room_ids) order by rooms.id for no key update;
+
+    return query
+    with entries as materialized (
+        select e.*, min(e.ord) over (partition by e.room_id, e.user_id, e.client_id) as first_ord
+        from unnest(room_ids, event_ids, user_ids, client_ids, bodies, replies, threads, moments)
+            with ordinality as e (room_id, id, user_id, client_id, body, reply_to, thread, at, ord)
+    ),
+    judged as materialized (
+        select e.*, r.head, r.messages, r.slow_mode_s,
+            stored.seq as stored_seq, stored.n as stored_n, stored.id as stored_id, stored.at as stored_at,
+            m.muted_until, m.wrote_at,
+            r.slow_mode_s > 0 and m.role = 'member' as is_slow,
+            case
+                when r.id is null or r.deleted_at is not null then 'room_not_found'
+                when stored.seq is not null then 'duplicate'
+                when m.user_id is null and r.visibility in ('secret', 'direct') then 'room_not_found'
+                when m.user_id is null and exists (
+                    select 1 from bans b
+                    where b.room_id = e.room_id and b.user_id = e.user_id
+                        and (b.until is null or b.until > e.at)
+                ) then 'banned'
+                when m.user_id is null then 'not_a_member'
+                when r.archived_at is not null then 'archived'
+                when m.muted_until > e.at then 'muted'
+                when e.reply_to is not null and not exists (
+                    select 1 from events x
+                    where x.room_id = e.room_id and x.seq = e.reply_to
+                        and x.seq >= m.first_seq and x.kind = 'message'
+                ) then 'message_not_found'
+                when e.thread is not null and not exists (
+                    select 1 from events x
+                    where x.room_id = e.room_id and x.seq = e.thread
+                        and x.seq >= m.first_seq and x.kind = 'message'
+                ) then 'message_not_found'
+                when r.slow_mode_s > 0 and m.role = 'member'
+                    and e.at < m.wrote_at + r.slow_mode_s * interval '1 second' then 'slow_mode'
+                else 'stored'
+            end as verdict
+        from entries e
+        left join rooms r on r.id = e.room_id
+        left join members m on m.room_id = e.room_id and m.user_id = e.user_id
+        left join lateral (
+            select x.seq, x.n, x.id, x.at from events x
+            where x.room_id = e.room_id and x.user_id = e.user_id and x.client_id = e.client_id
+            limit 1
+        ) stored on true
+        where e.ord = e.first_ord
+    ),
+    gated as materialized (
+        select j.*,
+            case
+                when j.verdict = 'stored' and j.is_slow
+                    and row_number() over (partition by j.room_id, j.user_id, j.verdict order by j.ord) > 1
+                    then 'slow_mode'
+                else j.verdict
+            end as gate
+        from judged j
+    ),
+    placed as materialized (
+        select g.ord, g.room_id, g.id, g.user_id, g.client_id, g.body, g.reply_to, g.thread, g.at, g.is_slow,
+            g.head + row_number() over (partition by g.room_id order by g.ord) as seq,
+            g.messages + row_number() over (partition by g.room_id order by g.ord) as n
+        from gated g
+        where g.gate = 'stored'
+    ),
+    inserted as (
+        insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at)
+        select p.room_id, p.seq, p.n, p.id, 'message', p.user_id, p.client_id, p.reply_to, p.thread, p.body, p.at
+        from placed p
+    ),
+    moved as (
+        update rooms set head = p.head, messages = p.messages
+        from (select room_id, max(seq) as head, max(n) as messages from placed group by room_id) p
+        where rooms.id = p.room_id
+    ),
+    slowed as (
+        update members set wrote_at = p.at
+        from placed p
+        where p.is_slow and members.room_id = p.room_id and members.user_id = p.user_id
+    )
+    select e.ord,
+        case when g.gate = 'stored' and e.ord <> e.first_ord then 'duplicate' else g.gate end,
+        coalesce(p.seq, g.stored_seq),
+        coalesce(p.n, g.stored_n),
+        coalesce(p.id, g.stored_id),
+        coalesce(p.at, g.stored_at),
+        (extract(epoch from case g.gate
+            when 'muted' then g.muted_until - g.at
+            when 'slow_mode' then g.slow_mode_s * interval '1 second'
+                + case g.verdict when 'slow_mode' then g.wrote_at - g.at else interval '0' end
+        end) * 1000)::bigint
+    from entries e
+    join gated g on g.ord = e.first_ord
+    left join placed p on p.ord = g.ord
+    order by e.ord;
+end
+$$;

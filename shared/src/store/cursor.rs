@@ -1,0 +1,32 @@
+//! Where a page of a list ended, as an opaque word that the client brings back.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use protocol::{Fields, Violation};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::Result;
+use crate::Refusal;
+
+/// Reads what [`page`] wrote.
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let json = URL_SAFE_NO_PAD.decode(text).ok();
+    let place = json.and_then(|json| serde_json::from_slice(&json).ok());
+    place.ok_or_else(|| Refusal::from(Fields::one("cursor", Violation::Invalid)).into())
+}
+
+/// Cuts `rows`, of which one more was asked for than a page holds, to a page, and says where it ended
+/// if there are more.
+pub(super) fn page<R, T: Serialize>(
+    rows: &mut Vec<R>,
+    limit: u32,
+    place: impl Fn(&R) -> T,
+) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    if rows.len() <= limit {
+        return None;
+    }
+    rows.truncate(limit);
+    let last = place(rows.last()?);
+    let json = serde_json::to_vec(&last).expect("numbers, ids and text are always JSON");
+    Some(URL_SAFE_NO_PAD.encode(json))
+}

@@ -1,0 +1,109 @@
+//! How far people have read. Marks only move forward and are no events.
+
+use protocol::{RoomId, Seq, Timestamp, UserId};
+use sqlx::types::Json;
+
+use super::{
+    Result, Store,
+    columns::At,
+    pool::{On, on, within},
+};
+
+impl Store {
+    /// Marks a room as read up to a place, or to its head if that is less. Whether the mark moved.
+    ///
+    /// # Errors
+    /// As [`Store::access`].
+    pub async fn mark_read(
+        &self,
+        room: RoomId,
+        user: UserId,
+        seq: Seq,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let moved: Option<i64> = on!(self.writer(), pool => sqlx::query_scalar(
+            "update members set read_seq = e.seq, read_n = e.n, read_at = $4
+             from rooms r, events e
+             where members.room_id = $1 and members.user_id = $2
+                and r.id = $1 and r.deleted_at is null
+                and e.room_id = $1 and e.seq = case when r.head < $3 then r.head else $3 end
+                and members.read_seq < e.seq
+             returning members.read_seq",
+        )
+        .bind(room.uuid())
+        .bind(user.uuid())
+        .bind(seq.to_i64())
+        .bind(At(at))
+        .fetch_optional(pool))?;
+        if moved.is_none() {
+            self.access(room, user).await?;
+        }
+        Ok(moved.is_some())
+    }
+
+    /// As [`Store::mark_read`] for many at once. Marks of people who are no members are passed over.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn mark_reads(&self, marks: &[(RoomId, UserId, Seq)], at: Timestamp) -> Result<()> {
+        match self.writer() {
+            On::Postgres(pool) => {
+                let marked = sqlx::query(
+                    "update members set read_seq = e.seq, read_n = e.n, read_at = $4
+                     from (
+                        select room_id, user_id, max(seq) as seq
+                        from unnest($1, $2, $3) as mark (room_id, user_id, seq) group by 1, 2
+                     ) mark, rooms r, events e
+                     where members.room_id = mark.room_id and members.user_id = mark.user_id
+                        and r.id = mark.room_id and r.deleted_at is null
+                        and e.room_id = mark.room_id and e.seq = least(r.head, mark.seq)
+                        and members.read_seq < e.seq",
+                )
+                .bind(
+                    marks
+                        .iter()
+                        .map(|(room, _, _)| room.uuid())
+                        .collect::<Vec<_>>(),
+                )
+                .bind(
+                    marks
+                        .iter()
+                        .map(|(_, user, _)| user.uuid())
+                        .collect::<Vec<_>>(),
+                )
+                .bind(
+                    marks
+                        .iter()
+                        .map(|(_, _, seq)| seq.to_i64())
+                        .collect::<Vec<_>>(),
+                )
+                .bind(At(at))
+                .execute(pool);
+                within(marked).await?;
+            }
+            On::Sqlite(pool) => {
+                let rows: Vec<_> = marks
+                    .iter()
+                    .map(|(room, user, seq)| (room.to_string(), user.to_string(), seq.to_i64()))
+                    .collect();
+                let marked = sqlx::query(
+                    "update members set read_seq = e.seq, read_n = e.n, read_at = $2
+                     from (
+                        select unhex(value ->> 0, '-') as room_id, unhex(value ->> 1, '-') as user_id,
+                            max(value ->> 2) as seq
+                        from json_each($1) group by 1, 2
+                     ) mark, rooms r, events e
+                     where members.room_id = mark.room_id and members.user_id = mark.user_id
+                        and r.id = mark.room_id and r.deleted_at is null
+                        and e.room_id = mark.room_id and e.seq = min(r.head, mark.seq)
+                        and members.read_seq < e.seq",
+                )
+                .bind(Json(rows))
+                .bind(At(at))
+                .execute(pool);
+                within(marked).await?;
+            }
+        }
+        Ok(())
+    }
+}
