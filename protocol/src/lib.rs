@@ -16,6 +16,7 @@ pub mod error;
 pub mod roles;
 
 pub mod accounts;
+pub mod audit;
 pub mod messages;
 pub mod rooms;
 

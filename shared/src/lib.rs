@@ -10,8 +10,25 @@ pub mod settings;
 
 pub mod store;
 
+pub mod passwords;
+pub mod token;
+
+pub mod cluster;
+pub mod hints;
+pub mod ring;
+
+pub mod redis_link;
+
+pub mod limiter;
+pub mod presence;
+pub mod revocations;
+pub mod tickets;
+
+pub mod app;
+pub mod audit;
 pub mod caller;
 
+pub use app::App;
 pub use caller::Caller;
 pub use clock::Clock;
 pub use refusal::Refusal;

@@ -7,17 +7,22 @@
 pub(crate) mod columns;
 pub(crate) mod pool;
 
+mod accounts;
 mod append;
+mod audit;
 mod change;
 mod cursor;
 mod edits;
 mod events;
 mod history;
 mod invites;
+mod keys;
 mod members;
 mod moderation;
+mod nodes;
 mod reads;
 mod rooms;
+mod sessions;
 
 use std::time::Duration;
 
@@ -30,10 +35,13 @@ use sqlx::{
 use crate::Refusal;
 use pool::{On, Pool, Tx, on};
 
+pub use accounts::{Credentials, NewAccount};
 pub use append::{Append, Appended, Place};
+pub use audit::NewAuditEntry;
 pub use events::{Access, Head, Resume};
 pub use members::{Door, Entry, Joined};
 pub use rooms::NewRoom;
+pub use sessions::{Grant, NewSession, REPEAT_WITHIN, RevokedSince, Rotate, Rotation};
 
 /// What must survive. Cloning gives the same store.
 #[derive(Clone)]

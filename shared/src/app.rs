@@ -1,0 +1,263 @@
+//! Everything that both halves of the server are given, built from the settings in one place. It waits
+//! for no database and no Redis, and starts nothing but what it is handed a tracker for.
+
+use std::{io, path::PathBuf, sync::Arc, thread::available_parallelism};
+
+use protocol::{
+    ErrorCode,
+    accounts::{Me, SignedIn, TokenType, UserSummary},
+};
+use secrecy::ExposeSecret;
+use tokio::sync::OnceCell;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    Clock, Refusal, Settings,
+    cluster::{Cluster, Node},
+    hints::Hints,
+    limiter::Limiter,
+    passwords::Passwords,
+    presence::Presence,
+    redis_link::Redis,
+    revocations::Revocations,
+    store::{self, Grant, Store, StoreOptions},
+    tickets::Tickets,
+    token::{AccessClaims, KeyError, Keys, RefreshToken, Secrets},
+};
+
+/// What the server stands on. Cloning is cheap and gives the same.
+#[derive(Clone)]
+pub struct App {
+    /// The time, and new ids.
+    pub clock: Clock,
+    /// Every setting.
+    pub settings: Arc<Settings>,
+    /// What must last.
+    pub store: Store,
+    /// What refresh tokens, csrf tokens, tickets and the pass between nodes are made with.
+    pub secrets: Secrets,
+    /// Hashing and checking passwords.
+    pub passwords: Passwords,
+    /// How often somebody may do something.
+    pub limiter: Limiter,
+    /// Who is here.
+    pub presence: Presence,
+    /// Passes to sockets.
+    pub tickets: Tickets,
+    /// Which sessions were revoked.
+    pub revocations: Revocations,
+    /// Which coordinators there are.
+    pub cluster: Cluster,
+    /// Where it is said that a room has something new.
+    pub hints: Hints,
+    keys: Arc<OnceCell<Keys>>,
+}
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database's url is wrong, or its file cannot be opened.
+    #[error("DATABASE_URL: {0}")]
+    Store(#[source] store::Error),
+    /// The Redis url is wrong.
+    #[error("REDIS_URL: {0}")]
+    Redis(#[from] redis::RedisError),
+    /// The key file cannot be read.
+    #[error("CHATX_JWT_KEY_FILE: {path}: {source}")]
+    KeyFile {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The key file holds no key.
+    #[error("CHATX_JWT_KEY_FILE: {path}: {source}")]
+    KeyFileContent {
+        /// Where it is.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// The keys of the store cannot be opened.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The keys cannot be read from the store.
+    #[error("the signing keys cannot be read: {0}")]
+    KeysAway(#[source] store::Error),
+}
+
+/// Redis may be shared with others.
+const REDIS_PREFIX: &str = "chatx:";
+
+impl App {
+    /// Builds it. Hints go where `hints` says; without it, to the node that owns the room. What must run
+    /// for as long as the app is used is spawned on `tracker` and ends with `cancel`.
+    ///
+    /// # Errors
+    /// When a setting cannot be used. Databases that are away are no error here.
+    pub async fn connect(
+        settings: Settings,
+        clock: Clock,
+        hints: Option<Hints>,
+        tracker: &TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Result<Self, StartError> {
+        let url = settings.database_url.expose_secret();
+        let store = Store::connect(url, &StoreOptions::default()).await.map_err(StartError::Store)?;
+        let redis = settings.redis_url.as_ref().map(|url| Redis::new(url, REDIS_PREFIX)).transpose()?;
+        let keys = key_file(&settings)?;
+        let secrets = Secrets::new(&settings.cluster_secret);
+        let cluster = Cluster::new(store.clone());
+        let (limiter, presence) = match &redis {
+            Some(redis) => (
+                Limiter::shared(&settings, clock.clone(), redis.clone(), cluster.clone()),
+                Presence::shared(redis.clone(), &settings.node),
+            ),
+            None => (Limiter::in_process(&settings, clock.clone()), Presence::in_process()),
+        };
+        let cores = available_parallelism().map_or(1, usize::from);
+        let _ = (tracker, cancel);
+        Ok(Self {
+            passwords: Passwords::new(cores),
+            tickets: Tickets::new(secrets.clone(), settings.ticket, redis.clone()),
+            revocations: Revocations::new(store.clone(), redis, clock.clone(), settings.access_token),
+            hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), secrets.clone())),
+            keys: Arc::new(OnceCell::new_with(keys)),
+            clock,
+            settings: Arc::new(settings),
+            store,
+            secrets,
+            limiter,
+            presence,
+            cluster,
+        })
+    }
+
+    /// Keeps up with the other nodes until `cancel`: what they revoke. Without it everything works, and
+    /// asks the store when it is needed.
+    pub fn watch(&self, tracker: &TaskTracker, cancel: &CancellationToken) {
+        let (revocations, cancel) = (self.revocations.clone(), cancel.clone());
+        tracker.spawn(async move { revocations.run(cancel).await });
+    }
+
+    /// Lives as a coordinator until `cancel`: others see this node, and who is on it. From `draining`
+    /// on they see that it is about to go.
+    pub fn live_as_node(&self, tracker: &TaskTracker, draining: &CancellationToken, cancel: &CancellationToken) {
+        self.watch(tracker, cancel);
+        let (cluster, node) = (self.cluster.clone(), self.own_node());
+        let (draining, ended) = (draining.clone(), cancel.clone());
+        tracker.spawn(async move { cluster.run(node, draining, ended).await });
+        let (presence, ended) = (self.presence.clone(), cancel.clone());
+        tracker.spawn(async move { presence.run(ended).await });
+    }
+
+    /// This node, as others see it.
+    pub fn own_node(&self) -> Node {
+        let settings = &self.settings;
+        Node {
+            name: settings.node.clone(),
+            url: settings.public_url.clone(),
+            internal_url: settings.internal_url.clone().unwrap_or_else(|| settings.public_url.clone()),
+            weight: 1,
+            draining: false,
+        }
+    }
+
+    /// The keys that sign access tokens, read or made on first use.
+    ///
+    /// # Errors
+    /// `unavailable` while the store is away; `internal` when its keys cannot be opened.
+    pub async fn keys(&self) -> Result<&Keys, Refusal> {
+        self.load_keys().await.map_err(|error| match error {
+            StartError::KeysAway(error) => error.into(),
+            error => {
+                tracing::error!(%error, "there are no keys to sign with");
+                ErrorCode::Internal.into()
+            }
+        })
+    }
+
+    /// As [`App::keys`], for who starts the server and can say what is wrong.
+    ///
+    /// # Errors
+    /// [`StartError::Keys`] when the cluster secret is another one than before, [`StartError::KeysAway`]
+    /// while the store is away.
+    pub async fn load_keys(&self) -> Result<&Keys, StartError> {
+        let load = async || {
+            let mut sealed = self.store.signing_keys().await.map_err(StartError::KeysAway)?;
+            if sealed.is_empty() {
+                let fresh = Keys::generate(&self.secrets);
+                let kept = self.store.first_signing_key(&fresh, self.clock.now()).await;
+                sealed = kept.map_err(StartError::KeysAway)?;
+            }
+            Ok(Keys::from_sealed(&sealed, &self.secrets)?)
+        };
+        self.keys.get_or_try_init(load).await
+    }
+
+    /// Who showed this access token.
+    ///
+    /// # Errors
+    /// `unauthenticated` for one that is not good, or whose session was revoked.
+    pub async fn authenticate(&self, access_token: &str) -> Result<AccessClaims, Refusal> {
+        let claims = self.keys().await?.verify_access(access_token, self.clock.now())?;
+        self.standing(claims).await
+    }
+
+    /// Who showed this ticket, which is used up by it.
+    ///
+    /// # Errors
+    /// `unauthenticated` for one that is not good, or whose session was revoked.
+    pub async fn redeem(&self, ticket: &str) -> Result<AccessClaims, Refusal> {
+        let claims = self.tickets.redeem(ticket, self.clock.now()).await?;
+        self.standing(claims).await
+    }
+
+    async fn standing(&self, claims: AccessClaims) -> Result<AccessClaims, Refusal> {
+        if self.revocations.is_revoked(claims.sid).await? {
+            return Err(ErrorCode::Unauthenticated.into());
+        }
+        Ok(claims)
+    }
+
+    /// The pair of tokens of a grant, with both of them in the answer. The same grant gives the same pair.
+    ///
+    /// # Errors
+    /// As [`App::keys`].
+    pub async fn sign_in(&self, grant: Grant) -> Result<SignedIn, Refusal> {
+        let me = self.with_rights(grant.me);
+        let user = UserSummary {
+            id: me.user.id,
+            username: me.user.username.clone(),
+            display_name: me.user.display_name.clone(),
+        };
+        let life = self.settings.access_token;
+        let claims = AccessClaims::new(user, grant.session, me.admin, grant.issued_at, life);
+        let refresh = RefreshToken { session: grant.session, generation: grant.generation };
+        Ok(SignedIn {
+            access_token: Some(self.keys().await?.access(&claims)),
+            refresh_token: Some(refresh.text(&self.secrets)),
+            token_type: TokenType::Bearer,
+            expires_in: life.as_secs(),
+            user: me,
+        })
+    }
+
+    /// The same, with the server-admin rights that the settings give.
+    #[must_use]
+    pub fn with_rights(&self, mut me: Me) -> Me {
+        me.admin = me.admin || self.settings.admins.contains(&me.user.username);
+        me
+    }
+}
+
+fn key_file(settings: &Settings) -> Result<Option<Keys>, StartError> {
+    let Some(path) = settings.jwt_key_file.clone() else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(pem) => match Keys::from_pem(&pem) {
+            Ok(keys) => Ok(Some(keys)),
+            Err(source) => Err(StartError::KeyFileContent { path, source }),
+        },
+        Err(source) => Err(StartError::KeyFile { path, source }),
+    }
+}

@@ -1,0 +1,142 @@
+//! Which coordinators there are. Each renews its row every second, and one that has not for five is
+//! dead, all by the database's clock. Who owns which room is [`crate::ring`]'s to say.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use protocol::RoomId;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{ring, store::Store};
+
+/// A coordinator, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Its name, unique in the cluster.
+    pub name: String,
+    /// Where clients connect.
+    pub url: String,
+    /// Where hints and peers come.
+    pub internal_url: String,
+    /// Its share of the rooms, against the weights of the others.
+    pub weight: u32,
+    /// Whether it is about to go: it owns nothing new.
+    pub draining: bool,
+}
+
+/// The cluster as this process sees it. Cloning gives the same one.
+#[derive(Clone)]
+pub struct Cluster(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    seen: Mutex<Seen>,
+    /// Held while the store is asked, so that one asks for all.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct Seen {
+    nodes: Arc<[Node]>,
+    at: Option<Instant>,
+}
+
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// A node that has not renewed for so long is dead.
+pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(5);
+/// How old an answer may be.
+const FRESH_FOR: Duration = Duration::from_secs(1);
+
+impl Cluster {
+    /// The cluster that is written down in `store`.
+    pub fn new(store: Store) -> Self {
+        Self(Arc::new(Inner { store, seen: Mutex::default(), asking: tokio::sync::Mutex::default() }))
+    }
+
+    /// The live nodes, by name; at most a second old. While the store is away: those seen last.
+    pub async fn live(&self) -> Arc<[Node]> {
+        if let Some(nodes) = self.fresh() {
+            return nodes;
+        }
+        let _asking = self.0.asking.lock().await;
+        if let Some(nodes) = self.fresh() {
+            return nodes;
+        }
+        let asked = self.0.store.live_nodes(DEAD_AFTER).await;
+        let mut seen = self.seen();
+        match asked {
+            Ok(nodes) => seen.nodes = nodes.into(),
+            Err(error) => tracing::warn!(%error, "the nodes cannot be read, going on with those seen last"),
+        }
+        seen.at = Some(Instant::now());
+        Arc::clone(&seen.nodes)
+    }
+
+    /// How many nodes were alive when last seen, at least one; asks nobody.
+    pub fn last_count(&self) -> u32 {
+        u32::try_from(self.seen().nodes.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// The node that owns `room`; `None` while no coordinator is alive.
+    pub async fn owner(&self, room: RoomId) -> Option<Node> {
+        ring::owner(room, &self.live().await).cloned()
+    }
+
+    /// Keeps `node` alive in the eyes of the others until `cancel`, then takes it out. From `draining`
+    /// on it is shown as draining.
+    pub async fn run(&self, node: Node, draining: CancellationToken, cancel: CancellationToken) {
+        let incarnation = Uuid::new_v4();
+        let mut registered = false;
+        let mut tick = tokio::time::interval(RENEW_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told_draining = false;
+        loop {
+            // Ending comes first, then what others should know at once, then the beat.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                () = draining.cancelled(), if !told_draining => told_draining = true,
+                _ = tick.tick() => {}
+            }
+            let node = Node { draining: told_draining, ..node.clone() };
+            registered = self.renew(&node, incarnation, registered).await;
+        }
+        if let Err(error) = self.0.store.remove_node(&node.name, incarnation).await {
+            tracing::warn!(%error, node = node.name, "the node cannot be taken out, others will see it die");
+        }
+    }
+
+    /// Renews or writes the row; whether it is there now.
+    async fn renew(&self, node: &Node, incarnation: Uuid, registered: bool) -> bool {
+        let written = if registered {
+            self.0.store.renew_node(&node.name, incarnation, node.draining).await
+        } else {
+            self.0.store.register_node(node, incarnation).await.map(|()| true)
+        };
+        match written {
+            Ok(true) => true,
+            Ok(false) => {
+                tracing::error!(node = node.name, "another process took this node's name: give each its own");
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, node = node.name, "the node's row cannot be renewed");
+                registered
+            }
+        }
+    }
+
+    fn fresh(&self) -> Option<Arc<[Node]>> {
+        let seen = self.seen();
+        let is_fresh = seen.at.is_some_and(|at| at.elapsed() < FRESH_FOR);
+        is_fresh.then(|| Arc::clone(&seen.nodes))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

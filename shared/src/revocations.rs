@@ -1,0 +1,192 @@
+//! Which sessions were revoked while an access token of theirs may still be good. The store knows;
+//! this remembers, asks again every moment, and passes on what nodes tell each other through Redis.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use protocol::{ErrorCode, SessionId, Timestamp};
+use redis::{AsyncTypedCommands, aio::PubSub};
+use tokio::{
+    sync::broadcast,
+    time::{Instant, MissedTickBehavior},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Clock, Refusal, redis_link::Redis, store::Store};
+
+/// What was revoked. Cloning gives the same.
+#[derive(Clone)]
+pub struct Revocations(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    redis: Option<Redis>,
+    clock: Clock,
+    /// How long an access token lives: after that a revocation has nothing left to stop.
+    access_token: Duration,
+    known: Mutex<Known>,
+    /// Held while the store is asked, so that one asks for all.
+    asking: tokio::sync::Mutex<()>,
+    revoked: broadcast::Sender<SessionId>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// As many as were revoked within the life of an access token.
+    sessions: HashMap<SessionId, Timestamp>,
+    /// The database's time when it was last asked; `None` before the first answer.
+    asked_at: Option<Timestamp>,
+    refreshed: Option<Instant>,
+}
+
+const FRESH_FOR: Duration = Duration::from_secs(1);
+/// Twice in the second within which a socket must close.
+const POLL_EVERY: Duration = Duration::from_millis(500);
+/// A revocation shows up in the store only with its commit, so the last moments are asked for again.
+/// No transaction lives that long.
+const OVERLAP: Duration = Duration::from_secs(15);
+/// A receiver that falls behind further is told so, and asks for each of its sessions.
+const QUEUE: usize = 1_024;
+const CHANNEL: &str = "revocations";
+const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+impl Revocations {
+    /// Those of `store`, spread through `redis` if there is one.
+    pub fn new(store: Store, redis: Option<Redis>, clock: Clock, access_token: Duration) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            redis,
+            clock,
+            access_token,
+            known: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+            revoked: broadcast::channel(QUEUE).0,
+        }))
+    }
+
+    /// Whether `session` was revoked, as of at most a second ago; while the store is away, as of when it
+    /// was last there.
+    ///
+    /// # Errors
+    /// `unavailable` if the store has not answered since this process began.
+    pub async fn is_revoked(&self, session: SessionId) -> Result<bool, Refusal> {
+        if !self.0.is_fresh() {
+            self.refresh().await;
+        }
+        let known = self.0.known();
+        if known.asked_at.is_none() {
+            return Err(Refusal::from(ErrorCode::Unavailable).retry_after(FRESH_FOR));
+        }
+        Ok(known.sessions.contains_key(&session))
+    }
+
+    /// Tells everybody at once of sessions that the store has just revoked: here now, on other nodes
+    /// through Redis, and without it when they next ask the store.
+    pub async fn spread(&self, sessions: &[SessionId]) {
+        if sessions.is_empty() {
+            return;
+        }
+        let now = self.0.clock.now();
+        self.0.add(sessions.iter().map(|session| (*session, now)));
+        let Some(redis) = &self.0.redis else { return };
+        let channel = redis.key(CHANNEL);
+        let message = sessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        // What is lost here is found in the store.
+        let _ = redis.ask(async |mut connection| connection.publish(channel, message).await).await;
+    }
+
+    /// Every session that is revoked from now on, once. A receiver that is told that it fell behind must
+    /// ask [`Revocations::is_revoked`] for each of its sessions.
+    pub fn subscribe(&self) -> broadcast::Receiver<SessionId> {
+        self.0.revoked.subscribe()
+    }
+
+    /// Asks the store again and again, and listens to what other nodes tell, until `cancel`.
+    pub async fn run(&self, cancel: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            () = self.poll() => {}
+            () = self.listen() => {}
+        }
+    }
+
+    async fn poll(&self) {
+        let mut tick = tokio::time::interval(POLL_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let _asking = self.0.asking.lock().await;
+            self.0.ask().await;
+        }
+    }
+
+    async fn listen(&self) {
+        let Some(redis) = &self.0.redis else { return std::future::pending().await };
+        loop {
+            match redis.listen(CHANNEL).await {
+                Ok(connection) => self.hear(connection).await,
+                Err(error) => tracing::debug!(%error, "revocations come from the store only"),
+            }
+            tokio::time::sleep(LISTEN_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Until the connection breaks.
+    async fn hear(&self, mut connection: PubSub) {
+        let mut messages = connection.on_message();
+        while let Some(message) = messages.next().await {
+            let now = self.0.clock.now();
+            let text: String = message.get_payload().unwrap_or_default();
+            self.0.add(text.split(' ').filter_map(|id| Some((id.parse().ok()?, now))));
+        }
+    }
+
+    async fn refresh(&self) {
+        let _asking = self.0.asking.lock().await;
+        if !self.0.is_fresh() {
+            self.0.ask().await;
+        }
+    }
+}
+
+impl Inner {
+    async fn ask(&self) {
+        let since = self.known().asked_at.map(|asked_at| asked_at.before(OVERLAP));
+        let answer = self.store.revocations_since(since, self.access_token.saturating_add(OVERLAP)).await;
+        match answer {
+            Ok(revoked) => {
+                self.add(revoked.sessions.into_iter());
+                let mut known = self.known();
+                known.asked_at = Some(revoked.asked_at);
+                let over = revoked.asked_at.before(self.access_token.saturating_add(OVERLAP));
+                known.sessions.retain(|_, at| *at > over);
+            }
+            Err(error) => tracing::warn!(%error, "revocations cannot be read"),
+        }
+        // Also after a failure: nobody should wait for a store that is away more than once a second.
+        self.known().refreshed = Some(Instant::now());
+    }
+
+    fn add(&self, sessions: impl Iterator<Item = (SessionId, Timestamp)>) {
+        let mut known = self.known();
+        for (session, at) in sessions {
+            if known.sessions.insert(session, at).is_none() {
+                // Nobody listening is fine.
+                let _ = self.revoked.send(session);
+            }
+        }
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.known().refreshed.is_some_and(|refreshed| refreshed.elapsed() < FRESH_FOR)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

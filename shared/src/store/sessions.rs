@@ -1,0 +1,344 @@
+//! Sessions: who is logged in where, which refresh token is the valid one, and what was revoked.
+//! No token is stored: a token is derived from the session and its generation.
+
+use std::{net::IpAddr, time::Duration};
+
+use protocol::{
+    ErrorCode, SessionId, Timestamp, UserId,
+    accounts::{Me, Session},
+};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{
+    Result, Store,
+    accounts::UserRow,
+    columns::At,
+    pool::{On, Tx, on},
+};
+
+/// A session to be made.
+#[derive(Clone, Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// What the client calls the device; may be empty.
+    pub device: String,
+    /// Where it logs in from.
+    pub ip: IpAddr,
+    /// When it is made.
+    pub at: Timestamp,
+    /// When it ends, unless it is refreshed before.
+    pub expires_at: Timestamp,
+}
+
+/// What a pair of tokens is made from; the same grant gives the same pair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Whom it is for.
+    pub me: Me,
+    /// The session.
+    pub session: SessionId,
+    /// The generation that its refresh token has.
+    pub generation: u64,
+    /// When it was made.
+    pub issued_at: Timestamp,
+}
+
+/// A refresh token that is shown.
+#[derive(Clone, Debug)]
+pub struct Rotate {
+    /// Its session.
+    pub session: SessionId,
+    /// Its generation.
+    pub generation: u64,
+    /// Where it comes from.
+    pub ip: IpAddr,
+    /// When.
+    pub at: Timestamp,
+    /// When the session ends, unless it is refreshed again before.
+    pub expires_at: Timestamp,
+}
+
+/// What became of a refresh token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// It was the valid one; here is the next pair.
+    Fresh(Grant),
+    /// It was used a moment ago, by the same client whose answer was lost, or by its other tab: the
+    /// same pair again.
+    Repeated(Grant),
+    /// It was used before, too long ago to be an accident: the session is revoked now.
+    Reused {
+        /// Whose session it was.
+        user: UserId,
+        /// The session.
+        session: SessionId,
+    },
+    /// Its session is revoked or expired, or its account closed.
+    Gone,
+}
+
+/// How long a refresh token may be used again after its first use.
+pub const REPEAT_WITHIN: Duration = Duration::from_secs(15);
+
+/// Sessions that were revoked, and up to when they are told of.
+#[derive(Clone, Debug)]
+pub struct RevokedSince {
+    /// The sessions, with when they were revoked.
+    pub sessions: Vec<(SessionId, Timestamp)>,
+    /// The database's time when it was asked.
+    pub asked_at: Timestamp,
+}
+
+#[derive(FromRow)]
+struct SessionRow {
+    id: Uuid,
+    device: String,
+    ip: String,
+    created_at: At,
+    rotated_at: At,
+}
+
+#[derive(FromRow)]
+struct StandingRow {
+    user_id: Uuid,
+    generation: i64,
+    rotated_at: At,
+}
+
+impl Store {
+    /// Makes a session. The account must still be open.
+    ///
+    /// # Errors
+    /// `invalid_credentials` if the account was closed meanwhile.
+    pub async fn create_session(&self, session: &NewSession) -> Result<Me> {
+        let mut tx = self.begin().await?;
+        let me = open_account(&mut tx, session.user).await?.ok_or(ErrorCode::InvalidCredentials)?;
+        insert_session(&mut tx, session).await?;
+        tx.commit().await?;
+        Ok(me)
+    }
+
+    /// Trades a refresh token for the next one. Of several at once with the same token one is fresh and
+    /// the rest are repeated.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn rotate_session(&self, shown: &Rotate) -> Result<Rotation> {
+        let mut tx = self.begin().await?;
+        let generation = i64::try_from(shown.generation).unwrap_or(i64::MAX);
+        let rotated: Option<StandingRow> = on!(tx.connection(), connection => sqlx::query_as(
+            "update sessions set generation = generation + 1, rotated_at = $3, expires_at = $4, ip = $5 \
+             where id = $1 and generation = $2 and revoked_at is null and expires_at > $3 \
+             returning user_id, generation, rotated_at",
+        )
+        .bind(shown.session.uuid())
+        .bind(generation)
+        .bind(At(shown.at))
+        .bind(At(shown.expires_at))
+        .bind(shown.ip.to_string())
+        .fetch_optional(connection))?;
+        let rotation = match rotated {
+            Some(row) => match grant(&mut tx, shown.session, &row).await? {
+                Some(grant) => Rotation::Fresh(grant),
+                // Dropped without a commit: a closed account's session is left as it was.
+                None => return Ok(Rotation::Gone),
+            },
+            None => used_before(&mut tx, shown, generation).await?,
+        };
+        tx.commit().await?;
+        Ok(rotation)
+    }
+
+    /// A user's own sessions that still stand, the one used last first. `current` is the one that asks.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn sessions(&self, user: UserId, current: SessionId, now: Timestamp) -> Result<Vec<Session>> {
+        let rows: Vec<SessionRow> = on!(self.reader(), connection => sqlx::query_as(
+            "select id, device, ip, created_at, rotated_at from sessions \
+             where user_id = $1 and revoked_at is null and expires_at > $2 \
+             order by rotated_at desc, id desc",
+        )
+        .bind(user.uuid())
+        .bind(At(now))
+        .fetch_all(connection))?;
+        let session = |row: SessionRow| Session {
+            id: SessionId::from_uuid(row.id),
+            device: row.device,
+            ip: row.ip,
+            created_at: row.created_at.into(),
+            last_seen_at: row.rotated_at.into(),
+            current: row.id == current.uuid(),
+        };
+        Ok(rows.into_iter().map(session).collect())
+    }
+
+    /// Revokes a session of `user`.
+    ///
+    /// # Errors
+    /// `session_not_found` if it is not theirs, or does not stand any more.
+    pub async fn revoke_session(&self, user: UserId, session: SessionId) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let revoked = revoke_where(&mut tx, Revoke::One(user, session)).await?;
+        if revoked.is_empty() {
+            return Err(ErrorCode::SessionNotFound.into());
+        }
+        tx.commit().await
+    }
+
+    /// Revokes every session of `user` but `keep`; answers those that it revoked.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn revoke_other_sessions(&self, user: UserId, keep: SessionId) -> Result<Vec<SessionId>> {
+        let mut tx = self.begin().await?;
+        let revoked = revoke_sessions(&mut tx, user, keep).await?;
+        tx.commit().await?;
+        Ok(revoked)
+    }
+
+    /// What was revoked at or after `since`; without it, within the last `span`. All by the database's
+    /// clock. A revocation shows up when its transaction is committed, a little after its time, so ask
+    /// again for the last seconds.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn revocations_since(&self, since: Option<Timestamp>, span: Duration) -> Result<RevokedSince> {
+        let asked_at = self.database_time().await?;
+        let since = since.unwrap_or_else(|| asked_at.before(span));
+        let rows: Vec<(Uuid, At)> = on!(self.reader(), connection => sqlx::query_as(
+            "select id, revoked_at from sessions where revoked_at >= $1 order by revoked_at",
+        )
+        .bind(At(since))
+        .fetch_all(connection))?;
+        let sessions = rows.into_iter().map(|(id, at)| (SessionId::from_uuid(id), at.into())).collect();
+        Ok(RevokedSince { sessions, asked_at })
+    }
+
+    /// Forgets sessions that ended before `before`; answers how many.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn forget_sessions(&self, before: Timestamp) -> Result<u64> {
+        const FORGET: &str = "delete from sessions where expires_at < $1";
+        match self.writer() {
+            On::Postgres(pool) => {
+                let query = sqlx::query(FORGET).bind(At(before));
+                Ok(super::pool::within(query.execute(pool)).await?.rows_affected())
+            }
+            On::Sqlite(pool) => {
+                let query = sqlx::query(FORGET).bind(At(before));
+                Ok(super::pool::within(query.execute(pool)).await?.rows_affected())
+            }
+        }
+    }
+
+    async fn database_time(&self) -> Result<Timestamp> {
+        let now: At = match self.reader() {
+            On::Postgres(pool) => {
+                super::pool::within(sqlx::query_scalar("select clock_timestamp()").fetch_one(pool)).await?
+            }
+            On::Sqlite(pool) => {
+                let query = sqlx::query_scalar("select cast(unixepoch('subsec') * 1000 as integer)");
+                super::pool::within(query.fetch_one(pool)).await?
+            }
+        };
+        Ok(now.into())
+    }
+}
+
+pub(super) async fn insert_session(tx: &mut Tx, session: &NewSession) -> Result<()> {
+    on!(tx.connection(), connection => sqlx::query_scalar::<_, i32>(
+        "insert into sessions (id, user_id, device, ip, created_at, rotated_at, expires_at) \
+         values ($1, $2, $3, $4, $5, $5, $6) returning 1",
+    )
+    .bind(session.id.uuid())
+    .bind(session.user.uuid())
+    .bind(&session.device)
+    .bind(session.ip.to_string())
+    .bind(At(session.at))
+    .bind(At(session.expires_at))
+    .fetch_one(connection))?;
+    Ok(())
+}
+
+/// Revokes every session of `user` but `keep`.
+pub(super) async fn revoke_sessions(tx: &mut Tx, user: UserId, keep: SessionId) -> Result<Vec<SessionId>> {
+    revoke_where(tx, Revoke::AllBut(user, keep)).await
+}
+
+#[derive(Clone, Copy)]
+enum Revoke {
+    One(UserId, SessionId),
+    AllBut(UserId, SessionId),
+}
+
+/// Revokes by the database's clock: nodes that ask "what since then" compare with no other.
+async fn revoke_where(tx: &mut Tx, which: Revoke) -> Result<Vec<SessionId>> {
+    const POSTGRES: &str = "update sessions set revoked_at = clock_timestamp() \
+        where user_id = $1 and (id = $2) = $3 and revoked_at is null returning id";
+    const SQLITE: &str = "update sessions set revoked_at = cast(unixepoch('subsec') * 1000 as integer) \
+        where user_id = $1 and (id = $2) = $3 and revoked_at is null returning id";
+    let (user, session, only) = match which {
+        Revoke::One(user, session) => (user, session, true),
+        Revoke::AllBut(user, session) => (user, session, false),
+    };
+    let revoked: Vec<Uuid> = match tx.connection() {
+        On::Postgres(connection) => {
+            let query = sqlx::query_scalar(POSTGRES).bind(user.uuid()).bind(session.uuid()).bind(only);
+            super::pool::within(query.fetch_all(connection)).await?
+        }
+        On::Sqlite(connection) => {
+            let query = sqlx::query_scalar(SQLITE).bind(user.uuid()).bind(session.uuid()).bind(only);
+            super::pool::within(query.fetch_all(connection)).await?
+        }
+    };
+    Ok(revoked.into_iter().map(SessionId::from_uuid).collect())
+}
+
+/// What it means that the token shown is not the valid one.
+async fn used_before(tx: &mut Tx, shown: &Rotate, generation: i64) -> Result<Rotation> {
+    let standing: Option<StandingRow> = on!(tx.connection(), connection => sqlx::query_as(
+        "select user_id, generation, rotated_at from sessions \
+         where id = $1 and revoked_at is null and expires_at > $2",
+    )
+    .bind(shown.session.uuid())
+    .bind(At(shown.at))
+    .fetch_optional(connection))?;
+    // A token of a generation that is still to come is from before a restore from backup.
+    let Some(row) = standing.filter(|row| generation < row.generation) else {
+        return Ok(Rotation::Gone);
+    };
+    let is_repeat = generation + 1 == row.generation && shown.at.since(row.rotated_at.into()) <= REPEAT_WITHIN;
+    if is_repeat {
+        let grant = grant(tx, shown.session, &row).await?;
+        return Ok(grant.map_or(Rotation::Gone, Rotation::Repeated));
+    }
+    let user = UserId::from_uuid(row.user_id);
+    revoke_where(tx, Revoke::One(user, shown.session)).await?;
+    Ok(Rotation::Reused { user, session: shown.session })
+}
+
+async fn grant(tx: &mut Tx, session: SessionId, row: &StandingRow) -> Result<Option<Grant>> {
+    let me = open_account(tx, UserId::from_uuid(row.user_id)).await?;
+    Ok(me.map(|me| Grant {
+        me,
+        session,
+        generation: u64::try_from(row.generation).unwrap_or(0),
+        issued_at: row.rotated_at.into(),
+    }))
+}
+
+async fn open_account(tx: &mut Tx, user: UserId) -> Result<Option<Me>> {
+    let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(
+        "select id, username, email, display_name, bio, status, admin, created_at from users \
+         where id = $1 and suspended_at is null and erased_at is null",
+    )
+    .bind(user.uuid())
+    .fetch_optional(connection))?;
+    Ok(row.map(Me::from))
+}
