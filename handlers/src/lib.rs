@@ -1,1 +1,91 @@
-//! handlers
+//! The HTTP half of ChatX: what is asked and answered without a socket. It keeps nothing between
+//! two requests and starts no tasks, so it runs wherever a request can be handed to it.
+//!
+//! A handler is found by its path; every module begins with its routes.
+//!
+//! | path | module |
+//! |---|---|
+//! | `/v1/auth/register` `login` `refresh` `logout` `password` `csrf` | `auth` |
+//! | `/v1/auth/sessions`, `/v1/auth/sessions/{session}` | `sessions` |
+//! | `/v1/users`, `/v1/users/me`, `/v1/users/{user}` | `users` |
+//! | `/v1/rooms`, `/v1/rooms/{room}`, `/v1/users/me/rooms` | `rooms` |
+//! | `/v1/rooms/{room}/members`, `…/members/me`, `…/members/{user}` | `members` |
+//! | `/v1/rooms/{room}/bans`, `…/bans/{user}` | `bans` |
+//! | `/v1/rooms/{room}/invites`, `…/invites/{code}` | `invites` |
+//! | `/v1/rooms/{room}/messages`, `…/messages/{seq}` | `messages` |
+//! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
+//! | `/v1/socket` | `socket` |
+//! | `/v1/admin/audit` | `admin` |
+//! | `/livez`, `/readyz`, `/.well-known/jwks.json` | `health` |
+//! | `/docs`, `/v1/openapi.json`, `/v1/asyncapi.json` | `docs` |
+
+mod error;
+mod request;
+
+mod address;
+mod cookies;
+
+mod caller;
+mod input;
+
+mod auth;
+mod sessions;
+mod tokens;
+mod users;
+
+// mod bans;
+// mod invites;
+// mod members;
+// mod messages;
+// mod reads;
+// mod rooms;
+
+mod admin;
+mod health;
+mod socket;
+
+mod asyncapi;
+mod docs;
+mod openapi;
+
+use axum::{Router, middleware, routing::any};
+use shared::App;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+pub use address::Peer;
+
+/// Everything that is served over HTTP, but for the page and the sockets themselves. The peer's
+/// address is read from [`axum::extract::ConnectInfo`] or [`Peer`].
+pub fn router(app: App) -> Router {
+    let (routes, api) = table().split_for_parts();
+    routes
+        .merge(docs::routes(openapi::completed(api)))
+        .route("/v1/{*unknown}", any(error::not_found))
+        .fallback(error::not_found)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .layer(request::cors(&app.settings))
+        .layer(middleware::from_fn_with_state(app.clone(), request::accompany))
+        .with_state(app)
+}
+
+/// The OpenAPI document of what [`router`] serves.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    openapi::completed(table().into_openapi())
+}
+
+fn table() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .merge(auth::routes())
+        .merge(sessions::routes())
+        .merge(users::routes())
+        // .merge(rooms::routes())
+        // .merge(members::routes())
+        // .merge(bans::routes())
+        // .merge(invites::routes())
+        // .merge(messages::routes())
+        // .merge(reads::routes())
+        .merge(socket::routes())
+        .merge(admin::routes())
+        .merge(health::routes())
+}

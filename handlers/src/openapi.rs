@@ -1,0 +1,174 @@
+//! The OpenAPI document: what the handlers say of themselves, completed with what holds for all of
+//! them, so that no handler repeats it and none forgets it.
+
+use protocol::ErrorBody;
+use utoipa::{
+    PartialSchema,
+    openapi::{
+        Components, Content, Header, InfoBuilder, License, OpenApi, Ref, RefOr, Required, Response,
+        SecurityRequirement, Tag,
+        path::{Operation, Parameter, ParameterIn, PathItem},
+        schema::Schema,
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    },
+};
+
+const BEARER: &str = "bearer";
+const COOKIE: &str = "cookie";
+const CSRF: &str = "csrf";
+
+/// Adds to `api` what every operation can answer, and how callers prove who they are.
+pub(crate) fn completed(mut api: OpenApi) -> OpenApi {
+    api.info = InfoBuilder::new()
+        .title("ChatX")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(include_str!("openapi.md")))
+        .license(Some(License::new("MIT OR Apache-2.0")))
+        .build();
+    api.tags = Some(tags());
+    api.security = Some(vec![SecurityRequirement::new::<_, _, String>(BEARER, [])]);
+    complete_components(api.components.get_or_insert_with(Components::new));
+    for item in api.paths.paths.values_mut() {
+        let PathItem { get, put, post, delete, patch, .. } = item;
+        for operation in [get].into_iter().flatten() {
+            complete(operation, Effect::Reads);
+        }
+        for operation in [put, post, delete, patch].into_iter().flatten() {
+            complete(operation, Effect::Changes);
+        }
+    }
+    api
+}
+
+fn tags() -> Vec<Tag> {
+    let tag = |(name, description): (&str, &str)| {
+        let mut tag = Tag::new(name);
+        tag.description = Some(description.to_owned());
+        tag
+    };
+    let all = [
+        ("auth", "Accounts, tokens and sessions."),
+        ("users", "People."),
+        ("rooms", "Rooms."),
+        ("members", "Who is in a room, and as what."),
+        ("bans", "Who may not come into a room."),
+        ("invites", "Codes that let people into a room."),
+        ("messages", "What is said in a room, and how far it was read."),
+        ("socket", "The way to live events; see `/v1/asyncapi.json` for what follows."),
+        ("admin", "For server admins."),
+        ("health", "For machines that watch over the server."),
+    ];
+    all.map(tag).into()
+}
+
+fn complete_components(components: &mut Components) {
+    for (name, schema) in error_schemas() {
+        components.schemas.entry(name).or_insert(schema);
+    }
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.bearer_format = Some("JWT".to_owned());
+    bearer.description = Some(
+        "The access token of register, login or refresh. With `?cookie=true` on those, the cookie \
+         `chatx_access` takes its place; a request that changes something then carries \
+         `X-CSRF-Token` (from `/v1/auth/csrf`) and an own `Origin`."
+            .to_owned(),
+    );
+    let api_key = |key: fn(ApiKeyValue) -> ApiKey, name| SecurityScheme::ApiKey(key(ApiKeyValue::new(name)));
+    components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
+    components.add_security_scheme(COOKIE, api_key(ApiKey::Cookie, "chatx_access"));
+    components.add_security_scheme(CSRF, api_key(ApiKey::Header, "X-CSRF-Token"));
+}
+
+fn error_schemas() -> Vec<(String, RefOr<Schema>)> {
+    let mut schemas = vec![("ErrorBody".to_owned(), ErrorBody::schema())];
+    <ErrorBody as utoipa::ToSchema>::schemas(&mut schemas);
+    schemas
+}
+
+/// Whether an operation changes something, and so asks more of a caller with a cookie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    Reads,
+    Changes,
+}
+
+fn complete(operation: &mut Operation, effect: Effect) {
+    let is_open = operation.security.is_some();
+    let parameters = operation.parameters.iter().flatten();
+    let reads_parameters = parameters.filter(|parameter| !is_header(parameter)).count() > 0;
+    if !is_open {
+        operation.security = Some(proofs(effect));
+        add(operation, 401, "`unauthenticated`: no access token, or one that is no longer good");
+        add(operation, 429, "`rate_limited`");
+        if effect == Effect::Changes {
+            add(operation, 403, "`csrf`: only with cookies");
+        }
+    }
+    if operation.request_body.is_some() {
+        add(operation, 400, "`malformed`: the body is no JSON object");
+        add(operation, 413, "`too_large`: the body is larger than 256 KiB");
+        add(operation, 415, "`unsupported_media_type`: the body is not called `application/json`");
+    }
+    if operation.request_body.is_some() || reads_parameters {
+        add(operation, 422, "`validation_failed`: `fields` says what is wrong with which field");
+    }
+    if operation.operation_id.as_deref() != Some("livez") {
+        add(operation, 500, "`internal`");
+        add(operation, 503, "`unavailable`: the database is away; nothing was changed");
+    }
+    require_path_parameters(operation);
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && status.starts_with(['4', '5'])
+        {
+            describe_refusal(status, response);
+        }
+    }
+}
+
+fn is_header(parameter: &RefOr<Parameter>) -> bool {
+    matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Header)
+}
+
+fn require_path_parameters(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.parameter_in == ParameterIn::Path
+        {
+            parameter.required = Required::True;
+        }
+    }
+}
+
+/// A bearer token, or the cookie; with the cookie, changes ask for the csrf token as well.
+fn proofs(effect: Effect) -> Vec<SecurityRequirement> {
+    let none: [String; 0] = [];
+    let cookie = SecurityRequirement::new(COOKIE, none.clone());
+    let cookie = match effect {
+        Effect::Reads => cookie,
+        Effect::Changes => cookie.add(CSRF, none.clone()),
+    };
+    vec![SecurityRequirement::new(BEARER, none), cookie]
+}
+
+/// Adds an answer, or to the description of one that is there.
+fn add(operation: &mut Operation, status: u16, description: &str) {
+    let responses = &mut operation.responses.responses;
+    let response = responses.entry(status.to_string()).or_insert_with(|| Response::new("").into());
+    if let RefOr::T(response) = response {
+        if !response.description.is_empty() {
+            response.description.push_str("; ");
+        }
+        response.description.push_str(description);
+    }
+}
+
+fn describe_refusal(status: &str, response: &mut Response) {
+    let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+    response.content.insert("application/json".to_owned(), body.into());
+    if matches!(status, "429" | "503") {
+        let mut header = Header::new(<u64 as PartialSchema>::schema());
+        header.description = Some("Seconds after which it may go through.".to_owned());
+        response.headers.insert("Retry-After".to_owned(), header.into());
+    }
+}
