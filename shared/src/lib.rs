@@ -8,6 +8,7 @@ pub mod clock;
 pub mod refusal;
 pub mod settings;
 
+pub mod appender;
 pub mod store;
 
 pub mod passwords;
@@ -29,6 +30,7 @@ pub mod audit;
 pub mod caller;
 
 pub use app::App;
+pub use appender::Appender;
 pub use caller::Caller;
 pub use clock::Clock;
 pub use refusal::Refusal;

@@ -1,0 +1,167 @@
+//! What tests of the store stand on: a fresh database of either engine, people, and short words for
+//! what they do.
+
+use std::time::Duration;
+
+use protocol::{
+    ErrorCode, Limits, RoomId, Seq, Timestamp, UserId,
+    accounts::UserSummary,
+    rooms::{CreateRoom, HistoryVisibility, Room, Visibility},
+    text::{ClientId, MessageBody, RoomName, Topic},
+};
+use shared::{
+    Clock,
+    store::{self, Append, Appended, NewAccount, NewRoom, NewSession, Place, Store, StoreOptions},
+};
+
+/// A fresh, migrated database, and a clock that stands still until it is moved.
+pub(crate) struct Ground {
+    pub(crate) store: Store,
+    pub(crate) clock: Clock,
+    url: String,
+    _kept: Kept,
+}
+
+enum Kept {
+    Postgres(#[expect(dead_code, reason = "the database is dropped with it")] testkit::Database),
+    Sqlite(#[expect(dead_code, reason = "the directory is removed with it")] tempfile::TempDir),
+}
+
+/// Mounts every test of a suite on both engines.
+macro_rules! on_both_engines {
+    ($($test:ident),* $(,)?) => {
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() -> anyhow::Result<()> {
+                super::$test($crate::ground::Ground::postgres().await?).await
+            })*
+        }
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() -> anyhow::Result<()> {
+                super::$test($crate::ground::Ground::sqlite().await?).await
+            })*
+        }
+    };
+}
+
+pub(crate) use on_both_engines;
+
+impl Ground {
+    pub(crate) async fn postgres() -> anyhow::Result<Self> {
+        let database = testkit::Database::fresh().await?;
+        Self::at(database.url(), Kept::Postgres(database)).await
+    }
+
+    pub(crate) async fn sqlite() -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+        Self::at(url, Kept::Sqlite(directory)).await
+    }
+
+    async fn at(url: String, kept: Kept) -> anyhow::Result<Self> {
+        let clock = Clock::manual(Timestamp::from_unix_ms(1_763_800_000_000));
+        let store = Store::connect(&url, &StoreOptions::default()).await?;
+        store.migrate().await?;
+        Ok(Self { store, clock, url, _kept: kept })
+    }
+
+    /// The same database through connections of its own, as another node has them.
+    pub(crate) async fn another_store(&self) -> anyhow::Result<Store> {
+        Ok(Store::connect(&self.url, &StoreOptions::default()).await?)
+    }
+
+    /// An account.
+    pub(crate) async fn person(&self, name: &str) -> anyhow::Result<UserSummary> {
+        let at = self.clock.now();
+        let account = NewAccount {
+            id: self.clock.id(),
+            username: name.to_owned(),
+            email: format!("{name}@example.com"),
+            display_name: name.to_owned(),
+            password_hash: String::from("-"),
+            at,
+        };
+        let session = NewSession {
+            id: self.clock.id(),
+            user: account.id,
+            device: String::new(),
+            ip: [127, 0, 0, 1].into(),
+            at,
+            expires_at: at.after(Duration::from_secs(60)),
+        };
+        self.store.create_account(&account, &session).await?;
+        Ok(UserSummary { id: account.id, username: name.to_owned(), display_name: name.to_owned() })
+    }
+
+    /// A public room.
+    pub(crate) async fn room(&self, owner: &UserSummary, name: &str) -> anyhow::Result<Room> {
+        Ok(self.create(owner, public(name)).await?)
+    }
+
+    pub(crate) async fn create(&self, owner: &UserSummary, create: CreateRoom) -> store::Result<Room> {
+        let password_hash = create.password.as_ref().map(|password| format!("hash of {}", password.as_str()));
+        let new =
+            NewRoom { id: self.clock.id(), create, password_hash, owner: owner.id, at: self.clock.now() };
+        self.store.create_room(&new).await
+    }
+
+    /// A message that is to be sent now.
+    pub(crate) fn message(&self, room: RoomId, user: UserId, client_id: &str) -> Append {
+        Append {
+            room,
+            id: self.clock.id(),
+            user,
+            client_id: ClientId::parse(client_id).unwrap(),
+            body: body(&format!("says {client_id}")),
+            reply_to: None,
+            thread: None,
+            at: self.clock.now(),
+        }
+    }
+
+    /// Sends one message and says where it stands.
+    pub(crate) async fn send(&self, room: RoomId, user: &UserSummary, client_id: &str) -> anyhow::Result<Place> {
+        match self.append(self.message(room, user.id, client_id)).await? {
+            Appended::Stored(place) => Ok(place),
+            other => anyhow::bail!("not stored: {other:?}"),
+        }
+    }
+
+    pub(crate) async fn append(&self, entry: Append) -> store::Result<Appended> {
+        Ok(self.store.append(&[entry]).await?.remove(0))
+    }
+
+    /// Everything in a room's log.
+    pub(crate) async fn log(&self, room: RoomId) -> store::Result<Vec<protocol::events::Event>> {
+        self.store.events(room, Seq::ZERO, u32::MAX).await
+    }
+}
+
+pub(crate) fn public(name: &str) -> CreateRoom {
+    CreateRoom {
+        name: room_name(name),
+        topic: Topic::default(),
+        visibility: Visibility::Public,
+        password: None,
+        max_members: 100,
+        history: HistoryVisibility::All,
+    }
+}
+
+pub(crate) fn room_name(name: &str) -> RoomName {
+    RoomName::parse(name, &Limits::default()).unwrap()
+}
+
+pub(crate) fn body(text: &str) -> MessageBody {
+    MessageBody::parse(text.to_owned(), &Limits::default()).unwrap()
+}
+
+/// The code that something was refused with.
+#[track_caller]
+pub(crate) fn refused<T: std::fmt::Debug>(answer: store::Result<T>) -> ErrorCode {
+    match answer {
+        Err(store::Error::Refused(refusal)) => refusal.code,
+        other => panic!("not refused: {other:?}"),
+    }
+}
