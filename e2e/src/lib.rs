@@ -3,10 +3,12 @@
 
 mod http;
 mod person;
+mod server;
 mod socket;
 
 pub use http::{Answer, Http};
 pub use person::{Person, unique};
+pub use server::{on_each_engine, unlimited};
 pub use socket::{Ended, Socket, request};
 
 use std::time::Duration;
