@@ -2,6 +2,7 @@
 
 import "@preact/signals";
 import { render } from "preact";
+import "./state/attention";
 import { start } from "./state/session";
 import "./styles/base.css";
 import "./styles/layout.css";

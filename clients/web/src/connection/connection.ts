@@ -70,15 +70,15 @@ export class Connection {
     this.enter({ kind: "idle" });
   }
 
-  /** Tries at once: the network came back, or a person asked. */
+  /** A person asks for it: tries at once, also where the server wanted us to stay away. */
   retryNow(): void {
     if (this.status.kind === "waiting" || this.status.kind === "stopped") this.connect();
   }
 
-  /** Asks the server for a sign of life, and so for the heads of our rooms. */
+  /** Something happened to the network or the page: asks for a sign of life, or tries at once to come back. */
   probe(): void {
-    if (this.current === undefined) this.retryNow();
-    else this.current.ping();
+    if (this.current !== undefined) this.current.ping();
+    else if (this.status.kind === "waiting") this.connect();
   }
 
   /** Opens a second socket and leaves the first once it is ready: the token was renewed, or the node goes away. */

@@ -6,10 +6,10 @@ import { Client } from "../connection/client";
 import type { Status } from "../connection/connection";
 import type { Refusal } from "../connection/refusal";
 import type {
-  Id, MyRoom, RoomEvent, SubscribedFrame, TypingFrame, UnsubscribedFrame, UserRef,
+  Id, MyRoom, ReadFrame, RoomEvent, SubscribedFrame, TypingFrame, UnsubscribedFrame,
 } from "../protocol";
 import { refusalText, strings } from "../strings";
-import { chosenPresence } from "./preferences";
+import { atEnd, visible } from "./page";
 import { RoomState, typingEndsMs } from "./room";
 import { go, paths, route } from "./router";
 import { api, me, onRenewed, phase, renew } from "./session";
@@ -19,9 +19,6 @@ export const rooms = signal<ReadonlyMap<Id, RoomState>>(new Map());
 /** Whether the list has come: before it, no rooms means nothing. */
 export const roomsKnown = signal(false);
 export const status = signal<Status>({ kind: "idle" });
-export const online = signal(navigator.onLine);
-/** Whether somebody can be looking at the page. */
-export const visible = signal(document.visibilityState === "visible");
 
 /** Newest activity first. */
 export const roomList = computed(() =>
@@ -40,8 +37,6 @@ const typingTimers = new Map<string, () => void>();
 const memberTimers = new Map<Id, () => void>();
 /** Several people may come and go at once; the list of members is then read once. */
 const membersAfterMs = 400;
-/** Away after the page was hidden this long. */
-const awayAfterMs = 5 * 60_000;
 
 export function currentClient(): Client | undefined {
   return client;
@@ -63,12 +58,7 @@ function begin(user: Id): void {
     refused,
     presence: (frame) => rooms.value.get(frame.room)?.presence(frame.user, frame.state),
     typing,
-    read: (frame) => {
-      const room = rooms.value.get(frame.room);
-      if (room === undefined) return;
-      if (frame.user === me.value?.id) readElsewhere(room, frame.seq);
-      else room.reads.value = new Map(room.reads.value).set(frame.user, frame.seq);
-    },
+    read,
     outbox: (room) => {
       const state = rooms.value.get(room);
       if (state !== undefined) state.unsent.value = client?.unsent(room) ?? [];
@@ -91,7 +81,6 @@ function end(): void {
 
 /** After a time away the list may be another one; the first time it has just been asked for. */
 function ready(): void {
-  applyPresence();
   if (returned) void attempt(loadRooms);
   returned = true;
 }
@@ -241,9 +230,6 @@ function typing(frame: TypingFrame): void {
 
 // Reading.
 
-/** Whether its end is in sight: told by the view that shows it. */
-export const atEnd = signal(true);
-
 function seen(room: RoomState): boolean {
   return visible.value && atEnd.value && openRoom.value === room;
 }
@@ -256,7 +242,14 @@ export function markReadIfSeen(room: RoomState): void {
   room.unread.value = 0;
 }
 
-function readElsewhere(room: RoomState, seq: number): void {
+/** Somebody has read on: another person, or oneself in another place. */
+function read({ room: id, user, seq }: ReadFrame): void {
+  const room = rooms.value.get(id);
+  if (room === undefined) return;
+  if (user !== me.value?.id) {
+    room.reads.value = new Map(room.reads.value).set(user, seq);
+    return;
+  }
   batch(() => {
     room.read.value = Math.max(room.read.value, seq);
     if (seq >= (room.lastMessage.value?.seq ?? 0)) room.unread.value = 0;
@@ -279,43 +272,4 @@ function opened(room: RoomState | undefined): void {
   if (shown !== undefined) shown.divider.value = undefined;
   shown = room;
   if (room !== undefined) room.divider.value = room.unread.value > 0 ? room.read.value : undefined;
-}
-
-// The page itself.
-
-let cancelAway: () => void = () => {};
-let away = false;
-
-document.addEventListener("visibilitychange", () => {
-  visible.value = document.visibilityState === "visible";
-  cancelAway();
-  if (visible.value) {
-    if (away) setAway(false);
-    client?.connection.probe();
-  } else cancelAway = browser.after(awayAfterMs, () => setAway(true));
-});
-
-function setAway(now: boolean): void {
-  away = now;
-  applyPresence();
-}
-
-function applyPresence(): void {
-  const chosen = chosenPresence.value;
-  client?.setPresence(away && chosen === "online" ? "away" : chosen);
-}
-effect(applyPresence);
-
-window.addEventListener("online", () => {
-  online.value = true;
-  client?.connection.retryNow();
-});
-window.addEventListener("offline", () => {
-  online.value = false;
-  client?.connection.probe();
-});
-
-/** How a person is named to others. */
-export function nameOf(user: UserRef): string {
-  return user.display_name === "" ? user.username : user.display_name;
 }

@@ -84,6 +84,8 @@ export class RoomState {
       this.first = frame.first;
       this.complete.value = this.lowest <= this.first;
       this.followed.value = true;
+      // What failed while there was no connection may work now.
+      if (this.loading.value === "failed") this.loading.value = "idle";
       const here = frame.online?.users ?? [];
       this.online.value = new Map(here.map((user) => [user.id, user]));
       this.onlineCount.value = frame.online?.count ?? here.length;

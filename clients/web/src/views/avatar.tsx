@@ -1,7 +1,7 @@
 /** People are round, rooms are square; the colour of each follows from its id and stays. */
 
 import type { Id, PresenceState, Room, UserRef } from "../protocol";
-import { nameOf } from "../state/chat";
+import { nameOf } from "../state/names";
 import { strings } from "../strings";
 import { Icon } from "./icons";
 

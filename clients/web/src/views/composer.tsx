@@ -2,7 +2,8 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { limits, scalarCount } from "../protocol";
-import { currentClient, nameOf } from "../state/chat";
+import { currentClient } from "../state/chat";
+import { nameOf } from "../state/names";
 import type { RoomState } from "../state/room";
 import { api } from "../state/session";
 import type { MessageItem } from "../state/timeline";
@@ -31,8 +32,9 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
     setText(editing?.body ?? room.draft);
     const element = box.current;
     // On a touch screen the keyboard would jump up with the focus; there, people tap for it.
-    if (element === null || (editing === undefined && matchMedia("(hover: none)").matches)) return;
-    element.focus();
+    const touch = matchMedia("(hover: none)").matches;
+    if (editing === undefined && touch) element?.closest("main")?.focus({ preventScroll: true });
+    else element?.focus();
   }, [room, editing]);
 
   useLayoutEffect(() => {

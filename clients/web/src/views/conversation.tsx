@@ -34,7 +34,7 @@ export function Conversation({ room }: { room: RoomState }) {
 
   return (
     <>
-      <main class="conversation" id="main" data-testid="conversation" data-room={room.id}>
+      <main class="conversation" id="main" tabIndex={-1} data-testid="conversation" data-room={room.id}>
         <header class="bar">
           <a class="icon-button narrow-only" href={paths.rooms} aria-label={strings.conversation.back}>
             <Icon name="back" />

@@ -4,7 +4,9 @@ import { useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { loadOlder } from "../state/actions";
-import { atEnd, markReadIfSeen, nameOf, status, visible } from "../state/chat";
+import { markReadIfSeen, status } from "../state/chat";
+import { nameOf } from "../state/names";
+import { atEnd, visible } from "../state/page";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { me } from "../state/session";
@@ -19,6 +21,8 @@ import { Row, Unsent } from "./message";
 const endWithinPx = 60;
 /** This close to the top, older messages are loaded. */
 const olderWithinPx = 600;
+/** A log that grows while one looks at its end lets go of its top. */
+const mostItems = 600;
 
 interface LogProps {
   room: RoomState;
@@ -46,6 +50,7 @@ export function Log({ room, editing, onEdit, onDelete }: LogProps) {
     else if (atEnd.value) element.scrollTop = element.scrollHeight;
     firstSeq.current = first;
     height.current = element.scrollHeight;
+    if (atEnd.value && items.length > mostItems) room.trim();
   });
 
   // One's own new message is always shown.
@@ -77,7 +82,8 @@ export function Log({ room, editing, onEdit, onDelete }: LogProps) {
   }, []);
 
   useSignalEffect(() => {
-    if (room.followed.value && !room.complete.value && room.items.value.length === 0) void loadOlder(room);
+    const waiting = room.followed.value && !room.complete.value && room.items.value.length === 0;
+    if (waiting && room.loading.value === "idle") void loadOlder(room);
   });
 
   function toEnd(): void {
@@ -102,7 +108,7 @@ export function Log({ room, editing, onEdit, onDelete }: LogProps) {
 
   const info = room.info.value;
   const mayDelete = atLeast(info.role, "moderator");
-  const divider = dividerIndex(items, room.divider.value);
+  const divider = dividerIndex(room);
   const last = items.at(-1);
   const self = me.value;
   return (
@@ -183,9 +189,13 @@ function Top({ room }: { room: RoomState }) {
 }
 
 /** Before which item the line stands; -1 for nowhere. One's own messages are not news. */
-function dividerIndex(items: readonly Item[], divider: number | undefined): number {
+function dividerIndex(room: RoomState): number {
+  const divider = room.divider.value;
   if (divider === undefined) return -1;
-  return items.findIndex((item) => item.type === "message" && item.seq > divider && item.user.id !== me.value?.id);
+  const news = (item: Item) => item.type === "message" && item.seq > divider && item.user.id !== me.value?.id;
+  const index = room.items.value.findIndex(news);
+  // At the top of what is loaded it would only say where loading stopped.
+  return index === 0 && !room.complete.value ? -1 : index;
 }
 
 /** Who is known to have read one's last message, when it is the last of all. */

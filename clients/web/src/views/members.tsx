@@ -3,7 +3,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Ban, Member } from "../protocol";
 import { loadMoreMembers } from "../state/actions";
-import { loadMembers, nameOf } from "../state/chat";
+import { loadMembers } from "../state/chat";
+import { nameOf } from "../state/names";
 import { atLeast, grantable, mayModerate, roles } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { api, me } from "../state/session";
@@ -74,60 +75,75 @@ function Actions({ room, member, muted }: { room: RoomState; member: Member; mut
   const name = nameOf(user);
   const role = room.info.value.role;
 
+  function close(): void {
+    menu.current?.removeAttribute("open");
+  }
+
   useEffect(() => {
-    const close = (event: Event) => {
-      if (event.target instanceof Node && !menu.current?.contains(event.target)) menu.current?.removeAttribute("open");
+    const elsewhere = (event: Event) => {
+      if (event.target instanceof Node && !menu.current?.contains(event.target)) close();
     };
-    document.addEventListener("pointerdown", close);
-    return () => document.removeEventListener("pointerdown", close);
+    document.addEventListener("pointerdown", elsewhere);
+    return () => document.removeEventListener("pointerdown", elsewhere);
   }, []);
 
-  function act(action: () => Promise<unknown>): void {
-    menu.current?.removeAttribute("open");
-    void attempt(async () => {
+  function done(action: () => Promise<unknown>): Promise<boolean> {
+    return attempt(async () => {
       await action();
       await loadMembers(room);
     });
   }
 
+  function act(action: () => Promise<unknown>): void {
+    close();
+    void done(action);
+  }
+
+  function ask(what: "kick" | "ban"): void {
+    close();
+    setAsking(what);
+  }
+
   return (
-    <details
-      class="menu"
-      ref={menu}
-      onKeyDown={(event) => {
-        if (event.key !== "Escape" || !menu.current?.open) return;
-        event.stopPropagation();
-        menu.current.removeAttribute("open");
-        menu.current.querySelector("summary")?.focus();
-      }}
-    >
-      <summary class="icon-button" aria-label={strings.details.actions(name)} data-testid="member-actions">
-        <Icon name="more" />
-      </summary>
-      <div class="menu-items">
-        {grantable(role, member.role).map((grant) => (
-          <button key={grant} type="button" onClick={() => act(() => api.setRole(room.id, user.id, grant))}>
-            {strings.details.makeRole(strings.roles[grant])}
+    <>
+      <details
+        class="menu"
+        ref={menu}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !menu.current?.open) return;
+          event.stopPropagation();
+          close();
+          menu.current.querySelector("summary")?.focus();
+        }}
+      >
+        <summary class="icon-button" aria-label={strings.details.actions(name)} data-testid="member-actions">
+          <Icon name="more" />
+        </summary>
+        <div class="menu-items">
+          {grantable(role, member.role).map((grant) => (
+            <button key={grant} type="button" onClick={() => act(() => api.setRole(room.id, user.id, grant))}>
+              {strings.details.makeRole(strings.roles[grant])}
+            </button>
+          ))}
+          <button
+            type="button"
+            onClick={() => act(() => api.mute(room.id, user.id, muted ? null : new Date(Date.now() + hourMs).toISOString()))}
+          >
+            {muted ? strings.details.unmute : strings.details.mute}
           </button>
-        ))}
-        <button
-          type="button"
-          onClick={() => act(() => api.mute(room.id, user.id, muted ? null : new Date(Date.now() + hourMs).toISOString()))}
-        >
-          {muted ? strings.details.unmute : strings.details.mute}
-        </button>
-        <button type="button" class="bad" data-testid="kick" onClick={() => setAsking("kick")}>{strings.details.kick}</button>
-        <button type="button" class="bad" data-testid="ban" onClick={() => setAsking("ban")}>{strings.details.ban}</button>
-      </div>
+          <button type="button" class="bad" data-testid="kick" onClick={() => ask("kick")}>{strings.details.kick}</button>
+          <button type="button" class="bad" data-testid="ban" onClick={() => ask("ban")}>{strings.details.ban}</button>
+        </div>
+      </details>
       {asking === "kick" && (
         <Confirm title={strings.details.kickTitle(name)} text={strings.details.kickText} action={strings.details.kick}
-          onConfirm={async () => act(() => api.kick(room.id, user.id))} onClose={() => setAsking(undefined)} />
+          onConfirm={() => done(() => api.kick(room.id, user.id))} onClose={() => setAsking(undefined)} />
       )}
       {asking === "ban" && (
         <Confirm title={strings.details.banTitle(name)} text={strings.details.banText} action={strings.details.ban}
-          onConfirm={async () => act(() => api.ban(room.id, user.id))} onClose={() => setAsking(undefined)} />
+          onConfirm={() => done(() => api.ban(room.id, user.id))} onClose={() => setAsking(undefined)} />
       )}
-    </details>
+    </>
   );
 }
 

@@ -3,7 +3,8 @@
 import { Component } from "preact";
 import type { OutboxEntry } from "../connection/outbox";
 import type { UserRef } from "../protocol";
-import { currentClient, nameOf } from "../state/chat";
+import { currentClient } from "../state/chat";
+import { nameOf } from "../state/names";
 import { clockTime, fullTime } from "../state/times";
 import type { Item, MessageItem, NoticeEvent, NoticeItem } from "../state/timeline";
 import { codeText, strings } from "../strings";

@@ -1,7 +1,8 @@
 /** What floats over the page: how the connection is, and short messages that come and go. */
 
 import { useEffect, useState } from "preact/hooks";
-import { currentClient, online, status } from "../state/chat";
+import { currentClient, status } from "../state/chat";
+import { online } from "../state/page";
 import { closeDialog, dialog } from "../state/dialogs";
 import { dismiss, toasts } from "../state/toasts";
 import { strings } from "../strings";

@@ -2,7 +2,8 @@
 
 import { strings } from "../strings";
 import { chosenPresence } from "../state/preferences";
-import { nameOf, openRoom, roomList, roomsKnown } from "../state/chat";
+import { openRoom, roomList, roomsKnown } from "../state/chat";
+import { nameOf } from "../state/names";
 import { dialog } from "../state/dialogs";
 import type { RoomState } from "../state/room";
 import { paths, route } from "../state/router";

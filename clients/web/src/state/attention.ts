@@ -1,0 +1,32 @@
+/** What follows from somebody looking at the page or not, and from the network coming and going. */
+
+import { computed, effect, signal } from "@preact/signals";
+import { browser } from "../browser";
+import type { ChosenPresence } from "../protocol";
+import { currentClient, status } from "./chat";
+import { online, visible } from "./page";
+import { chosenPresence } from "./preferences";
+
+/** Away after the page was hidden this long. */
+const awayAfterMs = 5 * 60_000;
+const away = signal(false);
+
+effect(() => {
+  if (!visible.value) return browser.after(awayAfterMs, () => (away.value = true));
+  away.value = false;
+  return undefined;
+});
+
+const presence = computed<ChosenPresence>(() =>
+  away.value && chosenPresence.value === "online" ? "away" : chosenPresence.value,
+);
+
+// A new socket knows nothing of what was said on the one before.
+effect(() => {
+  if (status.value.kind === "live") currentClient()?.setPresence(presence.value);
+});
+
+// A device that slept, or changed its network, may hold a socket that is long dead.
+effect(() => {
+  if (online.value && visible.value) currentClient()?.connection.probe();
+});
