@@ -13,6 +13,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Clock, Refusal, Settings,
+    appender::Appender,
     cluster::{Cluster, Node},
     hints::Hints,
     limiter::Limiter,
@@ -20,7 +21,7 @@ use crate::{
     presence::Presence,
     redis_link::Redis,
     revocations::Revocations,
-    store::{self, Grant, Store, StoreOptions},
+    store::{self, Engine, Grant, Store, StoreOptions},
     tickets::Tickets,
     token::{AccessClaims, KeyError, Keys, RefreshToken, Secrets},
 };
@@ -34,6 +35,8 @@ pub struct App {
     pub settings: Arc<Settings>,
     /// What must last.
     pub store: Store,
+    /// Where messages are handed in to be stored.
+    pub appender: Appender,
     /// What refresh tokens, csrf tokens, tickets and the pass between nodes are made with.
     pub secrets: Secrets,
     /// Hashing and checking passwords.
@@ -88,6 +91,8 @@ pub enum StartError {
 
 /// Redis may be shared with others.
 const REDIS_PREFIX: &str = "chatx:";
+/// Batches that are under way at once; each holds a connection of the store's pool.
+const POSTGRES_WRITERS: usize = 4;
 
 impl App {
     /// Builds it. Hints go where `hints` says; without it, to the node that owns the room. What must run
@@ -116,8 +121,13 @@ impl App {
             None => (Limiter::in_process(&settings, clock.clone()), Presence::in_process()),
         };
         let cores = available_parallelism().map_or(1, usize::from);
-        let _ = (tracker, cancel);
+        let writers = match store.engine() {
+            Engine::Postgres => POSTGRES_WRITERS,
+            // It has one writer itself.
+            Engine::Sqlite => 1,
+        };
         Ok(Self {
+            appender: Appender::start(&store, writers, tracker, cancel),
             passwords: Passwords::new(cores),
             tickets: Tickets::new(secrets.clone(), settings.ticket, redis.clone()),
             revocations: Revocations::new(store.clone(), redis, clock.clone(), settings.access_token),
