@@ -1,10 +1,7 @@
 //! `chatx healthcheck`: asks the process on this machine whether it is ready, for supervisors that
 //! can only run a command.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use http::{Request, header::HOST};
@@ -12,6 +9,8 @@ use http_body_util::Empty;
 use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, time::timeout};
+
+use crate::parts::reachable;
 
 /// A process that needs longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,14 +41,4 @@ async fn status(address: SocketAddr) -> Result<http::StatusCode> {
             anyhow::bail!("the connection ended without an answer")
         }
     }
-}
-
-/// A listener on every address is asked on the loopback one.
-fn reachable(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    SocketAddr::new(ip, address.port())
 }

@@ -5,12 +5,16 @@
 
 pub mod arguments;
 pub mod config;
-pub mod healthcheck;
 pub mod logs;
 
 pub mod data_dir;
+pub mod parts;
 
 pub mod stop;
 pub mod listener;
 pub mod metrics;
 pub mod page;
+pub mod roles;
+
+pub mod healthcheck;
+pub mod absent;

@@ -1,3 +1,66 @@
 //! `chatx`: reads its settings and does what the command line says.
 
-fn main() {}
+use std::{io, process::ExitCode};
+
+use anyhow::Result;
+use server::{
+    arguments::{Arguments, Task},
+    config, healthcheck, logs, parts, roles,
+};
+use shared::{
+    app::StartError,
+    settings::{Loaded, Mistakes},
+};
+
+/// Hashing passwords takes 19 MiB at a time; the system's allocator would keep most of that for good.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The exit code for settings that cannot be used.
+const BAD_SETTINGS: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let task = arguments.task;
+    match arguments
+        .load()
+        .map_err(Into::into)
+        .and_then(|loaded| run(task, loaded))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+#[tokio::main]
+async fn run(task: Task, loaded: Loaded) -> Result<()> {
+    if task == Task::Config {
+        return shown(config::print(&loaded, &mut io::stdout().lock()));
+    }
+    let settings = loaded.settings;
+    logs::start(&settings)?;
+    match task {
+        Task::Serve => roles::serve(settings).await,
+        Task::Handlers => roles::handlers(settings).await,
+        Task::Coordinator => roles::coordinator(settings).await,
+        Task::Migrate => parts::migrate(settings).await,
+        Task::Healthcheck => healthcheck::ask(settings.listen).await,
+        Task::Config => unreachable!("shown above"),
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word to whoever started the program"
+)]
+fn failed(error: &anyhow::Error) -> ExitCode {
+    if let Some(mistakes) = error.downcast_ref::<Mistakes>() {
+        eprintln!("chatx: the settings cannot be used:\n{mistakes}");
+        return BAD_SETTINGS.into();
+    }
+    eprintln!("chatx: {error:#}");
+    match error.downcast_ref::<StartError>() {
+        None | Some(StartError::KeysAway(_)) => ExitCode::FAILURE,
+        Some(_) => BAD_SETTINGS.into(),
+    }
+}

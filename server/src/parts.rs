@@ -1,0 +1,166 @@
+//! Makes what everything else is handed: data directory, listeners, names, secrets and the app. What
+//! was not set is chosen here and nowhere else.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use anyhow::Result;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use secrecy::ExposeSecret as _;
+use shared::{
+    App, Clock, Settings, Store, app::StartError, hints::Hints, settings::Mistakes,
+    store::StoreOptions,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use crate::{arguments::Task, data_dir::DataDir, listener::Listener};
+
+/// A process that is about to serve.
+pub struct Parts {
+    /// What its routes stand on.
+    pub app: App,
+    /// Where it is reached.
+    pub listeners: Listeners,
+    /// What runs beside the listeners.
+    pub tasks: TaskTracker,
+    /// Ends those tasks.
+    pub end: CancellationToken,
+    /// Held until the process ends, so that nobody else takes the directory.
+    _data_dir: Option<DataDir>,
+}
+
+/// Where a process is reached.
+pub struct Listeners {
+    /// Where clients come.
+    pub clients: Listener,
+    /// Where other processes of the cluster come.
+    pub internal: Option<Listener>,
+    /// Where `/metrics` is asked for, if not at one of the others.
+    pub metrics: Option<Listener>,
+}
+
+impl Listeners {
+    async fn bind(task: Task, settings: &Settings) -> Result<Self> {
+        let internal = match (settings.internal_listen, task) {
+            (None, Task::Coordinator) => Some((Ipv4Addr::LOCALHOST, 0).into()),
+            (address, _) => address,
+        };
+        let bind = async |address: Option<SocketAddr>| match address {
+            Some(address) => Listener::bind(address).await.map(Some),
+            None => Ok(None),
+        };
+        Ok(Self {
+            clients: Listener::bind(settings.listen).await?,
+            internal: bind(internal).await?,
+            metrics: bind(settings.metrics_listen).await?,
+        })
+    }
+}
+
+impl Parts {
+    /// Makes all of it for `task`. Hints go where `hints` says; without it, to the node that owns the room.
+    ///
+    /// # Errors
+    /// [`Mistakes`] and [`StartError`] for settings that cannot be used; others name what is in the way.
+    pub async fn make(task: Task, mut settings: Settings, hints: Option<Hints>) -> Result<Self> {
+        check(task, &settings)?;
+        raise_file_limit();
+        let data_dir = own_data_dir(&settings)?;
+        complete(&mut settings, data_dir.as_ref())?;
+        let listeners = Listeners::bind(task, &settings).await?;
+        if settings.public_url.is_empty() {
+            settings.public_url = format!("http://{}", reachable(listeners.clients.address()));
+        }
+        if let (None, Some(internal)) = (&settings.internal_url, &listeners.internal) {
+            settings.internal_url = Some(format!("http://{}", internal.address()));
+        }
+        let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+        let app = App::connect(settings, Clock::system(), hints, &tasks, &end).await?;
+        Ok(Self {
+            app,
+            listeners,
+            tasks,
+            end,
+            _data_dir: data_dir,
+        })
+    }
+}
+
+/// Brings the store up to date.
+///
+/// # Errors
+/// As [`Parts::make`], and when the store is away.
+pub async fn migrate(mut settings: Settings) -> Result<()> {
+    let data_dir = own_data_dir(&settings)?;
+    complete(&mut settings, data_dir.as_ref())?;
+    let url = settings.database_url.expose_secret();
+    let connected = Store::connect(url, &StoreOptions::default()).await;
+    let store = connected.map_err(StartError::Store)?;
+    store.migrate().await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Says what `task` cannot do without.
+fn check(task: Task, settings: &Settings) -> Result<(), Mistakes> {
+    let mut mistakes = Mistakes::default();
+    if matches!(task, Task::Handlers | Task::Coordinator) {
+        let word = task.as_str();
+        if !settings.is_shared_store() {
+            mistakes.add(format_args!("DATABASE_URL: `chatx {word}` shares its store with other processes, so set a `postgres://…` url"));
+        }
+        if settings.cluster_secret.expose_secret().is_empty() {
+            mistakes.add(format_args!("CHATX_CLUSTER_SECRET: `chatx {word}` works with other processes, so set the same secret for all of them"));
+        }
+    }
+    mistakes.or(())
+}
+
+/// The data directory, if anything will be kept in it.
+fn own_data_dir(settings: &Settings) -> Result<Option<DataDir>> {
+    let keeps_store = settings.database_url.expose_secret().is_empty();
+    let keeps_secret = settings.cluster_secret.expose_secret().is_empty();
+    (keeps_store || keeps_secret)
+        .then(|| DataDir::open(&settings.data_dir))
+        .transpose()
+}
+
+/// Fills in what was left out and does not depend on a listener.
+fn complete(settings: &mut Settings, data_dir: Option<&DataDir>) -> Result<()> {
+    if let Some(data_dir) = data_dir {
+        if settings.database_url.expose_secret().is_empty() {
+            settings.database_url = data_dir.database_url()?.into();
+        }
+        if settings.cluster_secret.expose_secret().is_empty() {
+            settings.cluster_secret = data_dir.cluster_secret()?.into();
+        }
+    }
+    if settings.node.is_empty() {
+        settings.node = format!("node-{:.8}", Uuid::new_v4().simple().to_string());
+    }
+    Ok(())
+}
+
+/// Whoever listens on every address is reached at the loopback one, at least from here.
+pub fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address {
+        SocketAddr::V4(address) if address.ip().is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        SocketAddr::V6(address) if address.ip().is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address.ip(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// Every socket is a file, and many systems begin with 1,024 of them.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let limit = Rlimit {
+            current: limit.maximum,
+            ..limit
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!(%error, "the number of open files cannot be raised");
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `serve`, `handlers` and `coordinator`: which routes stand behind which listener, and in which order
+//! a process stops.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+};
+use crate::absent::Coordinator;
+use http::StatusCode;
+use shared::{Settings, hints::Hints};
+use tokio::{task::JoinSet, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    arguments::Task,
+    listener::Listener,
+    metrics::Metrics,
+    page,
+    parts::{Listeners, Parts},
+    stop,
+};
+
+/// How long tasks may take to end once nothing is served any more. Together with the last requests
+/// this is the 5 seconds that a process may take after its drain.
+const LAST_TASKS: Duration = Duration::from_secs(1);
+
+/// Everything in one process.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn serve(settings: Settings) -> Result<()> {
+    let stop = stop::on_signal()?;
+    let metrics = Metrics::start(stop.clone())?;
+    let (hints, hinted) = Hints::in_process();
+    let parts = Parts::make(Task::Serve, settings, Some(hints)).await?;
+    parts.app.store.migrate().await?;
+    parts.app.load_keys().await?;
+    let coordinator = Coordinator::start(parts.app.clone(), hinted);
+    let clients = handlers::router(parts.app.clone())
+        .merge(coordinator.router())
+        .merge(page::router());
+    let routes = Routes {
+        clients,
+        internal: coordinator.internal_router(),
+    };
+    tracing::info!("ready: open {} in a browser", parts.app.settings.public_url);
+    run(
+        Task::Serve,
+        parts,
+        routes,
+        &metrics,
+        Some(coordinator),
+        stop,
+    )
+    .await
+}
+
+/// HTTP only.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn handlers(settings: Settings) -> Result<()> {
+    let stop = stop::on_signal()?;
+    let metrics = Metrics::start(stop.clone())?;
+    let parts = Parts::make(Task::Handlers, settings, None).await?;
+    parts.app.watch(&parts.tasks, &parts.end);
+    let routes = Routes {
+        clients: handlers::router(parts.app.clone()),
+        internal: Router::new(),
+    };
+    tracing::info!(
+        url = parts.app.settings.public_url,
+        "ready: serving HTTP and no sockets"
+    );
+    run(Task::Handlers, parts, routes, &metrics, None, stop).await
+}
+
+/// Sockets, and what other processes of the cluster ask.
+///
+/// # Errors
+/// When it cannot start.
+pub async fn coordinator(settings: Settings) -> Result<()> {
+    let stop = stop::on_signal()?;
+    let metrics = Metrics::start(stop.clone())?;
+    let (hints, hinted) = Hints::in_process();
+    let parts = Parts::make(Task::Coordinator, settings, Some(hints)).await?;
+    let coordinator = Coordinator::start(parts.app.clone(), hinted);
+    let routes = Routes {
+        clients: coordinator.router(),
+        internal: coordinator.internal_router(),
+    };
+    let settings = &parts.app.settings;
+    let (url, internal_url) = (&settings.public_url, &settings.internal_url);
+    tracing::info!(
+        node = settings.node,
+        url,
+        internal_url,
+        "ready: serving sockets"
+    );
+    run(
+        Task::Coordinator,
+        parts,
+        routes,
+        &metrics,
+        Some(coordinator),
+        stop,
+    )
+    .await
+}
+
+/// What stands behind the listeners.
+struct Routes {
+    clients: Router,
+    internal: Router,
+}
+
+/// Serves until `stop`; then, in this order: is no longer ready, moves sockets away, lets requests end,
+/// ends what runs beside them, closes the store.
+async fn run(
+    task: Task,
+    parts: Parts,
+    routes: Routes,
+    metrics: &Metrics,
+    coordinator: Option<Coordinator>,
+    stop: CancellationToken,
+) -> Result<()> {
+    let drained = CancellationToken::new();
+    let mut listening = JoinSet::new();
+    for (listener, router) in doors(task, parts.listeners, routes, metrics) {
+        let router = router.layer(from_fn_with_state(stop.clone(), ready_until));
+        listening.spawn(listener.serve(router, drained.clone()));
+    }
+    stop.cancelled().await;
+    if let Some(coordinator) = coordinator {
+        coordinator.drain().await;
+    }
+    drained.cancel();
+    while let Some(ended) = listening.join_next().await {
+        ended?;
+    }
+    parts.end.cancel();
+    parts.tasks.close();
+    if timeout(LAST_TASKS, parts.tasks.wait()).await.is_err() {
+        tracing::warn!("tasks that did not end in time are dropped");
+    }
+    parts.app.store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Each listener with its routes. Metrics are asked for at their own listener, else at the internal one;
+/// at that of clients only by `serve`, where there may be no other.
+fn doors(
+    task: Task,
+    listeners: Listeners,
+    routes: Routes,
+    metrics: &Metrics,
+) -> Vec<(Listener, Router)> {
+    let Listeners {
+        clients,
+        internal,
+        metrics: metrics_listener,
+    } = listeners;
+    let mut routes = routes;
+    let mut doors = Vec::new();
+    if let Some(listener) = metrics_listener {
+        doors.push((listener, metrics.router()));
+    } else if internal.is_some() {
+        routes.internal = routes.internal.merge(metrics.router());
+    } else if task == Task::Serve {
+        routes.clients = routes.clients.merge(metrics.router());
+    }
+    if let Some(listener) = internal {
+        doors.push((listener, routes.internal));
+    }
+    doors.push((clients, routes.clients));
+    doors
+}
+
+/// A balancer should look elsewhere as soon as the process is asked to stop.
+async fn ready_until(
+    State(stop): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if stop.is_cancelled() && request.uri().path() == "/readyz" {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
+    }
+    next.run(request).await
+}
