@@ -29,6 +29,9 @@ pub mod app;
 pub mod audit;
 pub mod caller;
 
+pub mod messages;
+pub mod rooms;
+
 pub use app::App;
 pub use appender::Appender;
 pub use caller::Caller;

@@ -1,0 +1,114 @@
+//! What people do with messages, the same over HTTP and on a socket. A socket's sends go to the room's
+//! own coordinator first, which hands them to the appender itself.
+
+use protocol::{
+    RoomId, Seq,
+    audit::AuditAction,
+    events::Event,
+    messages::{Edit, History, Message, MessageContent, MessageKind, MessageList, NewMessage},
+    text::ClientId,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::{
+    App, Caller, Refusal,
+    store::{Append, Appended, Place},
+};
+
+/// Stores a message, and says whether an earlier one of the same `client_id` was stored already, which
+/// is then the answer.
+///
+/// # Errors
+/// `rate_limited`, what the gate says (see [`crate::Store::append`]), or `unavailable` when the store was
+/// away for too long.
+pub async fn send(app: &App, caller: &Caller, room: RoomId, new: NewMessage) -> Result<(Message, bool), Refusal> {
+    let bucket = format!("send:user:{}", caller.user.id);
+    app.limiter.check(app.settings.rates.send, &bucket).await?;
+    let entry = Append {
+        room,
+        id: app.clock.id(),
+        user: caller.user.id,
+        client_id: new.client_id.unwrap_or_else(any_client_id),
+        body: new.body,
+        reply_to: new.reply_to,
+        thread: new.thread,
+        at: app.clock.now(),
+    };
+    match app.appender.submit(entry.clone())?.await? {
+        Appended::Stored(place) => {
+            app.hints.hint(room, place.seq).await;
+            Ok((stored(caller, entry, place), false))
+        }
+        Appended::Duplicate(place) => {
+            Ok((app.store.message(room, caller.user.id, place.seq).await?, true))
+        }
+        Appended::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// A name for the message of a client that has none for it, and so never sends it again.
+fn any_client_id() -> ClientId {
+    ClientId::parse(&Uuid::new_v4().to_string()).expect("a uuid is printable ascii of 36 characters")
+}
+
+fn stored(caller: &Caller, entry: Append, place: Place) -> Message {
+    Message {
+        room: entry.room,
+        seq: place.seq,
+        id: place.id,
+        kind: MessageKind::Message,
+        user: caller.user.clone(),
+        at: place.at,
+        content: MessageContent {
+            client_id: Some(entry.client_id),
+            body: entry.body.into_string(),
+            reply_to: entry.reply_to,
+            thread: entry.thread,
+            ..MessageContent::default()
+        },
+    }
+}
+
+/// A stretch of a room's messages.
+///
+/// # Errors
+/// `not_a_member`, `room_not_found`.
+pub async fn history(app: &App, caller: &Caller, room: RoomId, history: &History) -> Result<MessageList, Refusal> {
+    Ok(app.store.history(room, caller.user.id, history).await?)
+}
+
+/// Gives the caller's own message another text.
+///
+/// # Errors
+/// As [`crate::Store::edit`], and `rate_limited`: an edit is as loud as a message.
+pub async fn edit(app: &App, caller: &Caller, room: RoomId, seq: Seq, edit: &Edit) -> Result<Event, Refusal> {
+    let bucket = format!("send:user:{}", caller.user.id);
+    app.limiter.check(app.settings.rates.send, &bucket).await?;
+    let event = app.store.edit(room, caller.user.id, seq, &edit.body, app.clock.now()).await?;
+    app.hints.hint(room, event.seq).await;
+    Ok(event)
+}
+
+/// Deletes a message, the caller's own or, for moderators, another's.
+///
+/// # Errors
+/// As [`crate::Store::erase`].
+pub async fn delete(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Result<Event, Refusal> {
+    let message = app.store.message(room, caller.user.id, seq).await?;
+    let event = app.store.erase(room, caller.user.id, seq, app.clock.now()).await?;
+    if message.user.id != caller.user.id {
+        let data = json!({ "seq": seq, "sender": message.user.id });
+        app.audit(caller, AuditAction::MessageDelete, Some(room.to_string()), data).await;
+    }
+    app.hints.hint(room, event.seq).await;
+    Ok(event)
+}
+
+/// Marks a room as read up to a place. Whether the mark moved: it only moves forward.
+///
+/// # Errors
+/// `not_a_member`, `room_not_found`.
+pub async fn mark_read(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Result<bool, Refusal> {
+    Ok(app.store.mark_read(room, caller.user.id, seq, app.clock.now()).await?)
+}

@@ -1,0 +1,123 @@
+//! What people do with rooms, the same over HTTP and on a socket: the store's methods with the checking
+//! of passwords, the limits, the audit log and the hint to the room's coordinator around them.
+//!
+//! Every operation goes the same way: check, store, note, hint.
+
+mod bans;
+mod invites;
+mod members;
+
+use protocol::{
+    ErrorCode, RoomId, Seq,
+    audit::AuditAction,
+    events::Event,
+    rooms::{ChangeRoom, CreateRoom, FindRooms, MyRoom, Room, RoomList},
+    text::RoomPassword,
+};
+use serde_json::json;
+
+use crate::{App, Caller, Refusal, store::NewRoom};
+
+pub use crate::messages::history;
+pub use bans::{ban, bans, unban};
+pub use invites::{delete_invite, invite, invites};
+pub use members::{change_member, join, kick, leave, members};
+
+/// Makes a room, which the caller then has.
+///
+/// # Errors
+/// `name_taken`.
+pub async fn create(app: &App, caller: &Caller, create: CreateRoom) -> Result<Room, Refusal> {
+    let password_hash = hashed(app, create.password.as_ref()).await?;
+    let new = NewRoom {
+        id: app.clock.id(),
+        create,
+        password_hash,
+        owner: caller.user.id,
+        at: app.clock.now(),
+    };
+    let room = app.store.create_room(&new).await?;
+    let data = json!({ "name": room.name, "visibility": room.visibility });
+    note(app, caller, AuditAction::RoomCreate, room.id, data).await;
+    app.hints.hint(room.id, room.head.unwrap_or_default()).await;
+    Ok(room)
+}
+
+/// The rooms that anybody can find.
+///
+/// # Errors
+/// `validation_failed` for a cursor that no page ended with.
+pub async fn list(app: &App, caller: &Caller, find: &FindRooms) -> Result<RoomList, Refusal> {
+    Ok(app.store.rooms(caller.user.id, find).await?)
+}
+
+/// The caller's own rooms.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn mine(app: &App, caller: &Caller) -> Result<Vec<MyRoom>, Refusal> {
+    Ok(app.store.my_rooms(caller.user.id).await?)
+}
+
+/// One room, as the caller may see it.
+///
+/// # Errors
+/// `room_not_found`.
+pub async fn read(app: &App, caller: &Caller, room: RoomId) -> Result<Room, Refusal> {
+    Ok(app.store.room(room, caller.user.id).await?)
+}
+
+/// Changes a room.
+///
+/// # Errors
+/// As [`crate::Store::change_room`].
+pub async fn change(app: &App, caller: &Caller, room: RoomId, wish: &ChangeRoom) -> Result<Room, Refusal> {
+    let password = wish.password.as_ref().and_then(Option::as_ref);
+    if password.is_some() {
+        // Hashing is work: only for who may set a password.
+        let role = app.store.access(room, caller.user.id).await?.role;
+        if !role.may(protocol::Act::ChangeRoom) {
+            return Err(ErrorCode::Forbidden.into());
+        }
+    }
+    let password_hash = hashed(app, password).await?;
+    let (changed, events) =
+        app.store.change_room(room, caller.user.id, wish, password_hash, app.clock.now()).await?;
+    for event in &events {
+        let data = serde_json::to_value(&event.kind).unwrap_or_default();
+        note(app, caller, AuditAction::RoomChange, room, data).await;
+    }
+    hint(app, events.last()).await;
+    Ok(changed)
+}
+
+/// Deletes a room for everybody.
+///
+/// # Errors
+/// `forbidden`.
+pub async fn delete(app: &App, caller: &Caller, room: RoomId) -> Result<(), Refusal> {
+    app.store.delete_room(room, caller.user.id, app.clock.now()).await?;
+    note(app, caller, AuditAction::RoomDelete, room, json!({})).await;
+    // A deleted room has no next event to name: whoever follows it looks and finds it gone.
+    app.hints.hint(room, Seq(u64::MAX)).await;
+    Ok(())
+}
+
+async fn hashed(app: &App, password: Option<&RoomPassword>) -> Result<Option<String>, Refusal> {
+    let Some(password) = password else { return Ok(None) };
+    let hash = app.passwords.hash(password.as_str()).await.map_err(|error| {
+        tracing::error!(%error, "a room's password cannot be hashed");
+        Refusal::from(ErrorCode::Internal)
+    })?;
+    Ok(Some(hash))
+}
+
+async fn note(app: &App, caller: &Caller, action: AuditAction, room: RoomId, data: serde_json::Value) {
+    app.audit(caller, action, Some(room.to_string()), data).await;
+}
+
+async fn hint(app: &App, event: Option<&Event>) {
+    if let Some(event) = event {
+        app.hints.hint(event.room, event.seq).await;
+    }
+}
