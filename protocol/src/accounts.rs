@@ -144,18 +144,26 @@ impl Parse for Register {
         let mut fields = Fields::default();
         let username = fields.required("username", raw.username, |raw| {
             let name = Username::parse(&raw, limits)?;
-            if is_reserved(&name) { Err(Violation::Reserved) } else { Ok(name) }
-        });
-        let email =
-            fields.required("email", raw.email, |raw| EmailAddress::parse(&raw, limits));
-        let password =
-            fields.required("password", raw.password, |raw| Password::parse(&raw, limits));
-        let display_name = fields
-            .optional("display_name", raw.display_name, |raw| DisplayName::parse(&raw, limits));
-        match (username, email, password) {
-            (Some(username), Some(email), Some(password)) if fields.is_empty() => {
-                Ok(Self { username, email, password, display_name })
+            if is_reserved(&name) {
+                Err(Violation::Reserved)
+            } else {
+                Ok(name)
             }
+        });
+        let email = fields.required("email", raw.email, |raw| EmailAddress::parse(&raw, limits));
+        let password = fields.required("password", raw.password, |raw| {
+            Password::parse(&raw, limits)
+        });
+        let display_name = fields.optional("display_name", raw.display_name, |raw| {
+            DisplayName::parse(&raw, limits)
+        });
+        match (username, email, password) {
+            (Some(username), Some(email), Some(password)) if fields.is_empty() => Ok(Self {
+                username,
+                email,
+                password,
+                display_name,
+            }),
             _ => Err(fields),
         }
     }
@@ -209,14 +217,16 @@ impl Parse for Login {
             let username = || Username::parse(&raw, limits).map(LoginName::Username);
             Ok(email.or_else(|_| username()).unwrap_or(LoginName::Nobody))
         });
-        let password =
-            fields.required("password", raw.password, |raw| Password::attempt(&raw, limits));
-        let device =
-            fields.optional("device", raw.device, |raw| DisplayName::parse(&raw, limits));
+        let password = fields.required("password", raw.password, |raw| {
+            Password::attempt(&raw, limits)
+        });
+        let device = fields.optional("device", raw.device, |raw| DisplayName::parse(&raw, limits));
         match (login, password) {
-            (Some(login), Some(password)) if fields.is_empty() => {
-                Ok(Self { login, password, device })
-            }
+            (Some(login), Some(password)) if fields.is_empty() => Ok(Self {
+                login,
+                password,
+                device,
+            }),
             _ => Err(fields),
         }
     }
@@ -240,7 +250,9 @@ impl Parse for Refresh {
     type Raw = RefreshBody;
 
     fn parse(raw: RefreshBody, _: &Limits) -> Result<Self, Fields> {
-        Ok(Self { refresh_token: raw.refresh_token })
+        Ok(Self {
+            refresh_token: raw.refresh_token,
+        })
     }
 }
 
@@ -269,8 +281,9 @@ impl Parse for ChangePassword {
 
     fn parse(raw: PasswordBody, limits: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        let current =
-            fields.required("current", raw.current, |raw| Password::attempt(&raw, limits));
+        let current = fields.required("current", raw.current, |raw| {
+            Password::attempt(&raw, limits)
+        });
         let new = fields.required("new", raw.new, |raw| Password::parse(&raw, limits));
         match (current, new) {
             (Some(current), Some(new)) if fields.is_empty() => Ok(Self { current, new }),
@@ -283,15 +296,27 @@ impl Parse for ChangePassword {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct ProfileBody {
     /// 1 to 64 characters.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub display_name: Option<Option<String>>,
     /// At most 500 characters.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub bio: Option<Option<String>>,
     /// At most 100 characters.
-    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub status: Option<Option<String>>,
 }
@@ -329,7 +354,15 @@ impl Parse for ChangeProfile {
         };
         let bio = fields.optional("bio", raw.bio, text(limits.bio_max_chars));
         let status = fields.optional("status", raw.status, text(limits.status_max_chars));
-        if fields.is_empty() { Ok(Self { display_name, bio, status }) } else { Err(fields) }
+        if fields.is_empty() {
+            Ok(Self {
+                display_name,
+                bio,
+                status,
+            })
+        } else {
+            Err(fields)
+        }
     }
 }
 
@@ -406,6 +439,9 @@ impl Parse for FindUsers {
         if !fields.is_empty() {
             return Err(fields);
         }
-        Ok(Self { query: query.unwrap_or_default(), limit })
+        Ok(Self {
+            query: query.unwrap_or_default(),
+            limit,
+        })
     }
 }

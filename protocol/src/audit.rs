@@ -157,7 +157,16 @@ impl Parse for AuditQuery {
             raw.parse().map_err(|_| crate::Violation::Invalid)
         });
         let limit = crate::rooms::page_limit(&mut fields, raw.limit, limits);
-        if fields.is_empty() { Ok(Self { actor, action, cursor, limit }) } else { Err(fields) }
+        if fields.is_empty() {
+            Ok(Self {
+                actor,
+                action,
+                cursor,
+                limit,
+            })
+        } else {
+            Err(fields)
+        }
     }
 }
 
@@ -167,7 +176,11 @@ mod tests {
 
     #[test]
     fn a_word_is_the_same_everywhere() {
-        for action in [AuditAction::LoginSuccess, AuditAction::TokenReuse, AuditAction::MemberUnban] {
+        for action in [
+            AuditAction::LoginSuccess,
+            AuditAction::TokenReuse,
+            AuditAction::MemberUnban,
+        ] {
             assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
         }
     }

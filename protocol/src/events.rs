@@ -163,7 +163,9 @@ pub struct Archived {
 impl Event {
     /// The message that this event is, if it is one.
     pub fn into_message(self) -> Option<Message> {
-        let EventKind::Message(content) = self.kind else { return None };
+        let EventKind::Message(content) = self.kind else {
+            return None;
+        };
         Some(Message {
             room: self.room,
             seq: self.seq,
@@ -216,7 +218,11 @@ impl Parse for FindEvents {
         if !fields.is_empty() {
             return Err(fields);
         }
-        Ok(Self { after: after.unwrap_or_default(), limit, wait_s: wait_s.unwrap_or(0) })
+        Ok(Self {
+            after: after.unwrap_or_default(),
+            limit,
+            wait_s: wait_s.unwrap_or(0),
+        })
     }
 }
 

@@ -211,7 +211,11 @@ impl Whole {
     /// The number, if it lies within `range`.
     pub(crate) fn within(self, range: std::ops::RangeInclusive<u64>) -> Result<u64, Violation> {
         let (Self::Number(number) | Self::Text(number)) = self;
-        if range.contains(&number) { Ok(number) } else { Err(Violation::OutOfRange) }
+        if range.contains(&number) {
+            Ok(number)
+        } else {
+            Err(Violation::OutOfRange)
+        }
     }
 
     /// The number as a place in a log; every number is one.
@@ -226,11 +230,19 @@ fn number_in_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u
 }
 
 /// Reads an id from its text.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a parser takes the raw field it is given"
+)]
 pub(crate) fn id<K>(raw: String) -> Result<crate::ids::Id<K>, Violation> {
     raw.parse().map_err(|_| Violation::Invalid)
 }
 
 /// Reads a moment from its text.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "a parser takes the raw field it is given"
+)]
 pub(crate) fn moment(raw: String) -> Result<crate::Timestamp, Violation> {
     raw.parse().map_err(|_| Violation::Invalid)
 }
@@ -238,5 +250,6 @@ pub(crate) fn moment(raw: String) -> Result<crate::Timestamp, Violation> {
 /// Reads one of the words of an enum.
 pub(crate) fn word<T: DeserializeOwned>(raw: String) -> Result<T, Violation> {
     use serde::de::{IntoDeserializer, value::Error};
-    T::deserialize(IntoDeserializer::<Error>::into_deserializer(raw)).map_err(|_| Violation::Invalid)
+    T::deserialize(IntoDeserializer::<Error>::into_deserializer(raw))
+        .map_err(|_| Violation::Invalid)
 }

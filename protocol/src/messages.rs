@@ -102,12 +102,16 @@ impl Parse for NewMessage {
     fn parse(raw: SendBody, limits: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
         let body = fields.required("body", raw.body, |raw| MessageBody::parse(raw, limits));
-        let client_id =
-            fields.optional("client_id", raw.client_id, |raw| ClientId::parse(&raw));
+        let client_id = fields.optional("client_id", raw.client_id, |raw| ClientId::parse(&raw));
         let reply_to = fields.optional("reply_to", raw.reply_to, place);
         let thread = fields.optional("thread", raw.thread, place);
         match body {
-            Some(body) if fields.is_empty() => Ok(Self { body, client_id, reply_to, thread }),
+            Some(body) if fields.is_empty() => Ok(Self {
+                body,
+                client_id,
+                reply_to,
+                thread,
+            }),
             _ => Err(fields),
         }
     }
@@ -115,7 +119,11 @@ impl Parse for NewMessage {
 
 /// The seq of an event that exists or may exist.
 fn place(raw: u64) -> Result<Seq, Violation> {
-    if raw == 0 { Err(Violation::OutOfRange) } else { Ok(Seq(raw)) }
+    if raw == 0 {
+        Err(Violation::OutOfRange)
+    } else {
+        Ok(Seq(raw))
+    }
 }
 
 /// `PATCH /v1/rooms/{id}/messages/{seq}`
@@ -254,7 +262,13 @@ impl Parse for History {
         let since = fields.optional("since", raw.since, moment);
         let until = fields.optional("until", raw.until, moment);
         if fields.is_empty() {
-            Ok(Self { span, limit, sender, since, until })
+            Ok(Self {
+                span,
+                limit,
+                sender,
+                since,
+                until,
+            })
         } else {
             Err(fields)
         }

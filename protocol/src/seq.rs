@@ -8,7 +8,18 @@ use utoipa::ToSchema;
 /// The place of an event: dense from 1 in every room, so 12 after 10 means that 11 was missed.
 /// [`Seq::ZERO`] stands before the first event.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    ToSchema,
 )]
 #[serde(transparent)]
 pub struct Seq(pub u64);

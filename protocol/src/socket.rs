@@ -26,7 +26,11 @@ impl Parse for OpenSocket {
     fn parse(raw: SocketBody, _: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
         let room = fields.optional("room", raw.room, id);
-        if fields.is_empty() { Ok(Self { room }) } else { Err(fields) }
+        if fields.is_empty() {
+            Ok(Self { room })
+        } else {
+            Err(fields)
+        }
     }
 }
 

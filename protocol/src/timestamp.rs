@@ -78,8 +78,12 @@ impl From<Timestamp> for OffsetDateTime {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = OffsetDateTime::from(*self);
-        let (date, hour, minute, second) =
-            (moment.date(), moment.hour(), moment.minute(), moment.second());
+        let (date, hour, minute, second) = (
+            moment.date(),
+            moment.hour(),
+            moment.minute(),
+            moment.second(),
+        );
         write!(
             f,
             "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z",

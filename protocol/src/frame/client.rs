@@ -22,7 +22,11 @@ impl FrameId {
     /// # Errors
     /// [`Violation::TooLong`] above 64 characters.
     pub fn parse(raw: String) -> Result<Self, Violation> {
-        if raw.chars().count() > 64 { Err(Violation::TooLong) } else { Ok(Self(raw)) }
+        if raw.chars().count() > 64 {
+            Err(Violation::TooLong)
+        } else {
+            Ok(Self(raw))
+        }
     }
 
     /// The name.
@@ -111,7 +115,11 @@ pub fn decode(text: &str, limits: &Limits) -> Result<Incoming, Rejected> {
         Ok(id) => (id, Fields::default()),
         Err(violation) => (None, Fields::one("id", violation)),
     };
-    let refused = |code, fields| Rejected::Refused { id: id.clone(), code, fields };
+    let refused = |code, fields| Rejected::Refused {
+        id: id.clone(),
+        code,
+        fields,
+    };
     if !bad_id.is_empty() {
         return Err(refused(ErrorCode::ValidationFailed, bad_id));
     }
@@ -145,8 +153,9 @@ fn decode_kind(kind: &str, json: &[u8], limits: &Limits) -> Option<Result<Client
         "read" => in_room::<At>(json, limits).map(|(room, at)| ClientFrame::Read(room, at.seq)),
         "typing" => in_room::<Typing>(json, limits)
             .map(|(room, typing)| ClientFrame::Typing(room, typing.on)),
-        "presence" => plain::<Presence>(json, limits)
-            .map(|presence| ClientFrame::Presence(presence.state)),
+        "presence" => {
+            plain::<Presence>(json, limits).map(|presence| ClientFrame::Presence(presence.state))
+        }
         "create_room" => plain(json, limits).map(ClientFrame::CreateRoom),
         "join" => in_room(json, limits).map(|(room, join)| ClientFrame::Join(room, join)),
         "leave" => room().map(ClientFrame::Leave),
@@ -196,7 +205,10 @@ impl Parse for InRoom {
 
     fn parse(raw: RawInRoom, _: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        fields.required("room", raw.room, id).map(|room| Self { room }).ok_or(fields)
+        fields
+            .required("room", raw.room, id)
+            .map(|room| Self { room })
+            .ok_or(fields)
     }
 }
 
@@ -234,9 +246,12 @@ impl Parse for Subscribe {
         let limit = fields.optional("limit", raw.limit, |raw| raw.within(0..=max));
         let limit = limit.and_then(|limit| u32::try_from(limit).ok());
         match room {
-            Some(room) if fields.is_empty() => {
-                Ok(Self { room, after, after_id, limit: limit.unwrap_or(limits.page_default) })
-            }
+            Some(room) if fields.is_empty() => Ok(Self {
+                room,
+                after,
+                after_id,
+                limit: limit.unwrap_or(limits.page_default),
+            }),
             _ => Err(fields),
         }
     }
@@ -268,8 +283,22 @@ impl Parse for SendFrame {
         let mut fields = Fields::default();
         let room = fields.required("room", raw.room, id);
         let without_client_id = raw.client_id.is_none();
-        let RawSend { body, client_id, reply_to, thread, .. } = raw;
-        let message = NewMessage::parse(SendBody { body, client_id, reply_to, thread }, limits);
+        let RawSend {
+            body,
+            client_id,
+            reply_to,
+            thread,
+            ..
+        } = raw;
+        let message = NewMessage::parse(
+            SendBody {
+                body,
+                client_id,
+                reply_to,
+                thread,
+            },
+            limits,
+        );
         if without_client_id {
             fields.add("client_id", Violation::Required);
         }
@@ -336,7 +365,10 @@ impl Parse for Typing {
 
     fn parse(raw: RawTyping, _: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        fields.required("on", raw.on, Ok).map(|on| Self { on }).ok_or(fields)
+        fields
+            .required("on", raw.on, Ok)
+            .map(|on| Self { on })
+            .ok_or(fields)
     }
 }
 
@@ -388,7 +420,10 @@ impl Parse for Refresh {
 
     fn parse(raw: RawRefresh, _: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        fields.required("token", raw.token, Ok).map(|token| Self { token }).ok_or(fields)
+        fields
+            .required("token", raw.token, Ok)
+            .map(|token| Self { token })
+            .ok_or(fields)
     }
 }
 
@@ -408,7 +443,15 @@ mod tests {
 
     #[test]
     fn what_is_no_object_with_a_type_is_malformed() {
-        for text in ["", "1", "[]", "{}", "{\"type\":1}", "{\"type\":\"ping\"", "\"ping\""] {
+        for text in [
+            "",
+            "1",
+            "[]",
+            "{}",
+            "{\"type\":1}",
+            "{\"type\":\"ping\"",
+            "\"ping\"",
+        ] {
             let rejected = decode(text, &Limits::default()).unwrap_err();
             assert_eq!(rejected, Rejected::Malformed, "{text}");
         }
@@ -417,7 +460,9 @@ mod tests {
     #[test]
     fn an_unknown_type_is_told_with_its_id() {
         let rejected = decode(r#"{"type":"dance","id":"7"}"#, &Limits::default()).unwrap_err();
-        let Rejected::Refused { id, code, .. } = rejected else { panic!("{rejected:?}") };
+        let Rejected::Refused { id, code, .. } = rejected else {
+            panic!("{rejected:?}")
+        };
         assert_eq!((id.unwrap().as_str(), code), ("7", ErrorCode::UnknownType));
     }
 
@@ -428,7 +473,9 @@ mod tests {
         assert_eq!(fields.of("room"), [Violation::Invalid]);
         assert_eq!(fields.of("client_id"), [Violation::Required]);
         assert_eq!(fields.of("body"), [Violation::TooShort]);
-        let (_, fields) = refused(&format!(r#"{{"type":"edit","room":"{ROOM}","seq":"y","body":1}}"#));
+        let (_, fields) = refused(&format!(
+            r#"{{"type":"edit","room":"{ROOM}","seq":"y","body":1}}"#
+        ));
         assert_eq!(fields.names().count(), 1, "{fields:?}");
     }
 

@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use super::{FrameId, PresenceState};
 use crate::{
-    ConnectionId, ErrorCode, Fields, Limits, RoomId, Seq, Timestamp, UserId,
-    accounts::UserSummary, events::Event, text::ClientId,
+    ConnectionId, ErrorCode, Fields, Limits, RoomId, Seq, Timestamp, UserId, accounts::UserSummary,
+    events::Event, text::ClientId,
 };
 
 /// One frame of a server.

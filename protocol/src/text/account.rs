@@ -16,8 +16,8 @@ pub struct Username(String);
 
 /// Names that speak for the server or for everybody.
 const RESERVED: [&str; 13] = [
-    "admin", "root", "system", "api", "www", "mail", "support", "info", "about", "chatx", "everyone",
-    "here", "room",
+    "admin", "root", "system", "api", "www", "mail", "support", "info", "about", "chatx",
+    "everyone", "here", "room",
 ];
 
 /// Whether nobody may register under this name.
@@ -32,7 +32,11 @@ impl Username {
         let name = folded(raw);
         within(&name, limits.username_min_chars, limits.username_max_chars)?;
         let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_.-".contains(c);
-        if name.chars().all(allowed) { Ok(Self(name)) } else { Err(Violation::Invalid) }
+        if name.chars().all(allowed) {
+            Ok(Self(name))
+        } else {
+            Err(Violation::Invalid)
+        }
     }
 
     /// The name.
@@ -77,14 +81,20 @@ impl EmailAddress {
             return Err(Violation::TooLong);
         }
         let (local, domain) = address.rsplit_once('@').ok_or(Violation::Invalid)?;
-        let plain = |c: char| !c.is_whitespace() && !super::is_deceptive(c) && !"\"<>(),;:\\[]".contains(c);
-        let dots_inside = |part: &str| !part.is_empty() && part.split('.').all(|piece| !piece.is_empty());
+        let plain =
+            |c: char| !c.is_whitespace() && !super::is_deceptive(c) && !"\"<>(),;:\\[]".contains(c);
+        let dots_inside =
+            |part: &str| !part.is_empty() && part.split('.').all(|piece| !piece.is_empty());
         let well_formed = dots_inside(local)
             && dots_inside(domain)
             && domain.contains('.')
             && !local.contains('@')
             && address.chars().all(plain);
-        if well_formed { Ok(Self(address)) } else { Err(Violation::Invalid) }
+        if well_formed {
+            Ok(Self(address))
+        } else {
+            Err(Violation::Invalid)
+        }
     }
 
     /// The address.
@@ -111,7 +121,11 @@ impl Password {
     /// What is wrong with it.
     pub fn parse(raw: &str, limits: &Limits) -> Result<Self, Violation> {
         let password = Self::attempt(raw, limits)?;
-        within(password.as_str(), limits.password_min_chars, limits.password_max_chars)?;
+        within(
+            password.as_str(),
+            limits.password_min_chars,
+            limits.password_max_chars,
+        )?;
         Ok(password)
     }
 
@@ -153,18 +167,44 @@ mod tests {
     fn names_of_other_forms_are_refused() {
         let limits = Limits::default();
         assert_eq!(Username::parse("ab", &limits), Err(Violation::TooShort));
-        assert_eq!(Username::parse(&"a".repeat(33), &limits), Err(Violation::TooLong));
+        assert_eq!(
+            Username::parse(&"a".repeat(33), &limits),
+            Err(Violation::TooLong)
+        );
         for raw in ["a b", "ада", "a/b", "a\u{200b}da", "😀😀😀"] {
-            assert_eq!(Username::parse(raw, &limits), Err(Violation::Invalid), "{raw:?}");
+            assert_eq!(
+                Username::parse(raw, &limits),
+                Err(Violation::Invalid),
+                "{raw:?}"
+            );
         }
     }
 
     #[test]
     fn addresses_have_a_place_and_a_domain() {
         let limits = Limits::default();
-        assert_eq!(EmailAddress::parse(" Ada@Example.COM ", &limits).unwrap().as_str(), "ada@example.com");
-        for raw in ["", "ada", "@example.com", "ada@", "ada@host", "a@b@c.d", "a b@c.de", "a..b@c.de", "a@c..de"] {
-            assert_eq!(EmailAddress::parse(raw, &limits), Err(Violation::Invalid), "{raw:?}");
+        assert_eq!(
+            EmailAddress::parse(" Ada@Example.COM ", &limits)
+                .unwrap()
+                .as_str(),
+            "ada@example.com"
+        );
+        for raw in [
+            "",
+            "ada",
+            "@example.com",
+            "ada@",
+            "ada@host",
+            "a@b@c.d",
+            "a b@c.de",
+            "a..b@c.de",
+            "a@c..de",
+        ] {
+            assert_eq!(
+                EmailAddress::parse(raw, &limits),
+                Err(Violation::Invalid),
+                "{raw:?}"
+            );
         }
     }
 

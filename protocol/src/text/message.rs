@@ -17,12 +17,19 @@ impl MessageBody {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(raw: String, limits: &Limits) -> Result<Self, Violation> {
-        let text = if raw.contains('\r') { raw.replace("\r\n", "\n") } else { raw };
+        let text = if raw.contains('\r') {
+            raw.replace("\r\n", "\n")
+        } else {
+            raw
+        };
         if text.trim().is_empty() {
             return Err(Violation::TooShort);
         }
         within(&text, 1, limits.body_max_chars)?;
-        if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        if text
+            .chars()
+            .any(|c| c.is_control() && c != '\n' && c != '\t')
+        {
             return Err(Violation::ControlCharacters);
         }
         Ok(Self(text))
@@ -106,7 +113,10 @@ mod tests {
         assert_eq!(parse(""), Err(Violation::TooShort));
         assert_eq!(parse(" \n\t "), Err(Violation::TooShort));
         assert_eq!(parse("a\u{1b}[31mb"), Err(Violation::ControlCharacters));
-        assert_eq!(parse("line\r\nline\tend").unwrap().as_str(), "line\nline\tend");
+        assert_eq!(
+            parse("line\r\nline\tend").unwrap().as_str(),
+            "line\nline\tend"
+        );
     }
 
     #[test]

@@ -68,7 +68,11 @@ impl RoomPassword {
     /// What is wrong with it.
     pub fn parse(raw: &str, limits: &Limits) -> Result<Self, Violation> {
         let text = normalised(raw);
-        within(&text, limits.room_password_min_chars, limits.room_password_max_chars)?;
+        within(
+            &text,
+            limits.room_password_min_chars,
+            limits.room_password_max_chars,
+        )?;
         Ok(Self(text))
     }
 
@@ -103,14 +107,23 @@ mod tests {
         let limits = Limits::default();
         let name = RoomName::parse("  Grüße an STRASSE ", &limits).unwrap();
         assert_eq!(name.as_str(), "Grüße an STRASSE");
-        assert_eq!(name.key(), RoomName::parse("GRÜSSE AN straße", &limits).unwrap().key());
+        assert_eq!(
+            name.key(),
+            RoomName::parse("GRÜSSE AN straße", &limits).unwrap().key()
+        );
     }
 
     #[test]
     fn a_name_that_hides_something_is_refused() {
         let limits = Limits::default();
         assert_eq!(RoomName::parse(" \t ", &limits), Err(Violation::TooShort));
-        assert_eq!(RoomName::parse("a\u{202e}b", &limits), Err(Violation::ControlCharacters));
-        assert_eq!(RoomName::parse("a\nb", &limits), Err(Violation::ControlCharacters));
+        assert_eq!(
+            RoomName::parse("a\u{202e}b", &limits),
+            Err(Violation::ControlCharacters)
+        );
+        assert_eq!(
+            RoomName::parse("a\nb", &limits),
+            Err(Violation::ControlCharacters)
+        );
     }
 }

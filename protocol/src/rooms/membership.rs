@@ -1,0 +1,127 @@
+//! Who is in a room, how they get in, and what they are there.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    Fields, Limits, Parse, Role, RoomId, Timestamp, Violation,
+    accounts::UserSummary,
+    fields::{moment, nullable, word},
+    frame::PresenceState,
+    text::RoomPassword,
+};
+
+/// One person's place in one room.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Member {
+    /// The room.
+    pub room: RoomId,
+    /// The person.
+    pub user: UserSummary,
+    /// What they are there.
+    pub role: Role,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// Until when they may not write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
+    /// Whether they are here, if that is known and visible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<PresenceState>,
+}
+
+/// `POST /v1/rooms/{id}/members`: how one gets in.
+#[derive(Default, Deserialize, Serialize, ToSchema)]
+pub struct JoinBody {
+    /// The room's password.
+    pub password: Option<String>,
+    /// An invite's code.
+    pub invite: Option<String>,
+}
+
+/// A checked wish to join.
+#[derive(Clone, Debug, Default)]
+pub struct Join {
+    /// The password that is tried.
+    pub password: Option<RoomPassword>,
+    /// The invite that is shown.
+    pub invite: Option<String>,
+}
+
+impl Parse for Join {
+    type Raw = JoinBody;
+
+    fn parse(raw: JoinBody, limits: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let password = fields.optional("password", raw.password, |raw| {
+            RoomPassword::attempt(&raw, limits)
+        });
+        let invite = fields.optional("invite", raw.invite, |raw| {
+            if raw.len() > 64 {
+                Err(Violation::TooLong)
+            } else {
+                Ok(raw)
+            }
+        });
+        if fields.is_empty() {
+            Ok(Self { password, invite })
+        } else {
+            Err(fields)
+        }
+    }
+}
+
+/// `PATCH /v1/rooms/{id}/members/{user}`
+#[derive(Deserialize, Serialize, ToSchema)]
+pub struct ChangeMemberBody {
+    /// The new role; `owner` hands the room over.
+    #[schema(value_type = Option<Role>)]
+    pub role: Option<String>,
+    /// Until when they may not write; `null` lets them at once.
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<Timestamp>)]
+    pub muted_until: Option<Option<String>>,
+}
+
+/// A checked change of a member.
+#[derive(Clone, Debug, Default)]
+pub struct ChangeMember {
+    /// The new role.
+    pub role: Option<Role>,
+    /// Until when they may not write; `Some(None)` lets them at once.
+    pub muted_until: Option<Option<Timestamp>>,
+}
+
+impl Parse for ChangeMember {
+    type Raw = ChangeMemberBody;
+
+    fn parse(raw: ChangeMemberBody, _: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let role = fields.optional("role", raw.role, word);
+        let muted_until = fields.optional("muted_until", raw.muted_until, |raw| {
+            raw.map(moment).transpose()
+        });
+        if role.is_none() && muted_until.is_none() && fields.is_empty() {
+            fields.add("role", Violation::Required);
+        }
+        if fields.is_empty() {
+            Ok(Self { role, muted_until })
+        } else {
+            Err(fields)
+        }
+    }
+}
+
+/// A page of members.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct MemberList {
+    /// The members: owner first, then by role and name.
+    pub members: Vec<Member>,
+    /// Where the next page begins; left out at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
