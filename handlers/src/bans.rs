@@ -47,7 +47,7 @@ async fn ban(
     Path(at): Path<UserInRoom>,
     Valid(ban): Valid<NewBan>,
 ) -> Result<StatusCode> {
-    rooms::ban(&app, &caller, at.room, at.user, ban).await?;
+    rooms::ban(&app, &caller, at.room, at.user, &ban).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use protocol::{ErrorCode, SessionId};
-use shared::{App, Settings};
+use shared::{App, Settings, origin::is_own_origin};
 
 use crate::error::{Error, Result};
 
@@ -82,26 +82,6 @@ pub(crate) fn check_origin(app: &App, headers: &HeaderMap) -> Result<()> {
     }
 }
 
-/// Whether the page that asks is ours; `None` if no page asks.
-fn is_own_origin(settings: &Settings, headers: &HeaderMap) -> Option<bool> {
-    let origin = headers.get(header::ORIGIN)?;
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let is_own = origin.to_str().is_ok_and(|origin| {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        origin_of(&settings.public_url) == origin
-            || settings.origins.iter().any(|allowed| origin_of(allowed) == origin)
-            || (authority.is_some() && authority == host)
-    });
-    Some(is_own)
-}
-
-/// The part of a url that names its server: `https://chat.example.com`.
-pub(crate) fn origin_of(url: &str) -> &str {
-    let Some((scheme, rest)) = url.split_once("://") else { return url };
-    let authority_bytes = rest.find('/').unwrap_or(rest.len());
-    &url[..scheme.len() + "://".len() + authority_bytes]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,11 +100,5 @@ mod tests {
         headers.append(header::COOKIE, "a=1; xchatx_access=no; chatx_access=yes".parse().unwrap());
         assert_eq!(cookie(&headers, ACCESS), Some("yes"));
         assert_eq!(cookie(&headers, REFRESH), None);
-    }
-
-    #[test]
-    fn an_origin_has_no_path() {
-        assert_eq!(origin_of("https://chat.example.com/page"), "https://chat.example.com");
-        assert_eq!(origin_of("http://[::1]:8080"), "http://[::1]:8080");
     }
 }

@@ -45,7 +45,7 @@ async fn create(
     Path(at): Path<InRoom>,
     Valid(new): Valid<NewInvite>,
 ) -> Result<(StatusCode, Json<Invite>)> {
-    Ok((StatusCode::CREATED, Json(rooms::invite(&app, &caller, at.room, new).await?)))
+    Ok((StatusCode::CREATED, Json(rooms::invite(&app, &caller, at.room, &new).await?)))
 }
 
 /// Take an invite back

@@ -33,12 +33,12 @@ mod sessions;
 mod tokens;
 mod users;
 
-// mod bans;
-// mod invites;
-// mod members;
-// mod messages;
-// mod reads;
-// mod rooms;
+mod bans;
+mod invites;
+mod members;
+mod messages;
+mod reads;
+mod rooms;
 
 mod admin;
 mod health;
@@ -79,12 +79,12 @@ fn table() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(sessions::routes())
         .merge(users::routes())
-        // .merge(rooms::routes())
-        // .merge(members::routes())
-        // .merge(bans::routes())
-        // .merge(invites::routes())
-        // .merge(messages::routes())
-        // .merge(reads::routes())
+        .merge(rooms::routes())
+        .merge(members::routes())
+        .merge(bans::routes())
+        .merge(invites::routes())
+        .merge(messages::routes())
+        .merge(reads::routes())
         .merge(socket::routes())
         .merge(admin::routes())
         .merge(health::routes())

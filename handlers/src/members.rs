@@ -98,7 +98,7 @@ async fn change(
     Path(at): Path<UserInRoom>,
     Valid(change): Valid<ChangeMember>,
 ) -> Result<Json<Member>> {
-    Ok(Json(rooms::change_member(&app, &caller, at.room, at.user, change).await?))
+    Ok(Json(rooms::change_member(&app, &caller, at.room, at.user, &change).await?))
 }
 
 /// Kick

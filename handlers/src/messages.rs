@@ -122,7 +122,7 @@ async fn edit(
     Path(at): Path<MessageInRoom>,
     Valid(edit): Valid<Edit>,
 ) -> Result<Json<Message>> {
-    messages::edit(&app, &caller, at.room, at.seq, edit).await?;
+    messages::edit(&app, &caller, at.room, at.seq, &edit).await?;
     Ok(Json(app.store.message(at.room, caller.user.id, at.seq).await?))
 }
 

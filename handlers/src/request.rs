@@ -20,16 +20,14 @@ use protocol::{
 use shared::{
     App, Refusal, Settings,
     limiter::{Allowance, Limited},
+    origin::origin_of,
     settings::Rate,
 };
 use tokio::time::Instant;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tracing::{Instrument, field::Empty};
 
-use crate::{
-    cookies::origin_of,
-    error::{Error, Result},
-};
+use crate::error::{Error, Result};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

@@ -93,7 +93,7 @@ async fn change(
     Path(at): Path<InRoom>,
     Valid(change): Valid<ChangeRoom>,
 ) -> Result<Json<Room>> {
-    Ok(Json(rooms::change(&app, &caller, at.room, change).await?))
+    Ok(Json(rooms::change(&app, &caller, at.room, &change).await?))
 }
 
 /// Delete a room

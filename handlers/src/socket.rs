@@ -8,10 +8,10 @@ use protocol::{
     frame::SUBPROTOCOL,
     socket::{OpenSocket, SocketBody, SocketTicket},
 };
-use shared::App;
+use shared::{App, origin::origin_of};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{caller::Authenticated, cookies::origin_of, error::Result, input::Valid};
+use crate::{caller::Authenticated, error::Result, input::Valid};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(open))
