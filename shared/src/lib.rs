@@ -27,7 +27,9 @@ pub mod tickets;
 
 pub mod app;
 pub mod audit;
+pub mod address;
 pub mod caller;
+pub mod origin;
 
 pub mod messages;
 pub mod rooms;

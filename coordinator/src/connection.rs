@@ -1,0 +1,379 @@
+//! One socket and the task that owns it: frames in, frames out, and how it ends. What frames do to
+//! rooms is the rooms' business.
+
+mod frames;
+mod pace;
+mod pulse;
+mod requests;
+mod sends;
+mod socket;
+mod subscriptions;
+mod wire;
+
+use std::{
+    mem,
+    net::IpAddr,
+    pin::pin,
+    sync::{Arc, OnceLock},
+};
+
+use frames::Renewed;
+use hyper::upgrade::Upgraded;
+use metrics::{counter, gauge};
+use pace::Pace;
+use protocol::{
+    ConnectionId, SessionId, Timestamp,
+    accounts::UserSummary,
+    frame::{CloseReason, PresenceState, Ready, ServerFrame},
+};
+use pulse::{Due, HEARTBEAT, Pulse};
+use requests::Requests;
+use sends::Sends;
+use socket::{Socket, Step};
+use subscriptions::{BURST_BYTES, Subscriptions};
+use tokio::time::{Duration, Instant, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, info, info_span};
+
+use crate::{
+    Node,
+    encoded::Encoded,
+    errand::Errand,
+    outbox::{Capacity, Item, Outbox},
+};
+
+/// Somebody who was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Passport {
+    /// Who it is.
+    pub(crate) user: UserSummary,
+    /// The session whose token or ticket they showed.
+    pub(crate) session: SessionId,
+    /// Whether they have server-admin rights.
+    pub(crate) admin: bool,
+    /// When the token stops being good.
+    pub(crate) expires_at: Timestamp,
+    /// Where they come from.
+    pub(crate) ip: IpAddr,
+}
+
+/// A live socket, as the rest of the node sees it. Cloning gives the same one.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    /// Names the socket.
+    pub(crate) id: ConnectionId,
+    /// Who is on it.
+    pub(crate) user: UserSummary,
+    /// The session that it stands on.
+    pub(crate) session: SessionId,
+    /// What waits for it.
+    pub(crate) outbox: Outbox,
+    ending: Arc<Ending>,
+}
+
+#[derive(Default)]
+struct Ending {
+    begun: CancellationToken,
+    reason: OnceLock<CloseReason>,
+}
+
+impl Connection {
+    fn new(id: ConnectionId, passport: &Passport) -> Self {
+        Self {
+            id,
+            user: passport.user.clone(),
+            session: passport.session,
+            outbox: Outbox::new(Capacity::default()),
+            ending: Arc::default(),
+        }
+    }
+
+    /// Ends it. The first reason counts.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        self.ending.reason.get_or_init(|| reason);
+        self.ending.begun.cancel();
+    }
+
+    /// Waits for [`Connection::close`].
+    async fn closing(&self) -> CloseReason {
+        self.ending.begun.cancelled().await;
+        self.ending
+            .reason
+            .get()
+            .copied()
+            .unwrap_or(CloseReason::Internal)
+    }
+}
+
+/// Why a socket ended.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The server closes it.
+    Closed(CloseReason),
+    /// The peer closed it.
+    Peer,
+    /// Nothing was heard of the peer for too long.
+    Lost,
+}
+
+/// How long a node that goes away waits for the answers that a socket is still owed: as long as the
+/// store may take for a message, and a little.
+const LAST_ANSWERS: Duration = Duration::from_secs(6);
+
+/// Serves one socket until it ends.
+pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {
+    let id = node.app.clock.id();
+    let span = info_span!(
+        "connection",
+        connection.id = %id,
+        user.id = %passport.user.id,
+        session.id = %passport.session,
+    );
+    let served = async {
+        let connection = Connection::new(id, &passport);
+        let registered = node.connections.add(connection.clone());
+        node.presences
+            .note(connection.user.id, id, PresenceState::Online);
+        let opened_at = Instant::now();
+        gauge!("chatx_sockets").increment(1.0);
+        info!(ip = %passport.ip, "connection opened");
+
+        let socket = Socket::new(upgraded, &node.app.settings.limits).await;
+        let mut owner = Owner::new(node.clone(), connection.clone(), socket, &passport);
+        let end = owner.run_inner().await;
+
+        drop(registered);
+        node.presences.clear(connection.user.id, id);
+        owner.finish(end).await;
+        gauge!("chatx_sockets").decrement(1.0);
+        counter!("chatx_socket_closes_total", "reason" => end.as_str()).increment(1);
+        let duration_ms = u64::try_from(opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        info!(
+            close.code = end.code(),
+            reason = end.as_str(),
+            duration_ms,
+            "connection closed"
+        );
+    };
+    served.instrument(span).await;
+}
+
+/// The task that owns the socket.
+struct Owner {
+    node: Node,
+    connection: Connection,
+    socket: Socket,
+    presence: PresenceState,
+    subscriptions: Subscriptions,
+    sends: Sends,
+    requests: Requests,
+    pace: Pace,
+    pulse: Pulse,
+    renewal: Errand<Renewed>,
+    /// Keeps its room between two bursts.
+    taken: Vec<Item>,
+}
+
+impl Owner {
+    fn new(node: Node, connection: Connection, socket: Socket, passport: &Passport) -> Self {
+        let now = Instant::now();
+        let expires_at = now + passport.expires_at.since(node.app.clock.now());
+        let subscriptions =
+            Subscriptions::new(node.app.clone(), node.rooms.clone(), connection.clone());
+        Self {
+            sends: Sends::new(node.app.clone(), node.rooms.clone(), connection.clone()),
+            requests: Requests::new(&node, &connection, passport),
+            pace: Pace::new(&node.app.settings.rates, now),
+            pulse: Pulse::new(now, expires_at),
+            presence: PresenceState::Online,
+            renewal: Errand::idle(),
+            taken: Vec::new(),
+            node,
+            connection,
+            socket,
+            subscriptions,
+        }
+    }
+
+    async fn run_inner(&mut self) -> End {
+        // A session that was revoked between its check and the socket's registration ends here.
+        let revoked = self
+            .node
+            .app
+            .revocations
+            .is_revoked(self.connection.session)
+            .await;
+        if revoked.unwrap_or(false) {
+            return End::Closed(CloseReason::SessionEnded);
+        }
+        // Somebody may come through the door while it closes.
+        if self.node.draining.is_cancelled() {
+            return End::Closed(CloseReason::NodeGoingAway);
+        }
+        self.greet();
+        loop {
+            let now = Instant::now();
+            self.pulse
+                .watch(now, self.socket.queued_bytes(), self.socket.written_bytes());
+            let deadline = self.pulse.deadline();
+            let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
+            let reads = !self.connection.outbox.has_many_answers() && self.sends.have_room();
+            // Ending comes first, then time, because both are rare. Next come the answers of the
+            // store: as many as were asked for. Then what waits for the peer, which is taken only
+            // when the socket has room. The socket is last, since a peer that never pauses is
+            // always ready; each look at it both writes and reads, so nothing starves.
+            tokio::select! {
+                biased;
+                reason = self.connection.closing() => return End::Closed(reason),
+                () = sleep_until(deadline) => match self.pulse.due(Instant::now()) {
+                    Due::Nothing => {}
+                    Due::Ping => self.socket.ping(),
+                    Due::End(reason) => return End::Closed(reason),
+                    Due::Lost => return End::Lost,
+                },
+                answer = self.subscriptions.answered(), if has_room => {
+                    self.subscriptions.take(answer, &mut self.socket);
+                }
+                turn = self.sends.turn() => self.sends.take(turn),
+                renewed = self.renewal.done() => self.renewed(renewed),
+                () = self.connection.outbox.filled(), if has_room => self.fill(),
+                () = std::future::ready(()), if has_room && self.subscriptions.is_behind() => {
+                    self.subscriptions.catch_up(&mut self.socket);
+                }
+                step = self.socket.step(reads) => {
+                    if let Some(end) = self.take(step) {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    fn greet(&mut self) {
+        let ready = ServerFrame::Ready(Ready {
+            connection: self.connection.id,
+            user: self.connection.user.clone(),
+            node: self.node.name.to_string(),
+            heartbeat_s: HEARTBEAT.as_secs(),
+            limits: self.node.app.settings.limits.clone(),
+        });
+        self.socket.push(Encoded::of(&ready));
+    }
+
+    /// Takes in what happened on the socket; why it ends, if it does.
+    fn take(&mut self, step: Step) -> Option<End> {
+        match step {
+            Step::Text(text) => {
+                self.pulse.heard(Instant::now());
+                self.hear(&text).err().map(End::Closed)
+            }
+            Step::Heard => {
+                self.pulse.heard(Instant::now());
+                None
+            }
+            Step::Written => None,
+            Step::Broken(reason) => Some(End::Closed(reason)),
+            Step::Gone => Some(End::Peer),
+        }
+    }
+
+    /// Moves what waits into the socket's next write.
+    fn fill(&mut self) {
+        let mut taken = mem::take(&mut self.taken);
+        let lagging = self.connection.outbox.take(BURST_BYTES, &mut taken);
+        counter!("chatx_frames_out_total").increment(taken.len() as u64);
+        for item in taken.drain(..) {
+            match item {
+                Item::Answer(frame) => self.socket.push(frame),
+                Item::Event(entry) => self.subscriptions.deliver(&entry, &mut self.socket),
+                Item::Passing(room, frame) => {
+                    self.subscriptions.pass(room, frame, &mut self.socket);
+                }
+                Item::Gone(room) => self.subscriptions.gone(room, &mut self.socket),
+            }
+        }
+        self.taken = taken;
+        for room in lagging {
+            self.subscriptions.fall_behind(room);
+        }
+    }
+
+    /// Says goodbye in the way that the end asks for.
+    async fn finish(mut self, end: End) {
+        match end {
+            End::Closed(reason) => {
+                if reason == CloseReason::NodeGoingAway {
+                    // Nothing that was sent before stays without an answer.
+                    drop(timeout(LAST_ANSWERS, self.last_answers()).await);
+                }
+                let Self {
+                    socket,
+                    subscriptions,
+                    ..
+                } = self;
+                // The rooms need not wait for the goodbye.
+                drop(subscriptions);
+                socket.close(reason).await;
+            }
+            End::Peer => {
+                let Self {
+                    socket,
+                    subscriptions,
+                    ..
+                } = self;
+                drop(subscriptions);
+                socket.finish().await;
+            }
+            End::Lost => {}
+        }
+    }
+
+    /// Writes until everything that the peer asked for is answered and has left.
+    async fn last_answers(&mut self) {
+        let sends = self.sends.all_answered();
+        let requests = self.requests.all_answered();
+        let mut answered = pin!(async move {
+            sends.await;
+            requests.await;
+        });
+        let mut all_answered = false;
+        loop {
+            let outbox = &self.connection.outbox;
+            if all_answered && outbox.is_empty() && self.socket.queued_bytes() == 0 {
+                return;
+            }
+            let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
+            // The same order as while the socket lived.
+            tokio::select! {
+                biased;
+                turn = self.sends.turn() => self.sends.take(turn),
+                () = outbox.filled(), if has_room => self.fill(),
+                () = &mut answered, if !all_answered => all_answered = true,
+                step = self.socket.step(false), if self.socket.queued_bytes() > 0 => {
+                    if matches!(step, Step::Gone) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl End {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed(reason) => reason.as_str(),
+            Self::Peer => "closed by the peer",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The code of the close frame; 1006 is RFC 6455's for none.
+    const fn code(self) -> u16 {
+        match self {
+            Self::Closed(reason) => reason.code(),
+            Self::Peer => 1005,
+            Self::Lost => 1006,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a client says on a socket, and whose business each kind of frame is.
+
+use metrics::counter;
+use protocol::{
+    ErrorCode,
+    frame::{
+        ClientFrame, CloseReason, FrameId, Incoming, Pong, Refresh, Rejected, ServerFrame, decode,
+    },
+};
+use shared::{Refusal, token::AccessClaims};
+use tokio::time::Instant;
+
+use super::{Owner, pace::Paced, requests::Request};
+use crate::{answers, room::Command};
+
+impl Owner {
+    /// Hears one text frame.
+    ///
+    /// # Errors
+    /// Why the socket ends.
+    pub(super) fn hear(&mut self, text: &str) -> Result<(), CloseReason> {
+        counter!("chatx_frames_in_total").increment(1);
+        let paced = self.pace.frame(Instant::now());
+        if paced == Paced::Flooding {
+            return Err(CloseReason::Flooding);
+        }
+        let Incoming { id, frame } = match decode(text, &self.node.app.settings.limits) {
+            Ok(incoming) => incoming,
+            Err(Rejected::Malformed) => return Err(CloseReason::Malformed),
+            Err(Rejected::Refused { id, code, fields }) => {
+                self.refuse(
+                    id,
+                    Refusal {
+                        code,
+                        fields,
+                        retry_after: None,
+                    },
+                );
+                return Ok(());
+            }
+        };
+        match paced {
+            Paced::Refused(wait) => {
+                self.refuse(id, Refusal::from(ErrorCode::RateLimited).retry_after(wait));
+            }
+            Paced::Heard | Paced::Flooding => self.obey(id, frame),
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, id: Option<FrameId>, frame: ClientFrame) {
+        match frame {
+            ClientFrame::Subscribe(wish) => {
+                if let Err((id, refusal)) = self.subscriptions.subscribe(id, wish, self.presence) {
+                    self.refuse(id, refusal);
+                }
+            }
+            ClientFrame::Unsubscribe(room) => {
+                self.subscriptions.unsubscribe(room);
+                self.connection.outbox.answer(&answers::done(id));
+            }
+            ClientFrame::Send(send) => self.sends.push(id, send),
+            ClientFrame::Read(room, seq) => match self.subscriptions.room(room) {
+                Some(followed) => {
+                    let seq = seq.min(followed.head());
+                    let user = self.connection.user.id;
+                    self.node.reads.mark(room, user, seq);
+                    // Others may miss it when the room is too busy.
+                    drop(followed.tell(Command::Read(user, seq)));
+                }
+                None => self.request(id, Request::Read(room, seq)),
+            },
+            ClientFrame::Typing(room, on) => {
+                // Only those who follow a room type in it; and it may be lost.
+                if let Some(followed) = self.subscriptions.room(room) {
+                    drop(followed.tell(Command::Typing(self.connection.user.clone(), on)));
+                }
+            }
+            ClientFrame::Presence(state) => {
+                let user = self.connection.user.id;
+                self.presence = state;
+                self.subscriptions.tell_presence(user, state);
+                self.node.presences.note(user, self.connection.id, state);
+            }
+            ClientFrame::Refresh(refresh) => self.renew(id, refresh),
+            ClientFrame::Ping => {
+                let (at, heads) = (self.node.app.clock.now(), self.subscriptions.heads());
+                self.connection
+                    .outbox
+                    .answer(&ServerFrame::Pong(Pong { id, at, heads }));
+            }
+            ClientFrame::Edit(edit) => self.request(id, Request::Edit(edit)),
+            ClientFrame::Delete(room, seq) => self.request(id, Request::Delete(room, seq)),
+            ClientFrame::CreateRoom(create) => self.request(id, Request::CreateRoom(create)),
+            ClientFrame::Join(room, join) => self.request(id, Request::Join(room, join)),
+            ClientFrame::Leave(room) => self.request(id, Request::Leave(room)),
+            ClientFrame::DeleteRoom(room) => self.request(id, Request::DeleteRoom(room)),
+            ClientFrame::ListRooms(find) => self.request(id, Request::ListRooms(find)),
+            ClientFrame::History(room, history) => {
+                self.request(id, Request::History(room, history))
+            }
+            ClientFrame::Members(room, page) => self.request(id, Request::Members(room, page)),
+        }
+    }
+
+    fn request(&mut self, id: Option<FrameId>, request: Request) {
+        if let Err((id, refusal)) = self.requests.begin(id, request) {
+            self.refuse(id, refusal);
+        }
+    }
+
+    fn refuse(&self, id: Option<FrameId>, refusal: Refusal) {
+        self.connection
+            .outbox
+            .answer(&answers::refused(id, refusal));
+    }
+
+    /// Checks a new token of the same session.
+    fn renew(&mut self, id: Option<FrameId>, refresh: Refresh) {
+        if !self.renewal.is_idle() {
+            return self.refuse(id, ErrorCode::RateLimited.into());
+        }
+        let app = self.node.app.clone();
+        let (session, user) = (self.connection.session, self.connection.user.id);
+        self.renewal.begin(async move {
+            let claims = app.authenticate(&refresh.token).await;
+            let claims = claims.and_then(|claims| {
+                let is_same = claims.sid == session && claims.sub == user;
+                if is_same {
+                    Ok(claims)
+                } else {
+                    Err(ErrorCode::Forbidden.into())
+                }
+            });
+            Renewed { id, claims }
+        });
+    }
+
+    /// Lets the socket live as long as the new token.
+    pub(super) fn renewed(&mut self, renewed: Renewed) {
+        let Renewed { id, claims } = renewed;
+        match claims {
+            Ok(claims) => {
+                let left = claims.expires_at().since(self.node.app.clock.now());
+                self.pulse.renew(Instant::now() + left);
+                self.connection.outbox.answer(&answers::done(id));
+            }
+            Err(refusal) => self.refuse(id, refusal),
+        }
+    }
+}
+
+/// What became of a new token.
+pub(super) struct Renewed {
+    id: Option<FrameId>,
+    claims: Result<AccessClaims, Refusal>,
+}

@@ -1,0 +1,153 @@
+//! A server frame as it goes over the wire: encoded once, shared by every socket that gets it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::{
+    RoomId, Seq, UserId,
+    events::{Event, EventKind},
+    frame::{ServerFrame, UnsubscribeReason},
+};
+use serde::Serialize;
+
+/// One whole text frame, its header included. Cloning shares the bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Encoded(Bytes);
+
+/// The largest header of an unmasked frame: two bytes, and a length of eight.
+const HEADER_MAX_BYTES: usize = 10;
+/// The final (and only) fragment of a text message.
+const FINAL_TEXT: u8 = 0x81;
+
+impl Encoded {
+    /// Encodes a frame.
+    pub(crate) fn of(frame: &ServerFrame) -> Self {
+        Self::json(frame)
+    }
+
+    fn json(value: &impl Serialize) -> Self {
+        // The header's length depends on that of the text, so room is left for the longest.
+        let mut bytes = vec![0; HEADER_MAX_BYTES];
+        serde_json::to_writer(&mut bytes, value)
+            .expect("frames have string keys and no failing parts");
+        let text_bytes = bytes.len() - HEADER_MAX_BYTES;
+        let mut header = [0; HEADER_MAX_BYTES];
+        header[0] = FINAL_TEXT;
+        let header_bytes = match (u8::try_from(text_bytes), u16::try_from(text_bytes)) {
+            (Ok(length), _) if length < 126 => {
+                header[1] = length;
+                2
+            }
+            (_, Ok(length)) => {
+                header[1] = 126;
+                header[2..4].copy_from_slice(&length.to_be_bytes());
+                4
+            }
+            _ => {
+                header[1] = 127;
+                header[2..].copy_from_slice(&(text_bytes as u64).to_be_bytes());
+                HEADER_MAX_BYTES
+            }
+        };
+        let start = HEADER_MAX_BYTES - header_bytes;
+        bytes[start..HEADER_MAX_BYTES].copy_from_slice(&header[..header_bytes]);
+        Self(Bytes::from(bytes).slice(start..))
+    }
+
+    /// How many bytes it is on the wire.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The bytes for the wire.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+}
+
+/// One event of a room, ready for any number of sockets.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    /// The room.
+    pub(crate) room: RoomId,
+    /// Its place.
+    pub(crate) seq: Seq,
+    /// The `event` frame.
+    pub(crate) frame: Encoded,
+    /// Whose subscriptions it ends.
+    pub(crate) ends: Option<Ends>,
+}
+
+/// Whose subscriptions an event ends, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// Those of one person.
+    Of(UserId, UnsubscribeReason),
+    /// All.
+    All(UnsubscribeReason),
+}
+
+impl Entry {
+    /// Encodes an event.
+    pub(crate) fn new(event: Event) -> Arc<Self> {
+        let (room, seq, ends) = (event.room, event.seq, Ends::of(&event));
+        Arc::new(Self {
+            room,
+            seq,
+            frame: Encoded::of(&ServerFrame::Event(event)),
+            ends,
+        })
+    }
+
+    /// Why this event ends `user`'s subscription, if it does.
+    pub(crate) fn ends_for(&self, user: UserId) -> Option<UnsubscribeReason> {
+        match self.ends? {
+            Ends::Of(member, reason) => (member == user).then_some(reason),
+            Ends::All(reason) => Some(reason),
+        }
+    }
+}
+
+impl Ends {
+    fn of(event: &Event) -> Option<Self> {
+        match &event.kind {
+            EventKind::Leave => Some(Self::Of(event.user.id, UnsubscribeReason::Left)),
+            EventKind::Kick(kick) => Some(Self::Of(kick.member.id, UnsubscribeReason::Kicked)),
+            EventKind::Ban(ban) => Some(Self::Of(ban.member.id, UnsubscribeReason::Banned)),
+            EventKind::Archive(archive) if archive.archived => {
+                Some(Self::All(UnsubscribeReason::Archived))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text of a frame, read as RFC 6455 says.
+    fn text_of(frame: &Encoded) -> &[u8] {
+        let bytes = &frame.0;
+        assert_eq!(bytes[0], FINAL_TEXT);
+        let (length, start) = match bytes[1] {
+            126 => (
+                u64::from(u16::from_be_bytes(bytes[2..4].try_into().unwrap())),
+                4,
+            ),
+            127 => (u64::from_be_bytes(bytes[2..10].try_into().unwrap()), 10),
+            length => (u64::from(length), 2),
+        };
+        assert_eq!(bytes.len() as u64 - start, length);
+        &bytes[usize::try_from(start).unwrap()..]
+    }
+
+    #[test]
+    fn a_frame_of_any_length_has_the_header_for_it() {
+        for chars in [0, 1, 123, 124, 125, 126, 65_533, 65_534, 65_535, 70_000] {
+            let text = "x".repeat(chars);
+            let frame = Encoded::json(&text);
+            assert_eq!(text_of(&frame), format!("\"{text}\"").as_bytes());
+        }
+    }
+}

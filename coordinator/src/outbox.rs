@@ -1,0 +1,228 @@
+//! The bounded queue to one socket. Rooms push, never waiting; the connection takes.
+//!
+//! At half of its capacity, presence, typing and read marks are dropped. Full, the events in it are
+//! dropped too and their rooms are lagging: the connection reads them again from the room or the
+//! store once the socket drains. Answers are never dropped: a connection takes no more frames from
+//! a peer that does not read them.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    mem,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use metrics::counter;
+use protocol::{RoomId, frame::ServerFrame};
+use tokio::sync::Notify;
+
+use crate::encoded::{Encoded, Entry};
+
+/// One end of the queue. Cloning gives the same queue.
+#[derive(Clone)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// Tells the connection that something waits.
+    filled: Notify,
+    capacity: Capacity,
+}
+
+/// How much may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacity {
+    /// Bytes of frames.
+    pub(crate) bytes: usize,
+    /// Frames.
+    pub(crate) frames: usize,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self {
+            bytes: 1_024 * 1_024,
+            frames: 512,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    bytes: usize,
+    /// How many of the items are answers.
+    answers: usize,
+    /// Rooms whose events were dropped.
+    lagging: BTreeSet<RoomId>,
+}
+
+/// What waits for a socket.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    /// Answers a frame of the peer, or concerns the socket as a whole.
+    Answer(Encoded),
+    /// Happened in a room.
+    Event(Arc<Entry>),
+    /// Presence, typing or a read mark of a room; may be lost.
+    Passing(RoomId, Encoded),
+    /// The room is gone.
+    Gone(RoomId),
+}
+
+impl Outbox {
+    /// An empty queue.
+    pub(crate) fn new(capacity: Capacity) -> Self {
+        let queue = Mutex::default();
+        Self(Arc::new(Shared {
+            queue,
+            filled: Notify::new(),
+            capacity,
+        }))
+    }
+
+    /// Queues an answer.
+    pub(crate) fn answer(&self, frame: &ServerFrame) {
+        let frame = Encoded::of(frame);
+        let mut queue = self.queue();
+        queue.answers += 1;
+        queue.push(Item::Answer(frame));
+        self.notify(queue);
+    }
+
+    /// Queues events of one room, in order.
+    pub(crate) fn deliver(&self, entries: &[Arc<Entry>]) {
+        let mut queue = self.queue();
+        for entry in entries {
+            if queue.lagging.contains(&entry.room) {
+                // It will be read again with those before it.
+                break;
+            }
+            if queue.is_above(self.0.capacity, entry.frame.len()) {
+                queue.drop_events();
+                queue.lagging.insert(entry.room);
+                counter!("chatx_outbox_overflows_total").increment(1);
+                break;
+            }
+            queue.push(Item::Event(Arc::clone(entry)));
+        }
+        self.notify(queue);
+    }
+
+    /// Queues what may be lost.
+    pub(crate) fn pass(&self, room: RoomId, frames: &[Encoded]) {
+        let mut queue = self.queue();
+        let half = Capacity {
+            bytes: self.0.capacity.bytes / 2,
+            frames: self.0.capacity.frames / 2,
+        };
+        for frame in frames {
+            if queue.is_above(half, frame.len()) {
+                counter!("chatx_outbox_dropped_total").increment(1);
+                continue;
+            }
+            queue.push(Item::Passing(room, frame.clone()));
+        }
+        self.notify(queue);
+    }
+
+    /// Tells that a room is gone.
+    pub(crate) fn gone(&self, room: RoomId) {
+        let mut queue = self.queue();
+        queue.push(Item::Gone(room));
+        self.notify(queue);
+    }
+
+    /// Waits until something can be taken. Cancel-safe.
+    pub(crate) async fn filled(&self) {
+        while self.is_empty() {
+            self.0.filled.notified().await;
+        }
+    }
+
+    /// Moves items of about `bytes` into `taken`, and tells which rooms are lagging, once all that
+    /// waited before them is taken.
+    pub(crate) fn take(&self, bytes: usize, taken: &mut Vec<Item>) -> BTreeSet<RoomId> {
+        let mut queue = self.queue();
+        let mut taken_bytes = 0;
+        while taken_bytes < bytes {
+            let Some(item) = queue.pop() else {
+                return mem::take(&mut queue.lagging);
+            };
+            taken_bytes += item.len();
+            taken.push(item);
+        }
+        BTreeSet::new()
+    }
+
+    /// Whether nothing can be taken.
+    pub(crate) fn is_empty(&self) -> bool {
+        let queue = self.queue();
+        queue.items.is_empty() && queue.lagging.is_empty()
+    }
+
+    /// Whether so many answers wait that no more questions should be read.
+    pub(crate) fn has_many_answers(&self) -> bool {
+        let queue = self.queue();
+        queue.answers > self.0.capacity.frames / 2 || queue.bytes > self.0.capacity.bytes
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0
+            .queue
+            .lock()
+            .expect("nothing panics while it holds the queue")
+    }
+
+    fn notify(&self, queue: MutexGuard<'_, Queue>) {
+        let is_empty = queue.items.is_empty() && queue.lagging.is_empty();
+        drop(queue);
+        if !is_empty {
+            self.0.filled.notify_one();
+        }
+    }
+}
+
+impl Queue {
+    fn is_above(&self, capacity: Capacity, more_bytes: usize) -> bool {
+        self.items.len() >= capacity.frames || self.bytes + more_bytes > capacity.bytes
+    }
+
+    fn push(&mut self, item: Item) {
+        self.bytes += item.len();
+        self.items.push_back(item);
+    }
+
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        self.bytes -= item.len();
+        if matches!(item, Item::Answer(_)) {
+            self.answers -= 1;
+        }
+        Some(item)
+    }
+
+    /// Keeps only what nobody could find again.
+    fn drop_events(&mut self) {
+        let items = mem::take(&mut self.items);
+        self.bytes = 0;
+        for item in items {
+            match item {
+                Item::Event(entry) => {
+                    self.lagging.insert(entry.room);
+                }
+                Item::Passing(..) => {}
+                Item::Answer(_) | Item::Gone(_) => self.push(item),
+            }
+        }
+    }
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Self::Answer(frame) | Self::Passing(_, frame) => frame.len(),
+            Self::Event(entry) => entry.frame.len(),
+            Self::Gone(_) => 0,
+        }
+    }
+}

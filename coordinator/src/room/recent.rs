@@ -1,0 +1,100 @@
+//! The latest events of a live room, encoded: what a socket missed a moment ago is here.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use protocol::Seq;
+
+use crate::encoded::Entry;
+
+/// The latest events of one room; without a gap, and never more than delivered.
+pub(crate) struct Recent(Mutex<Ring>);
+
+struct Ring {
+    /// The place of the latest event that was delivered.
+    head: Seq,
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+}
+
+/// What follows a place.
+#[derive(Debug)]
+pub(crate) enum Following {
+    /// Nothing yet: the room will deliver what comes.
+    Nothing,
+    /// These, in order.
+    Entries(Vec<Arc<Entry>>),
+    /// It is too long ago: ask the store.
+    Forgotten,
+}
+
+const RING_MAX_ENTRIES: usize = 512;
+const RING_MAX_BYTES: usize = 1_024 * 1_024;
+
+impl Recent {
+    /// Of a room that is being loaded.
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Ring {
+            head: Seq::ZERO,
+            entries: VecDeque::new(),
+            bytes: 0,
+        }))
+    }
+
+    /// Deliveries begin after `head`.
+    pub(super) fn begin(&self, head: Seq) {
+        self.ring().head = head;
+    }
+
+    /// Keeps what is delivered. The first one follows the head.
+    pub(super) fn extend(&self, entries: &[Arc<Entry>]) {
+        let mut ring = self.ring();
+        for entry in entries {
+            debug_assert_eq!(entry.seq, ring.head.next());
+            ring.head = entry.seq;
+            ring.bytes += entry.frame.len();
+            ring.entries.push_back(Arc::clone(entry));
+        }
+        while ring.entries.len() > RING_MAX_ENTRIES || ring.bytes > RING_MAX_BYTES {
+            let Some(oldest) = ring.entries.pop_front() else {
+                break;
+            };
+            ring.bytes -= oldest.frame.len();
+        }
+    }
+
+    /// The place of the latest event that was delivered.
+    pub(crate) fn head(&self) -> Seq {
+        self.ring().head
+    }
+
+    /// About `bytes` of what comes from `next` on.
+    pub(crate) fn from(&self, next: Seq, bytes: usize) -> Following {
+        let ring = self.ring();
+        if next > ring.head {
+            return Following::Nothing;
+        }
+        let Some(first) = ring.entries.front().map(|entry| entry.seq) else {
+            return Following::Forgotten;
+        };
+        if next < first {
+            return Following::Forgotten;
+        }
+        let skipped = usize::try_from(next.0 - first.0).unwrap_or(usize::MAX);
+        let mut taken_bytes = 0;
+        let entries = ring.entries.iter().skip(skipped).take_while(|entry| {
+            let is_wanted = taken_bytes < bytes;
+            taken_bytes += entry.frame.len();
+            is_wanted
+        });
+        Following::Entries(entries.cloned().collect())
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.0
+            .lock()
+            .expect("nothing panics while it holds the ring")
+    }
+}
