@@ -24,12 +24,13 @@ const tallestPx = 220;
 
 export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProps) {
   const box = useRef<HTMLTextAreaElement>(null);
-  const [text, setText] = useState(editing?.body ?? room.draft);
+  // The box itself holds the truth, for it is ahead of what is drawn; this follows it.
+  const [text, setText] = useState("");
   const over = scalarCount(text.trim()) - limits.bodyMax;
   const sendable = text.trim() !== "" && over <= 0;
 
   useEffect(() => {
-    setText(editing?.body ?? room.draft);
+    put(editing?.body ?? room.draft);
     const element = box.current;
     // On a touch screen the keyboard would jump up with the focus; there, people tap for it.
     const touch = matchMedia("(hover: none)").matches;
@@ -46,6 +47,11 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
 
   useEffect(() => () => currentClient()?.stoppedTyping(room.id), [room]);
 
+  function put(next: string): void {
+    if (box.current !== null) box.current.value = next;
+    setText(next);
+  }
+
   function typed(next: string): void {
     setText(next);
     if (editing !== undefined) return;
@@ -55,10 +61,11 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
   }
 
   function submit(): void {
-    if (!sendable) return;
-    const body = text.trim();
+    const body = box.current?.value.trim() ?? "";
+    if (body === "" || scalarCount(body) > limits.bodyMax) return;
     if (editing === undefined) {
       currentClient()?.write(room.id, body);
+      put("");
       typed("");
     } else if (body === editing.body) {
       onEditDone();
@@ -76,7 +83,7 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
     } else if (event.key === "Escape" && editing !== undefined) {
       event.stopPropagation();
       onEditDone();
-    } else if (event.key === "ArrowUp" && text === "" && editing === undefined && !event.altKey) {
+    } else if (event.key === "ArrowUp" && box.current?.value === "" && editing === undefined && !event.altKey) {
       event.preventDefault();
       onEditLast();
     }
@@ -104,7 +111,6 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
         <textarea
           ref={box}
           rows={1}
-          value={text}
           placeholder={label}
           aria-label={label}
           title={strings.conversation.hint}

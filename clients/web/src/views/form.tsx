@@ -32,6 +32,8 @@ export function useForm(
   const [wait, setWait] = useState(0);
   const form = useRef<HTMLFormElement>(null);
   const alive = useRef(true);
+  // Known before the next frame shows it: a second click in between sends nothing.
+  const running = useRef(false);
 
   useEffect(() => () => void (alive.current = false), []);
   useEffect(() => {
@@ -45,6 +47,7 @@ export function useForm(
 
   async function run(target: HTMLFormElement): Promise<void> {
     form.current = target;
+    running.current = true;
     setBusy(true);
     setRefusal(undefined);
     try {
@@ -55,6 +58,7 @@ export function useForm(
       setRefusal(refused);
       if (refused.code === "rate_limited") setWait(Math.ceil((refused.retryAfterMs ?? 5000) / 1000));
     } finally {
+      running.current = false;
       if (alive.current) setBusy(false);
     }
   }
@@ -73,7 +77,7 @@ export function useForm(
     problem: limited ? (wait > 0 ? strings.common.retryIn(waitText(wait)) : undefined) : field === undefined ? text : undefined,
     onSubmit: (event) => {
       event.preventDefault();
-      if (!busy && wait === 0) void run(event.currentTarget as HTMLFormElement);
+      if (!running.current && wait === 0) void run(event.currentTarget as HTMLFormElement);
     },
   };
 }
