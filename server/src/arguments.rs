@@ -72,6 +72,14 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// An empty command line.
+    pub const fn none(task: Task) -> Self {
+        Self {
+            task,
+            flags: Vec::new(),
+        }
+    }
+
     /// Reads the command line of this process. Ends it when help is asked for, or with code 2 when the
     /// command line cannot be understood.
     pub fn parse() -> Self {

@@ -17,4 +17,6 @@ pub mod page;
 pub mod roles;
 
 pub mod healthcheck;
+
+pub mod function;
 pub mod absent;

@@ -86,6 +86,17 @@ impl Parts {
     }
 }
 
+/// An app with nothing beside it: no listener, no task, no file. Everything is connected on first use.
+///
+/// # Errors
+/// As [`Parts::make`].
+pub async fn stateless(mut settings: Settings) -> Result<App> {
+    check(Task::Handlers, &settings)?;
+    complete(&mut settings, None)?;
+    let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
+    Ok(App::connect(settings, Clock::system(), None, &tasks, &end).await?)
+}
+
 /// Brings the store up to date.
 ///
 /// # Errors
