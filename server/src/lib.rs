@@ -14,9 +14,9 @@ pub mod stop;
 pub mod listener;
 pub mod metrics;
 pub mod page;
+pub mod health;
 pub mod roles;
 
 pub mod healthcheck;
 
 pub mod function;
-pub mod absent;

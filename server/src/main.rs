@@ -49,6 +49,14 @@ async fn run(task: Task, loaded: Loaded) -> Result<()> {
     }
 }
 
+/// Whoever reads the first lines only, as `head` does, has seen what they wanted.
+fn shown(printed: io::Result<()>) -> Result<()> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 #[expect(
     clippy::print_stderr,
     reason = "the last word to whoever started the program"

@@ -4,20 +4,18 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use axum::{
-    Router,
-    extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
-    response::{IntoResponse as _, Response},
-};
-use crate::absent::Coordinator;
-use http::StatusCode;
+use axum::Router;
+use coordinator::Coordinator;
 use shared::{Settings, hints::Hints};
-use tokio::{task::JoinSet, time::timeout};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     arguments::Task,
+    health,
     listener::Listener,
     metrics::Metrics,
     page,
@@ -25,9 +23,10 @@ use crate::{
     stop,
 };
 
-/// How long tasks may take to end once nothing is served any more. Together with the last requests
-/// this is the 5 seconds that a process may take after its drain.
-const LAST_TASKS: Duration = Duration::from_secs(1);
+/// How much longer than its drain a process may take to end.
+const AFTER_DRAIN: Duration = Duration::from_secs(5);
+/// What of that is kept for closing the store.
+const LAST_WRITES: Duration = Duration::from_millis(500);
 
 /// Everything in one process.
 ///
@@ -40,7 +39,7 @@ pub async fn serve(settings: Settings) -> Result<()> {
     let parts = Parts::make(Task::Serve, settings, Some(hints)).await?;
     parts.app.store.migrate().await?;
     parts.app.load_keys().await?;
-    let coordinator = Coordinator::start(parts.app.clone(), hinted);
+    let coordinator = Coordinator::start(parts.app.clone(), hinted, &parts.tasks, &parts.end);
     let clients = handlers::router(parts.app.clone())
         .merge(coordinator.router())
         .merge(page::router());
@@ -89,9 +88,11 @@ pub async fn coordinator(settings: Settings) -> Result<()> {
     let metrics = Metrics::start(stop.clone())?;
     let (hints, hinted) = Hints::in_process();
     let parts = Parts::make(Task::Coordinator, settings, Some(hints)).await?;
-    let coordinator = Coordinator::start(parts.app.clone(), hinted);
+    let coordinator = Coordinator::start(parts.app.clone(), hinted, &parts.tasks, &parts.end);
     let routes = Routes {
-        clients: coordinator.router(),
+        clients: coordinator
+            .router()
+            .merge(health::router(parts.app.store.clone())),
         internal: coordinator.internal_router(),
     };
     let settings = &parts.app.settings;
@@ -132,23 +133,30 @@ async fn run(
     let drained = CancellationToken::new();
     let mut listening = JoinSet::new();
     for (listener, router) in doors(task, parts.listeners, routes, metrics) {
-        let router = router.layer(from_fn_with_state(stop.clone(), ready_until));
-        listening.spawn(listener.serve(router, drained.clone()));
+        listening.spawn(listener.serve(health::ready_until(stop.clone(), router), drained.clone()));
     }
     stop.cancelled().await;
-    if let Some(coordinator) = coordinator {
-        coordinator.drain().await;
+    let deadline = Instant::now() + parts.app.settings.drain + AFTER_DRAIN;
+    let ending = async {
+        if let Some(coordinator) = coordinator {
+            coordinator.drain().await;
+        }
+        drained.cancel();
+        while let Some(ended) = listening.join_next().await {
+            ended?;
+        }
+        parts.end.cancel();
+        parts.tasks.close();
+        parts.tasks.wait().await;
+        anyhow::Ok(())
+    };
+    match timeout_at(deadline - LAST_WRITES, ending).await {
+        Ok(ended) => ended?,
+        Err(_) => tracing::warn!("what did not end in time is dropped"),
     }
-    drained.cancel();
-    while let Some(ended) = listening.join_next().await {
-        ended?;
+    if timeout_at(deadline, parts.app.store.close()).await.is_err() {
+        tracing::warn!("the store did not close in time");
     }
-    parts.end.cancel();
-    parts.tasks.close();
-    if timeout(LAST_TASKS, parts.tasks.wait()).await.is_err() {
-        tracing::warn!("tasks that did not end in time are dropped");
-    }
-    parts.app.store.close().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -180,16 +188,4 @@ fn doors(
     }
     doors.push((clients, routes.clients));
     doors
-}
-
-/// A balancer should look elsewhere as soon as the process is asked to stop.
-async fn ready_until(
-    State(stop): State<CancellationToken>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if stop.is_cancelled() && request.uri().path() == "/readyz" {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
-    }
-    next.run(request).await
 }
