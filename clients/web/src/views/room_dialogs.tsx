@@ -7,8 +7,8 @@ import { createRoom, joinRoom } from "../state/actions";
 import { closeDialog } from "../state/dialogs";
 import { parseInvite, paths } from "../state/router";
 import { refusalText, strings } from "../strings";
-import { Dialog } from "./dialog";
-import { Field, Problem, Submit, useForm } from "./form";
+import { Field, useForm } from "./form";
+import { FormDialog } from "./form_dialog";
 import { Icon, type IconName } from "./icons";
 
 const visibilityIcons: Record<Visibility, IconName> = { public: "globe", private: "lock", secret: "hidden", direct: "people" };
@@ -29,24 +29,15 @@ export function CreateRoom() {
     { name_taken: "name" },
   );
   return (
-    <Dialog title={strings.rooms.createTitle} onClose={closeDialog}>
-      <form onSubmit={form.onSubmit} noValidate>
-        <Field form={form} name="name" label={strings.rooms.name} testid="room-name" maxLength={limits.roomNameMax} autofocus />
-        <Field form={form} name="topic" label={strings.rooms.topic} hint={strings.rooms.topicHint} optional maxLength={limits.topicMax} />
-        <VisibilityChoice value={visibility} onChange={setVisibility} />
-        {visibility === "private" && (
-          <Field form={form} name="password" label={strings.rooms.password} hint={strings.rooms.passwordCreateHint} optional
-            type="password" testid="room-password" autocomplete="new-password" />
-        )}
-        <Problem form={form} />
-        <footer>
-          <button type="button" class="button" onClick={closeDialog}>
-            {strings.common.cancel}
-          </button>
-          <Submit form={form}>{strings.rooms.createButton}</Submit>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={strings.rooms.createTitle} form={form} action={strings.rooms.createButton}>
+      <Field form={form} name="name" label={strings.rooms.name} testid="room-name" maxLength={limits.roomNameMax} autofocus />
+      <Field form={form} name="topic" label={strings.rooms.topic} hint={strings.rooms.topicHint} optional maxLength={limits.topicMax} />
+      <VisibilityChoice value={visibility} onChange={setVisibility} />
+      {visibility === "private" && (
+        <Field form={form} name="password" label={strings.rooms.password} hint={strings.rooms.passwordCreateHint} optional
+          type="password" testid="room-password" autocomplete="new-password" />
+      )}
+    </FormDialog>
   );
 }
 
@@ -78,19 +69,10 @@ export function JoinRoom({ room }: { room: Pick<Room, "id" | "name"> }) {
     { wrong_password: strings.rooms.wrongPassword },
   );
   return (
-    <Dialog title={strings.rooms.joinTitle(room.name)} onClose={closeDialog}>
-      <form onSubmit={form.onSubmit} noValidate>
-        <p class="muted">{strings.rooms.joinText}</p>
-        <Field form={form} name="password" label={strings.rooms.password} type="password" testid="join-password" autofocus />
-        <Problem form={form} />
-        <footer>
-          <button type="button" class="button" onClick={closeDialog}>
-            {strings.common.cancel}
-          </button>
-          <Submit form={form}>{strings.rooms.join}</Submit>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={strings.rooms.joinTitle(room.name)} form={form} action={strings.rooms.join}>
+      <p class="muted">{strings.rooms.joinText}</p>
+      <Field form={form} name="password" label={strings.rooms.password} type="password" testid="join-password" autofocus />
+    </FormDialog>
   );
 }
 
@@ -106,18 +88,9 @@ export function InviteForm() {
     { bad_link: strings.rooms.inviteBad },
   );
   return (
-    <Dialog title={strings.rooms.inviteTitle} onClose={closeDialog}>
-      <form onSubmit={form.onSubmit} noValidate>
-        <Field form={form} name="invite" label={strings.rooms.inviteLink} hint={strings.rooms.inviteHint} testid="invite-link" autofocus />
-        <Problem form={form} />
-        <footer>
-          <button type="button" class="button" onClick={closeDialog}>
-            {strings.common.cancel}
-          </button>
-          <Submit form={form}>{strings.rooms.join}</Submit>
-        </footer>
-      </form>
-    </Dialog>
+    <FormDialog title={strings.rooms.inviteTitle} form={form} action={strings.rooms.join}>
+      <Field form={form} name="invite" label={strings.rooms.inviteLink} hint={strings.rooms.inviteHint} testid="invite-link" autofocus />
+    </FormDialog>
   );
 }
 

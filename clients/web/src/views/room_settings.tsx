@@ -9,8 +9,8 @@ import type { RoomState } from "../state/room";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { roomName } from "./avatar";
-import { Dialog } from "./dialog";
-import { Field, Problem, Submit, useForm } from "./form";
+import { Field, Problem, useForm } from "./form";
+import { FormDialog } from "./form_dialog";
 import { VisibilityChoice } from "./room_dialogs";
 
 export function RoomSettings({ room }: { room: RoomState }) {
@@ -42,29 +42,26 @@ export function RoomSettings({ room }: { room: RoomState }) {
   }
 
   return (
-    <Dialog title={strings.roomSettings.title} onClose={closeDialog}>
-      <form onSubmit={form.onSubmit} noValidate>
-        <Field form={form} name="name" label={strings.rooms.name} value={before.name} maxLength={limits.roomNameMax} testid="settings-name" />
-        <Field form={form} name="topic" label={strings.rooms.topic} value={before.topic ?? ""} maxLength={limits.topicMax} multiline />
-        <VisibilityChoice value={visibility} onChange={setVisibility} />
-        {visibility === "private" && !removePassword && (
-          <Field form={form} name="password" label={strings.rooms.password} type="password" autocomplete="new-password"
-            hint={before.has_password ? strings.roomSettings.hasPassword : strings.rooms.passwordCreateHint} />
-        )}
-        {visibility === "private" && before.has_password && (
-          <label class="check">
-            <input type="checkbox" checked={removePassword} onChange={(event) => setRemovePassword(event.currentTarget.checked)} />
-            {strings.roomSettings.removePassword}
-          </label>
-        )}
-        <Problem form={form} />
-        <footer>
-          <button type="button" class="button" onClick={closeDialog}>{strings.common.cancel}</button>
-          <Submit form={form}>{strings.roomSettings.save}</Submit>
-        </footer>
-      </form>
-      {mayDeleteRoom(before.role) && <DeleteRoom room={room} />}
-    </Dialog>
+    <FormDialog
+      title={strings.roomSettings.title}
+      form={form}
+      action={strings.roomSettings.save}
+      below={mayDeleteRoom(before.role) && <DeleteRoom room={room} />}
+    >
+      <Field form={form} name="name" label={strings.rooms.name} value={before.name} maxLength={limits.roomNameMax} testid="settings-name" />
+      <Field form={form} name="topic" label={strings.rooms.topic} value={before.topic ?? ""} maxLength={limits.topicMax} multiline />
+      <VisibilityChoice value={visibility} onChange={setVisibility} />
+      {visibility === "private" && !removePassword && (
+        <Field form={form} name="password" label={strings.rooms.password} type="password" autocomplete="new-password"
+          hint={before.has_password ? strings.roomSettings.hasPassword : strings.rooms.passwordCreateHint} />
+      )}
+      {visibility === "private" && before.has_password && (
+        <label class="check">
+          <input type="checkbox" checked={removePassword} onChange={(event) => setRemovePassword(event.currentTarget.checked)} />
+          {strings.roomSettings.removePassword}
+        </label>
+      )}
+    </FormDialog>
   );
 }
 
