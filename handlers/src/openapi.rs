@@ -47,7 +47,8 @@ fn tags() -> Vec<Tag> {
         tag
     };
     let all = [
-        ("auth", "Accounts, tokens and sessions."),
+        ("auth", "Accounts and tokens."),
+        ("sessions", "Where one is logged in."),
         ("users", "People."),
         ("rooms", "Rooms."),
         ("members", "Who is in a room, and as what."),
@@ -93,6 +94,8 @@ enum Effect {
 }
 
 fn complete(operation: &mut Operation, effect: Effect) {
+    let works_alone = operation.operation_id.as_deref() == Some("livez");
+    name_uniquely(operation);
     let is_open = operation.security.is_some();
     let parameters = operation.parameters.iter().flatten();
     let reads_parameters = parameters.filter(|parameter| !is_header(parameter)).count() > 0;
@@ -112,7 +115,7 @@ fn complete(operation: &mut Operation, effect: Effect) {
     if operation.request_body.is_some() || reads_parameters {
         add(operation, 422, "`validation_failed`: `fields` says what is wrong with which field");
     }
-    if operation.operation_id.as_deref() != Some("livez") {
+    if !works_alone {
         add(operation, 500, "`internal`");
         add(operation, 503, "`unavailable`: the database is away; nothing was changed");
     }
@@ -123,6 +126,14 @@ fn complete(operation: &mut Operation, effect: Effect) {
         {
             describe_refusal(status, response);
         }
+    }
+}
+
+/// A handler is named within its module, an operation within the document: `rooms_create`.
+fn name_uniquely(operation: &mut Operation) {
+    let tag = operation.tags.iter().flatten().next();
+    if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {
+        operation.operation_id = Some(format!("{tag}_{name}"));
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// The caller's sessions
 ///
 /// The one used last first.
-#[utoipa::path(get, path = "/v1/auth/sessions", tag = "auth", responses(
+#[utoipa::path(get, path = "/v1/auth/sessions", tag = "sessions", responses(
     (status = 200, description = "every session that stands", body = SessionList),
 ))]
 async fn list(State(app): State<App>, caller: Authenticated) -> Result<Json<SessionList>> {
@@ -29,7 +29,7 @@ async fn list(State(app): State<App>, caller: Authenticated) -> Result<Json<Sess
 }
 
 /// End every other session
-#[utoipa::path(delete, path = "/v1/auth/sessions", tag = "auth", responses(
+#[utoipa::path(delete, path = "/v1/auth/sessions", tag = "sessions", responses(
     (status = 204, description = "only the one that asks is left"),
 ))]
 async fn revoke_others(State(app): State<App>, caller: Authenticated) -> Result<StatusCode> {
@@ -43,7 +43,7 @@ async fn revoke_others(State(app): State<App>, caller: Authenticated) -> Result<
 /// End a session
 ///
 /// Its sockets close.
-#[utoipa::path(delete, path = "/v1/auth/sessions/{session}", tag = "auth", params(OfSession), responses(
+#[utoipa::path(delete, path = "/v1/auth/sessions/{session}", tag = "sessions", params(OfSession), responses(
     (status = 204, description = "it is over"),
     (status = 404, description = "`session_not_found`"),
 ))]

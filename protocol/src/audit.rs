@@ -123,7 +123,7 @@ pub struct AuditQueryBody {
     #[param(value_type = UserId, required = false)]
     actor: Option<String>,
     /// Only this.
-    #[param(value_type = AuditAction, required = false)]
+    #[param(inline, value_type = AuditAction, required = false)]
     action: Option<String>,
     /// Where the page before ended.
     #[param(value_type = Uuid, required = false)]

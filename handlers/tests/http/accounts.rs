@@ -190,12 +190,18 @@ async fn a_profile_is_changed_and_seen_by_others() {
 async fn what_was_done_is_in_the_audit_log_for_admins_only() {
     let server = Server::start_with(|settings| settings.admins = vec!["root1".to_owned()]).await;
     let (admin, ada) = (server.register("root1").await, server.register("ada").await);
+    let later = || server.advance(Duration::from_millis(1));
+    later();
     server.post("/v1/auth/login").json(login("ada", "wrong password")).refused(ErrorCode::InvalidCredentials).await;
     server.post("/v1/auth/login").json(login("ada", PASSWORD)).await_status(200).await;
+    later();
     server.post("/v1/auth/refresh").json(refresh(&ada.refresh_token)).await_status(200).await;
+    later();
     ada.patch("/v1/users/me").json(json!({ "bio": "x" })).await_status(200).await;
+    later();
     let change = json!({ "current": PASSWORD, "new": "another harbour 77" });
     ada.post("/v1/auth/password").json(change).await_status(204).await;
+    later();
     ada.ask(Method::POST, "/v1/auth/logout").header("x-request-id", "my-logout-1").await_status(204).await;
 
     server.register("grace").await.get("/v1/admin/audit").refused(ErrorCode::Forbidden).await;

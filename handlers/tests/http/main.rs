@@ -4,7 +4,6 @@ mod accounts;
 mod cookies;
 mod documents;
 mod limits;
-mod logs;
 mod messages;
 mod refusals;
 mod rooms;

@@ -17,7 +17,7 @@ async fn a_private_room_opens_to_its_password_and_to_nothing_else() {
             let attempt = grace.post(&members).json(json!({ "password": wrong }));
             attempt.refused(ErrorCode::WrongPassword).await;
         }
-        grace.post(&members).refused(ErrorCode::WrongPassword).await;
+        grace.post(&members).refused(ErrorCode::NotAMember).await;
         grace.get(format!("{room}/messages")).refused(ErrorCode::NotAMember).await;
         let seen = grace.get(&room).answer().await;
         assert_eq!(seen.json["owner_id"], Value::Null, "{}", seen.json);

@@ -26,7 +26,7 @@ pub struct RoomsQuery {
     limit: Option<Whole>,
     /// In which order; by name if left out.
     #[schema(value_type = Option<RoomSort>)]
-    #[param(value_type = RoomSort, required = false)]
+    #[param(inline, value_type = RoomSort, required = false)]
     sort: Option<String>,
 }
 

@@ -1,4 +1,8 @@
-//! What is logged, and what never is.
+//! What is logged, and what never is. A process of its own: tracing remembers for all threads who listens.
+
+#[expect(dead_code, reason = "it serves the other tests too")]
+#[path = "http/server.rs"]
+mod server;
 
 use std::{
     io::Write,
@@ -9,7 +13,7 @@ use protocol::ErrorCode;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::server::{PASSWORD, Server};
+use server::{PASSWORD, Server};
 
 #[derive(Clone, Default)]
 struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -56,7 +60,7 @@ async fn every_request_is_logged_and_no_secret_is() {
 
     let log = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
     let answered = log.lines().filter(|line| line.contains("request answered"));
-    assert_eq!(answered.count(), 8);
+    assert_eq!(answered.count(), 8, "{log}");
     assert!(log.contains(&ada.id), "whose request it was");
     assert!(log.contains("/v1/rooms/{room}/messages"), "routes are logged as the table has them");
     let secrets = [
