@@ -7,11 +7,11 @@ use protocol::{
     ErrorCode, Limits, RoomId, Seq, Timestamp, UserId,
     accounts::UserSummary,
     rooms::{CreateRoom, HistoryVisibility, Room, Visibility},
-    text::{ClientId, MessageBody, RoomName, Topic},
+    text::{ClientId, MessageBody, RoomName, RoomPassword, Topic},
 };
 use shared::{
     Clock,
-    store::{self, Append, Appended, NewAccount, NewRoom, NewSession, Place, Store, StoreOptions},
+    store::{self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, Store, StoreOptions},
 };
 
 /// A fresh, migrated database, and a clock that stands still until it is moved.
@@ -94,6 +94,20 @@ impl Ground {
         Ok(UserSummary { id: account.id, username: name.to_owned(), display_name: name.to_owned() })
     }
 
+    /// Accounts of these names.
+    pub(crate) async fn people<const N: usize>(&self, names: [&str; N]) -> anyhow::Result<[UserSummary; N]> {
+        let mut people = Vec::with_capacity(N);
+        for name in names {
+            people.push(self.person(name).await?);
+        }
+        Ok(people.try_into().expect("as many people as names"))
+    }
+
+    /// Somebody joins an open room.
+    pub(crate) async fn join(&self, room: RoomId, user: &UserSummary) -> store::Result<Joined> {
+        self.store.join(room, user.id, &Entry::Open, self.clock.now()).await
+    }
+
     /// A public room.
     pub(crate) async fn room(&self, owner: &UserSummary, name: &str) -> anyhow::Result<Room> {
         Ok(self.create(owner, public(name)).await?)
@@ -151,6 +165,10 @@ pub(crate) fn public(name: &str) -> CreateRoom {
 
 pub(crate) fn room_name(name: &str) -> RoomName {
     RoomName::parse(name, &Limits::default()).unwrap()
+}
+
+pub(crate) fn password(text: &str) -> RoomPassword {
+    RoomPassword::parse(text, &Limits::default()).unwrap()
 }
 
 pub(crate) fn body(text: &str) -> MessageBody {

@@ -1,5 +1,8 @@
 //! The store on real databases: its contract, and its promises under concurrency and faults.
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
 
 mod accounts;
 mod contract;
 mod ground;
+mod people;
+mod promises;
