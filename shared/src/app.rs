@@ -108,8 +108,14 @@ impl App {
         cancel: &CancellationToken,
     ) -> Result<Self, StartError> {
         let url = settings.database_url.expose_secret();
-        let store = Store::connect(url, &StoreOptions::default()).await.map_err(StartError::Store)?;
-        let redis = settings.redis_url.as_ref().map(|url| Redis::new(url, REDIS_PREFIX)).transpose()?;
+        let store = Store::connect(url, &StoreOptions::default())
+            .await
+            .map_err(StartError::Store)?;
+        let redis = settings
+            .redis_url
+            .as_ref()
+            .map(|url| Redis::new(url, REDIS_PREFIX))
+            .transpose()?;
         let keys = key_file(&settings)?;
         let secrets = Secrets::new(&settings.cluster_secret);
         let cluster = Cluster::new(store.clone());
@@ -118,7 +124,10 @@ impl App {
                 Limiter::shared(&settings, clock.clone(), redis.clone(), cluster.clone()),
                 Presence::shared(redis.clone(), &settings.node),
             ),
-            None => (Limiter::in_process(&settings, clock.clone()), Presence::in_process()),
+            None => (
+                Limiter::in_process(&settings, clock.clone()),
+                Presence::in_process(),
+            ),
         };
         let cores = available_parallelism().map_or(1, usize::from);
         let writers = match store.engine() {
@@ -130,7 +139,12 @@ impl App {
             appender: Appender::start(&store, writers, tracker, cancel),
             passwords: Passwords::new(cores),
             tickets: Tickets::new(secrets.clone(), settings.ticket, redis.clone()),
-            revocations: Revocations::new(store.clone(), redis, clock.clone(), settings.access_token),
+            revocations: Revocations::new(
+                store.clone(),
+                redis,
+                clock.clone(),
+                settings.access_token,
+            ),
             hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), secrets.clone())),
             keys: Arc::new(OnceCell::new_with(keys)),
             clock,
@@ -152,7 +166,12 @@ impl App {
 
     /// Lives as a coordinator until `cancel`: others see this node, and who is on it. From `draining`
     /// on they see that it is about to go.
-    pub fn live_as_node(&self, tracker: &TaskTracker, draining: &CancellationToken, cancel: &CancellationToken) {
+    pub fn live_as_node(
+        &self,
+        tracker: &TaskTracker,
+        draining: &CancellationToken,
+        cancel: &CancellationToken,
+    ) {
         self.watch(tracker, cancel);
         let (cluster, node) = (self.cluster.clone(), self.own_node());
         let (draining, ended) = (draining.clone(), cancel.clone());
@@ -167,7 +186,10 @@ impl App {
         Node {
             name: settings.node.clone(),
             url: settings.public_url.clone(),
-            internal_url: settings.internal_url.clone().unwrap_or_else(|| settings.public_url.clone()),
+            internal_url: settings
+                .internal_url
+                .clone()
+                .unwrap_or_else(|| settings.public_url.clone()),
             weight: 1,
             draining: false,
         }
@@ -194,7 +216,11 @@ impl App {
     /// while the store is away.
     pub async fn load_keys(&self) -> Result<&Keys, StartError> {
         let load = async || {
-            let mut sealed = self.store.signing_keys().await.map_err(StartError::KeysAway)?;
+            let mut sealed = self
+                .store
+                .signing_keys()
+                .await
+                .map_err(StartError::KeysAway)?;
             if sealed.is_empty() {
                 let fresh = Keys::generate(&self.secrets);
                 let kept = self.store.first_signing_key(&fresh, self.clock.now()).await;
@@ -210,7 +236,10 @@ impl App {
     /// # Errors
     /// `unauthenticated` for one that is not good, or whose session was revoked.
     pub async fn authenticate(&self, access_token: &str) -> Result<AccessClaims, Refusal> {
-        let claims = self.keys().await?.verify_access(access_token, self.clock.now())?;
+        let claims = self
+            .keys()
+            .await?
+            .verify_access(access_token, self.clock.now())?;
         self.standing(claims).await
     }
 
@@ -243,7 +272,10 @@ impl App {
         };
         let life = self.settings.access_token;
         let claims = AccessClaims::new(user, grant.session, me.admin, grant.issued_at, life);
-        let refresh = RefreshToken { session: grant.session, generation: grant.generation };
+        let refresh = RefreshToken {
+            session: grant.session,
+            generation: grant.generation,
+        };
         Ok(SignedIn {
             access_token: Some(self.keys().await?.access(&claims)),
             refresh_token: Some(refresh.text(&self.secrets)),
@@ -262,7 +294,9 @@ impl App {
 }
 
 fn key_file(settings: &Settings) -> Result<Option<Keys>, StartError> {
-    let Some(path) = settings.jwt_key_file.clone() else { return Ok(None) };
+    let Some(path) = settings.jwt_key_file.clone() else {
+        return Ok(None);
+    };
     match std::fs::read_to_string(&path) {
         Ok(pem) => match Keys::from_pem(&pem) {
             Ok(keys) => Ok(Some(keys)),

@@ -21,13 +21,23 @@ pub struct By {
 
 impl From<&Caller> for By {
     fn from(caller: &Caller) -> Self {
-        Self { actor: Some(caller.user.id), ip: caller.ip, request_id: caller.request_id.clone() }
+        Self {
+            actor: Some(caller.user.id),
+            ip: caller.ip,
+            request_id: caller.request_id.clone(),
+        }
     }
 }
 
 impl App {
     /// Notes that `by` did `action` to `target`. `data` holds no body, password or token.
-    pub async fn audit(&self, by: impl Into<By>, action: AuditAction, target: Option<String>, data: Value) {
+    pub async fn audit(
+        &self,
+        by: impl Into<By>,
+        action: AuditAction,
+        target: Option<String>,
+        data: Value,
+    ) {
         let by = by.into();
         let entry = NewAuditEntry {
             id: self.clock.id::<OfEvent>().uuid(),

@@ -54,7 +54,11 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 impl Cluster {
     /// The cluster that is written down in `store`.
     pub fn new(store: Store) -> Self {
-        Self(Arc::new(Inner { store, seen: Mutex::default(), asking: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Inner {
+            store,
+            seen: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        }))
     }
 
     /// The live nodes, by name; at most a second old. While the store is away: those seen last.
@@ -70,15 +74,22 @@ impl Cluster {
         let mut seen = self.seen();
         match asked {
             Ok(nodes) => seen.nodes = nodes.into(),
-            Err(error) => tracing::warn!(%error, "the nodes cannot be read, going on with those seen last"),
+            Err(error) => {
+                tracing::warn!(%error, "the nodes cannot be read, going on with those seen last");
+            }
         }
         seen.at = Some(Instant::now());
         Arc::clone(&seen.nodes)
     }
 
-    /// How many nodes were alive when last seen, at least one; asks nobody.
-    pub fn last_count(&self) -> u32 {
-        u32::try_from(self.seen().nodes.len()).unwrap_or(u32::MAX).max(1)
+    /// How many nodes are alive, at least one. Waits no longer than `deadline`, and then goes by those
+    /// seen last.
+    pub async fn count(&self, deadline: Duration) -> u32 {
+        let nodes = match tokio::time::timeout(deadline, self.live()).await {
+            Ok(nodes) => nodes,
+            Err(_) => Arc::clone(&self.seen().nodes),
+        };
+        u32::try_from(nodes.len()).unwrap_or(u32::MAX).max(1)
     }
 
     /// The node that owns `room`; `None` while no coordinator is alive.
@@ -102,7 +113,10 @@ impl Cluster {
                 () = draining.cancelled(), if !told_draining => told_draining = true,
                 _ = tick.tick() => {}
             }
-            let node = Node { draining: told_draining, ..node.clone() };
+            let node = Node {
+                draining: told_draining,
+                ..node.clone()
+            };
             registered = self.renew(&node, incarnation, registered).await;
         }
         if let Err(error) = self.0.store.remove_node(&node.name, incarnation).await {
@@ -113,14 +127,24 @@ impl Cluster {
     /// Renews or writes the row; whether it is there now.
     async fn renew(&self, node: &Node, incarnation: Uuid, registered: bool) -> bool {
         let written = if registered {
-            self.0.store.renew_node(&node.name, incarnation, node.draining).await
+            self.0
+                .store
+                .renew_node(&node.name, incarnation, node.draining)
+                .await
         } else {
-            self.0.store.register_node(node, incarnation).await.map(|()| true)
+            self.0
+                .store
+                .register_node(node, incarnation)
+                .await
+                .map(|()| true)
         };
         match written {
             Ok(true) => true,
             Ok(false) => {
-                tracing::error!(node = node.name, "another process took this node's name: give each its own");
+                tracing::error!(
+                    node = node.name,
+                    "another process took this node's name: give each its own"
+                );
                 false
             }
             Err(error) => {

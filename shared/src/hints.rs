@@ -58,8 +58,14 @@ impl Hints {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(DEADLINE));
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-        Self(Way::ToOwner(Arc::new(ToOwner { cluster, secrets, client })))
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .build(connector);
+        Self(Way::ToOwner(Arc::new(ToOwner {
+            cluster,
+            secrets,
+            client,
+        })))
     }
 
     /// Says that `room` has reached `seq`. One try; never fails, never waits longer than 300 ms.
@@ -98,13 +104,27 @@ enum LostHint {
 
 impl ToOwner {
     async fn post(&self, hint: Hint) -> Result<(), LostHint> {
-        let owner = self.cluster.owner(hint.room).await.ok_or(LostHint::NoOwner)?;
+        let owner = self
+            .cluster
+            .owner(hint.room)
+            .await
+            .ok_or(LostHint::NoOwner)?;
         let body = serde_json::to_vec(&hint).expect("an id and a number are always JSON");
-        let request = Request::post(format!("{}/internal/hint", owner.internal_url.trim_end_matches('/')))
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.secrets.peer_bearer()))
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))?;
+        let request = Request::post(format!(
+            "{}/internal/hint",
+            owner.internal_url.trim_end_matches('/')
+        ))
+        .header(
+            header::AUTHORIZATION,
+            format!("Bearer {}", self.secrets.peer_bearer()),
+        )
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))?;
         let answer = self.client.request(request).await?;
-        if answer.status().is_success() { Ok(()) } else { Err(LostHint::Answer(answer.status())) }
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(LostHint::Answer(answer.status()))
+        }
     }
 }

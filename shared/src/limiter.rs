@@ -11,7 +11,7 @@ use protocol::ErrorCode;
 use crate::{
     Clock, Refusal, Settings,
     cluster::Cluster,
-    redis_link::{Away, Redis},
+    redis_link::{Away, DEADLINE, Redis},
     settings::Rate,
 };
 use in_process::Buckets;
@@ -62,7 +62,11 @@ type Taken = Result<(u32, Allowance), Limited>;
 impl Limiter {
     /// Buckets of this process only.
     pub fn in_process(settings: &Settings, clock: Clock) -> Self {
-        Self { on: settings.rates.on, local: Buckets::new(clock), shared: None }
+        Self {
+            on: settings.rates.on,
+            local: Buckets::new(clock),
+            shared: None,
+        }
     }
 
     /// Buckets that all nodes of `cluster` share; while Redis is away each node allows its share.
@@ -80,7 +84,9 @@ impl Limiter {
     /// # Errors
     /// [`Limited`] when the bucket is empty; nothing is taken then.
     pub async fn check(&self, rate: Rate, key: &str) -> Result<Allowance, Limited> {
-        self.take(rate, key, 1).await.map(|(_, allowance)| allowance)
+        self.take(rate, key, 1)
+            .await
+            .map(|(_, allowance)| allowance)
     }
 
     /// Takes as many tokens as there are, up to `wanted`, so that whoever needs many need not ask for
@@ -89,25 +95,40 @@ impl Limiter {
     /// # Errors
     /// [`Limited`] when there is none.
     pub async fn lease(&self, rate: Rate, key: &str, wanted: u32) -> Result<u32, Limited> {
-        self.take(rate, key, wanted.max(1)).await.map(|(taken, _)| taken)
+        self.take(rate, key, wanted.max(1))
+            .await
+            .map(|(taken, _)| taken)
     }
 
     async fn take(&self, rate: Rate, key: &str, wanted: u32) -> Taken {
         if !self.on {
             let limit = rate.burst;
-            return Ok((wanted, Allowance { limit, remaining: limit, reset: Duration::ZERO }));
+            return Ok((
+                wanted,
+                Allowance {
+                    limit,
+                    remaining: limit,
+                    reset: Duration::ZERO,
+                },
+            ));
         }
         let Some(shared) = &self.shared else {
             return self.local.take(rate, key, wanted);
         };
         match redis::take(&shared.redis, rate, key, wanted).await {
             Ok(taken) => taken,
-            Err(Away) => self.local.take(share(rate, shared.cluster.last_count()), key, wanted),
+            Err(Away) => {
+                let nodes = shared.cluster.count(DEADLINE).await;
+                self.local.take(share(rate, nodes), key, wanted)
+            }
         }
     }
 }
 
 /// One node's part of a rate, so that all of them together allow no more than it.
 fn share(rate: Rate, nodes: u32) -> Rate {
-    Rate { burst: (rate.burst / nodes).max(1), every: rate.every.saturating_mul(nodes) }
+    Rate {
+        burst: (rate.burst / nodes).max(1),
+        every: rate.every.saturating_mul(nodes),
+    }
 }

@@ -24,12 +24,18 @@ pub struct Presence {
 impl Presence {
     /// Of this process only.
     pub fn in_process() -> Self {
-        Self { own: Own::default(), shared: None }
+        Self {
+            own: Own::default(),
+            shared: None,
+        }
     }
 
     /// Of all nodes that share `redis`. An entry counts for as long as the node that made it lives.
     pub fn shared(redis: Redis, node: &str) -> Self {
-        Self { own: Own::default(), shared: Some(Shared::new(redis, node)) }
+        Self {
+            own: Own::default(),
+            shared: Some(Shared::new(redis, node)),
+        }
     }
 
     /// Notes how `user` is here on `connection`. Waits at most 50 ms.

@@ -23,6 +23,7 @@ pub struct Redis {
     client: Client,
     connection: ConnectionManager,
     prefix: Arc<str>,
+    deadline: Duration,
     breaker: Arc<Breaker>,
 }
 
@@ -43,17 +44,40 @@ impl Redis {
     /// # Errors
     /// When the url is none.
     pub fn new(url: &SecretString, prefix: &str) -> RedisResult<Self> {
+        Self::with_deadline(url, prefix, DEADLINE)
+    }
+
+    /// The same, for who can wait longer than a request can.
+    ///
+    /// # Errors
+    /// As [`Redis::new`].
+    pub fn with_deadline(
+        url: &SecretString,
+        prefix: &str,
+        deadline: Duration,
+    ) -> RedisResult<Self> {
         let client = Client::open(url.expose_secret())?;
         let config = ConnectionManagerConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
-            .set_response_timeout(Some(RESPONSE_TIMEOUT))
+            .set_response_timeout(Some(RESPONSE_TIMEOUT.max(deadline)))
             .set_number_of_retries(1)
             .set_min_delay(Duration::from_millis(50))
             .set_max_delay(Duration::from_millis(100))
             // What does not fit waits, and gives up at its deadline.
             .set_pipeline_buffer_size(1_024);
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
-        Ok(Self { client, connection, prefix: prefix.into(), breaker: Arc::default() })
+        Ok(Self {
+            client,
+            connection,
+            prefix: prefix.into(),
+            deadline,
+            breaker: Arc::default(),
+        })
+    }
+
+    /// How long a question may take.
+    pub(crate) const fn deadline(&self) -> Duration {
+        self.deadline
     }
 
     /// The full name of a key.
@@ -61,12 +85,15 @@ impl Redis {
         format!("{}{name}", self.prefix)
     }
 
-    /// Asks within [`DEADLINE`].
-    pub(crate) async fn ask<T, F>(&self, question: impl FnOnce(ConnectionManager) -> F) -> Result<T, Away>
+    /// Asks within the deadline of this connection.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        question: impl FnOnce(ConnectionManager) -> F,
+    ) -> Result<T, Away>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.ask_within(DEADLINE, question).await
+        self.ask_within(self.deadline, question).await
     }
 
     /// Asks within `deadline`.
@@ -131,7 +158,11 @@ const TIMEOUTS_IN_A_ROW: u32 = 3;
 
 impl Default for Breaker {
     fn default() -> Self {
-        Self { started: Instant::now(), closed_off_until_ms: AtomicU64::new(0), timeouts: AtomicU32::new(0) }
+        Self {
+            started: Instant::now(),
+            closed_off_until_ms: AtomicU64::new(0),
+            timeouts: AtomicU32::new(0),
+        }
     }
 }
 
@@ -147,7 +178,12 @@ impl Breaker {
         }
         // Whoever moves the mark asks; the others wait for what that one finds out.
         self.closed_off_until_ms
-            .compare_exchange(until_ms, now_ms + PAUSE_MS, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(
+                until_ms,
+                now_ms + PAUSE_MS,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            )
             .map(|_| ())
             .map_err(|_| Away)
     }
@@ -173,7 +209,9 @@ impl Breaker {
 
     fn now_ms(&self) -> u64 {
         // Never 0, which means that all is well.
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - PAUSE_MS).max(1)
+        u64::try_from(self.started.elapsed().as_millis())
+            .unwrap_or(u64::MAX - PAUSE_MS)
+            .max(1)
     }
 }
 

@@ -94,9 +94,15 @@ impl Revocations {
         self.0.add(sessions.iter().map(|session| (*session, now)));
         let Some(redis) = &self.0.redis else { return };
         let channel = redis.key(CHANNEL);
-        let message = sessions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let message = sessions
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" ");
         // What is lost here is found in the store.
-        let _ = redis.ask(async |mut connection| connection.publish(channel, message).await).await;
+        let _ = redis
+            .ask(async |mut connection| connection.publish(channel, message).await)
+            .await;
     }
 
     /// Every session that is revoked from now on, once. A receiver that is told that it fell behind must
@@ -126,7 +132,9 @@ impl Revocations {
     }
 
     async fn listen(&self) {
-        let Some(redis) = &self.0.redis else { return std::future::pending().await };
+        let Some(redis) = &self.0.redis else {
+            return std::future::pending().await;
+        };
         loop {
             match redis.listen(CHANNEL).await {
                 Ok(connection) => self.hear(connection).await,
@@ -142,7 +150,10 @@ impl Revocations {
         while let Some(message) = messages.next().await {
             let now = self.0.clock.now();
             let text: String = message.get_payload().unwrap_or_default();
-            self.0.add(text.split(' ').filter_map(|id| Some((id.parse().ok()?, now))));
+            self.0.add(
+                text.split(' ')
+                    .filter_map(|id| Some((id.parse().ok()?, now))),
+            );
         }
     }
 
@@ -156,14 +167,22 @@ impl Revocations {
 
 impl Inner {
     async fn ask(&self) {
-        let since = self.known().asked_at.map(|asked_at| asked_at.before(OVERLAP));
-        let answer = self.store.revocations_since(since, self.access_token.saturating_add(OVERLAP)).await;
+        let since = self
+            .known()
+            .asked_at
+            .map(|asked_at| asked_at.before(OVERLAP));
+        let answer = self
+            .store
+            .revocations_since(since, self.access_token.saturating_add(OVERLAP))
+            .await;
         match answer {
             Ok(revoked) => {
                 self.add(revoked.sessions.into_iter());
                 let mut known = self.known();
                 known.asked_at = Some(revoked.asked_at);
-                let over = revoked.asked_at.before(self.access_token.saturating_add(OVERLAP));
+                let over = revoked
+                    .asked_at
+                    .before(self.access_token.saturating_add(OVERLAP));
                 known.sessions.retain(|_, at| *at > over);
             }
             Err(error) => tracing::warn!(%error, "revocations cannot be read"),
@@ -183,7 +202,9 @@ impl Inner {
     }
 
     fn is_fresh(&self) -> bool {
-        self.known().refreshed.is_some_and(|refreshed| refreshed.elapsed() < FRESH_FOR)
+        self.known()
+            .refreshed
+            .is_some_and(|refreshed| refreshed.elapsed() < FRESH_FOR)
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -24,7 +24,10 @@ fn highest<'a>(room: RoomId, nodes: impl Iterator<Item = &'a Node>) -> Option<&'
 fn score(room: RoomId, node: &Node) -> f64 {
     let seed = xxh3_64_with_seed(node.name.as_bytes(), 0);
     let hash = xxh3_64_with_seed(room.uuid().as_bytes(), seed);
-    #[expect(clippy::cast_precision_loss, reason = "53 of the 64 bits are more than enough")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "53 of the 64 bits are more than enough"
+    )]
     let unit = ((hash >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
     -f64::from(node.weight) / unit.ln()
 }
@@ -39,7 +42,7 @@ mod tests {
 
     use super::*;
 
-    fn node(name: impl ToString, weight: u32) -> Node {
+    fn node(name: &impl ToString, weight: u32) -> Node {
         Node {
             name: name.to_string(),
             url: String::new(),
@@ -56,21 +59,34 @@ mod tests {
     #[test]
     fn no_node_owns_nothing_and_a_draining_one_only_what_nobody_else_can() {
         assert!(owner(room(1), &[]).is_none());
-        let draining = Node { draining: true, ..node("a", 1) };
-        assert_eq!(owner(room(1), std::slice::from_ref(&draining)).unwrap().name, "a");
-        let nodes = [draining, node("b", 1)];
+        let draining = Node {
+            draining: true,
+            ..node(&"a", 1)
+        };
+        assert_eq!(
+            owner(room(1), std::slice::from_ref(&draining))
+                .unwrap()
+                .name,
+            "a"
+        );
+        let nodes = [draining, node(&"b", 1)];
         assert!((0..100).all(|number| owner(room(number), &nodes).unwrap().name == "b"));
     }
 
     #[test]
     fn shares_follow_weights() {
-        let nodes = [node("a", 1), node("b", 1), node("c", 2)];
+        let nodes = [node(&"a", 1), node(&"b", 1), node(&"c", 2)];
         let mut shares: HashMap<&str, u32> = HashMap::new();
         for number in 0..20_000 {
-            *shares.entry(&owner(room(number), &nodes).unwrap().name).or_default() += 1;
+            *shares
+                .entry(&owner(room(number), &nodes).unwrap().name)
+                .or_default() += 1;
         }
         for (name, expected) in [("a", 5_000_u32), ("b", 5_000), ("c", 10_000)] {
-            assert!(shares[name].abs_diff(expected) < expected / 20, "{shares:?}");
+            assert!(
+                shares[name].abs_diff(expected) < expected / 20,
+                "{shares:?}"
+            );
         }
     }
 
@@ -79,7 +95,7 @@ mod tests {
         fn only_the_rooms_of_a_node_that_goes_move(
             count in 2_usize..12, gone in any::<prop::sample::Index>(), number in any::<u128>(),
         ) {
-            let nodes: Vec<_> = (0..count).map(|name| node(name, 1)).collect();
+            let nodes: Vec<_> = (0..count).map(|name| node(&name, 1)).collect();
             let gone = gone.index(count);
             let rest: Vec<_> = nodes.iter().enumerate().filter(|(at, _)| *at != gone)
                 .map(|(_, node)| node.clone()).collect();
@@ -90,7 +106,7 @@ mod tests {
 
         #[test]
         fn the_order_of_the_nodes_does_not_matter(count in 1_usize..12, number in any::<u128>()) {
-            let nodes: Vec<_> = (0..count).map(|name| node(name, 1)).collect();
+            let nodes: Vec<_> = (0..count).map(|name| node(&name, 1)).collect();
             let reversed: Vec<_> = nodes.iter().rev().cloned().collect();
             prop_assert_eq!(owner(room(number), &nodes), owner(room(number), &reversed));
         }

@@ -35,13 +35,24 @@ const CAPACITY: usize = 100_000;
 impl Tickets {
     /// Tickets that are good for `life`, burnt in Redis if there is one.
     pub fn new(secrets: Secrets, life: Duration, redis: Option<Redis>) -> Self {
-        Self { secrets, life, burnt: Arc::default(), redis, capacity: CAPACITY }
+        Self {
+            secrets,
+            life,
+            burnt: Arc::default(),
+            redis,
+            capacity: CAPACITY,
+        }
     }
 
     /// A new ticket for whom `claims` speak of.
     pub fn issue(&self, claims: &AccessClaims, now: Timestamp) -> String {
         let until_ms = now.after(self.life).min(claims.expires_at()).unix_ms();
-        Ticket { id: Uuid::new_v4(), until_ms, claims: claims.clone() }.text(&self.secrets)
+        Ticket {
+            id: Uuid::new_v4(),
+            until_ms,
+            claims: claims.clone(),
+        }
+        .text(&self.secrets)
     }
 
     /// Takes a ticket, once.
@@ -74,15 +85,20 @@ impl Tickets {
 
     /// Whether it was not burnt on any node before.
     async fn burn_everywhere(&self, ticket: &Ticket, now: Timestamp) -> Result<bool, Away> {
-        let Some(redis) = &self.redis else { return Ok(true) };
+        let Some(redis) = &self.redis else {
+            return Ok(true);
+        };
         let key = redis.key(&format!("ticket:{}", ticket.id.simple()));
-        let left_ms = u64::try_from(ticket.until_ms - now.unix_ms()).unwrap_or(0).max(1);
+        let left_ms = u64::try_from(ticket.until_ms - now.unix_ms())
+            .unwrap_or(0)
+            .max(1);
         // Longer than it is good for, so that nodes whose clocks differ agree.
         let options = SetOptions::default()
             .conditional_set(ExistenceCheck::NX)
             .with_expiration(SetExpiry::PX(left_ms + 60_000));
-        let set: Option<String> =
-            redis.ask(async |mut connection| connection.set_options(key, 1, options).await).await?;
+        let set: Option<String> = redis
+            .ask(async |mut connection| connection.set_options(key, 1, options).await)
+            .await?;
         Ok(set.is_some())
     }
 }
@@ -98,10 +114,27 @@ mod tests {
     async fn more_than_can_be_remembered_are_refused_until_some_are_too_old() {
         let clock = Clock::manual(Timestamp::from_unix_ms(1_700_000_000_000));
         let secrets = Secrets::new(&"secret".into());
-        let tickets = Tickets { capacity: 2, ..Tickets::new(secrets, Duration::from_secs(30), None) };
-        let user = UserSummary { id: clock.id(), username: "ada".into(), display_name: "Ada".into() };
-        let claims = AccessClaims::new(user, clock.id(), false, clock.now(), Duration::from_secs(900));
-        let redeem = async || tickets.redeem(&tickets.issue(&claims, clock.now()), clock.now()).await;
+        let tickets = Tickets {
+            capacity: 2,
+            ..Tickets::new(secrets, Duration::from_secs(30), None)
+        };
+        let user = UserSummary {
+            id: clock.id(),
+            username: "ada".into(),
+            display_name: "Ada".into(),
+        };
+        let claims = AccessClaims::new(
+            user,
+            clock.id(),
+            false,
+            clock.now(),
+            Duration::from_secs(900),
+        );
+        let redeem = async || {
+            tickets
+                .redeem(&tickets.issue(&claims, clock.now()), clock.now())
+                .await
+        };
         assert_eq!(redeem().await, Ok(claims.clone()));
         assert_eq!(redeem().await, Ok(claims.clone()));
         assert_eq!(redeem().await.unwrap_err().code, ErrorCode::RateLimited);

@@ -38,7 +38,11 @@ impl Buckets {
     }
 
     fn with_capacity(clock: Clock, capacity: usize) -> Self {
-        Self { clock, state: Arc::default(), capacity }
+        Self {
+            clock,
+            state: Arc::default(),
+            capacity,
+        }
     }
 
     pub(super) fn take(&self, rate: Rate, key: &str, wanted: u32) -> Taken {
@@ -60,13 +64,19 @@ impl State {
             self.swept_at_us = now_us;
             self.full_at_us.retain(|_, full_at_us| *full_at_us > now_us);
         }
-        if self.full_at_us.len() < capacity { key } else { key % OVERFLOW_BUCKETS }
+        if self.full_at_us.len() < capacity {
+            key
+        } else {
+            key % OVERFLOW_BUCKETS
+        }
     }
 }
 
 /// The generic cell rate algorithm: a bucket is the moment at which it is full again.
 fn take(rate: Rate, full_at_us: &mut i64, now_us: i64, wanted: u32) -> Taken {
-    let every_us = i64::try_from(rate.every.as_micros()).unwrap_or(i64::MAX / 4).max(1);
+    let every_us = i64::try_from(rate.every.as_micros())
+        .unwrap_or(i64::MAX / 4)
+        .max(1);
     let span_us = every_us.saturating_mul(i64::from(rate.burst.max(1)));
     // Never further ahead than an empty bucket: a clock that was set back locks nobody out.
     let base_us = (*full_at_us).clamp(now_us, now_us.saturating_add(span_us));
@@ -74,7 +84,10 @@ fn take(rate: Rate, full_at_us: &mut i64, now_us: i64, wanted: u32) -> Taken {
     let taken = room.min(i64::from(wanted));
     if taken < 1 {
         let wait_us = base_us.saturating_add(every_us) - now_us.saturating_add(span_us);
-        return Err(Limited { limit: rate.burst, retry_after: micros(wait_us) });
+        return Err(Limited {
+            limit: rate.burst,
+            retry_after: micros(wait_us),
+        });
     }
     *full_at_us = base_us.saturating_add(taken.saturating_mul(every_us));
     let count = |tokens: i64| u32::try_from(tokens).unwrap_or(u32::MAX);
@@ -97,7 +110,10 @@ mod tests {
 
     use super::*;
 
-    const RATE: Rate = Rate { burst: 5, every: Duration::from_millis(100) };
+    const RATE: Rate = Rate {
+        burst: 5,
+        every: Duration::from_millis(100),
+    };
 
     #[test]
     fn too_many_keys_are_stricter_and_take_no_more_memory() {
@@ -109,7 +125,10 @@ mod tests {
         assert!(allowed <= 100 + 5 * 1_024, "{allowed}");
         assert!(buckets.state.lock().unwrap().full_at_us.len() <= 100 + 1_024);
         clock.advance(Duration::from_secs(10));
-        assert!(buckets.take(RATE, "a new key", 1).is_ok(), "buckets that are full again make room");
+        assert!(
+            buckets.take(RATE, "a new key", 1).is_ok(),
+            "buckets that are full again make room"
+        );
     }
 
     #[test]

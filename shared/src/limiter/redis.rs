@@ -36,16 +36,33 @@ return {taken, room - taken, base - now}
 
 pub(super) async fn take(redis: &Redis, rate: Rate, key: &str, wanted: u32) -> Result<Taken, Away> {
     let key = redis.key(&format!("rate:{key}"));
-    let every_us = u64::try_from(rate.every.as_micros()).unwrap_or(u64::MAX).max(1);
+    let every_us = u64::try_from(rate.every.as_micros())
+        .unwrap_or(u64::MAX)
+        .max(1);
     let (taken, remaining, wait_us): (u32, u32, u64) = redis
         .ask(async |mut connection| {
-            TAKE.key(key).arg(every_us).arg(rate.burst.max(1)).arg(wanted).invoke_async(&mut connection).await
+            TAKE.key(key)
+                .arg(every_us)
+                .arg(rate.burst.max(1))
+                .arg(wanted)
+                .invoke_async(&mut connection)
+                .await
         })
         .await?;
     let wait = Duration::from_micros(wait_us);
     Ok(if taken == 0 {
-        Err(Limited { limit: rate.burst, retry_after: wait })
+        Err(Limited {
+            limit: rate.burst,
+            retry_after: wait,
+        })
     } else {
-        Ok((taken, Allowance { limit: rate.burst, remaining, reset: wait }))
+        Ok((
+            taken,
+            Allowance {
+                limit: rate.burst,
+                remaining,
+                reset: wait,
+            },
+        ))
     })
 }

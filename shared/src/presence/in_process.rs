@@ -18,7 +18,10 @@ pub(super) struct Own(Arc<Mutex<Users>>);
 
 impl Own {
     pub(super) fn set(&self, user: UserId, connection: ConnectionId, state: PresenceState) {
-        self.users().entry(user).or_default().insert(connection, state);
+        self.users()
+            .entry(user)
+            .or_default()
+            .insert(connection, state);
     }
 
     pub(super) fn clear(&self, user: UserId, connection: ConnectionId) {
@@ -36,20 +39,28 @@ impl Own {
         let users = self.users();
         let state = |user: &UserId| {
             let connections = users.get(user).into_iter().flat_map(HashMap::values);
-            (*user, connections.copied().max().unwrap_or(PresenceState::Offline))
+            (
+                *user,
+                connections.copied().max().unwrap_or(PresenceState::Offline),
+            )
         };
         asked.iter().map(state).collect()
     }
 
     pub(super) fn has(&self, user: UserId, connection: ConnectionId) -> bool {
-        self.users().get(&user).is_some_and(|connections| connections.contains_key(&connection))
+        self.users()
+            .get(&user)
+            .is_some_and(|connections| connections.contains_key(&connection))
     }
 
     pub(super) fn entries(&self) -> Vec<Entry> {
         let users = self.users();
         let of_user = |(user, connections): (&UserId, &HashMap<ConnectionId, PresenceState>)| {
             let user = *user;
-            connections.iter().map(move |(connection, state)| (user, *connection, *state)).collect::<Vec<_>>()
+            connections
+                .iter()
+                .map(move |(connection, state)| (user, *connection, *state))
+                .collect::<Vec<_>>()
         };
         users.iter().flat_map(of_user).collect()
     }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::in_process::{Entry, Own};
-use crate::redis_link::{Away, DEADLINE, Redis};
+use crate::redis_link::{Away, Redis};
 
 #[derive(Clone)]
 pub(super) struct Shared {
@@ -44,11 +44,20 @@ const BATCH_DEADLINE: Duration = Duration::from_millis(500);
 impl Shared {
     pub(super) fn new(redis: Redis, node: &str) -> Self {
         let id = Arc::new(Mutex::new(new_id(node)));
-        Self { redis, name: node.into(), id, incomplete: Arc::new(AtomicBool::new(true)) }
+        Self {
+            redis,
+            name: node.into(),
+            id,
+            incomplete: Arc::new(AtomicBool::new(true)),
+        }
     }
 
     pub(super) async fn announce(&self, entries: &[Entry]) {
-        if self.announce_within(DEADLINE, entries).await.is_err() {
+        if self
+            .announce_within(self.redis.deadline(), entries)
+            .await
+            .is_err()
+        {
             self.incomplete.store(true, Ordering::Release);
         }
     }
@@ -58,7 +67,9 @@ impl Shared {
         let mut pipeline = Pipeline::new();
         for (user, connection, state) in entries {
             let key = self.user_key(*user);
-            pipeline.hset(&key, field(&id, *connection), state.as_str()).ignore();
+            pipeline
+                .hset(&key, field(&id, *connection), state.as_str())
+                .ignore();
             pipeline.expire(&key, HASH_TTL_S).ignore();
         }
         self.redis
@@ -70,13 +81,21 @@ impl Shared {
 
     pub(super) async fn withdraw(&self, user: UserId, connection: ConnectionId) {
         let (key, field) = (self.user_key(user), field(&self.id(), connection));
-        if self.redis.ask(async |mut redis| redis.hdel(key, field).await).await.is_err() {
+        if self
+            .redis
+            .ask(async |mut redis| redis.hdel(key, field).await)
+            .await
+            .is_err()
+        {
             self.incomplete.store(true, Ordering::Release);
         }
     }
 
     /// How those of `users` are here who are here at all.
-    pub(super) async fn states(&self, users: &[UserId]) -> Result<HashMap<UserId, PresenceState>, Away> {
+    pub(super) async fn states(
+        &self,
+        users: &[UserId],
+    ) -> Result<HashMap<UserId, PresenceState>, Away> {
         if users.is_empty() {
             return Ok(HashMap::new());
         }
@@ -84,9 +103,15 @@ impl Shared {
         for user in users {
             read.hgetall(self.user_key(*user));
         }
-        let hashes: Vec<HashMap<String, String>> =
-            self.redis.ask(async |mut connection| read.query_async(&mut connection).await).await?;
-        let nodes: HashSet<&str> = hashes.iter().flat_map(HashMap::keys).map(|field| node_of(field)).collect();
+        let hashes: Vec<HashMap<String, String>> = self
+            .redis
+            .ask(async |mut connection| read.query_async(&mut connection).await)
+            .await?;
+        let nodes: HashSet<&str> = hashes
+            .iter()
+            .flat_map(HashMap::keys)
+            .map(|field| node_of(field))
+            .collect();
         let alive = self.alive(&nodes).await?;
         let mut states = HashMap::new();
         let mut dead = Vec::new();
@@ -112,9 +137,15 @@ impl Shared {
         for node in nodes {
             ask.exists(self.node_key(node));
         }
-        let exist: Vec<bool> =
-            self.redis.ask(async |mut connection| ask.query_async(&mut connection).await).await?;
-        Ok(nodes.iter().zip(exist).filter_map(|(node, exists)| exists.then_some(*node)).collect())
+        let exist: Vec<bool> = self
+            .redis
+            .ask(async |mut connection| ask.query_async(&mut connection).await)
+            .await?;
+        Ok(nodes
+            .iter()
+            .zip(exist)
+            .filter_map(|(node, exists)| exists.then_some(*node))
+            .collect())
     }
 
     /// Takes out what dead nodes left. A node that was only paused writes its entries again.
@@ -126,7 +157,10 @@ impl Shared {
         for (user, field) in dead {
             pipeline.hdel(self.user_key(*user), field).ignore();
         }
-        let _ = self.redis.ask(async |mut connection| pipeline.query_async::<()>(&mut connection).await).await;
+        let _ = self
+            .redis
+            .ask(async |mut connection| pipeline.query_async::<()>(&mut connection).await)
+            .await;
     }
 
     pub(super) async fn run(&self, own: &Own, cancel: CancellationToken) {
@@ -142,7 +176,9 @@ impl Shared {
                 _ = again.tick() => self.incomplete.store(true, Ordering::Release),
             }
             // While Redis is away there is nothing to say; what was missed is said on its return.
-            let Ok(was_known) = self.beat(&self.id()).await else { continue };
+            let Ok(was_known) = self.beat(&self.id()).await else {
+                continue;
+            };
             if !was_known || self.incomplete.load(Ordering::Acquire) {
                 self.begin_anew(own).await;
             }
@@ -153,10 +189,14 @@ impl Shared {
     /// Renews a node's key; whether it was still there.
     async fn beat(&self, id: &str) -> Result<bool, Away> {
         let key = self.node_key(id);
-        let options = SetOptions::default().get(true).with_expiration(SetExpiry::PX(NODE_TTL_MS));
+        let options = SetOptions::default()
+            .get(true)
+            .with_expiration(SetExpiry::PX(NODE_TTL_MS));
         let before: Option<String> = self
             .redis
-            .ask_within(BATCH_DEADLINE, async |mut connection| connection.set_options(key, 1, options).await)
+            .ask_within(BATCH_DEADLINE, async |mut connection| {
+                connection.set_options(key, 1, options).await
+            })
             .await?;
         Ok(before.is_some())
     }
@@ -192,7 +232,10 @@ impl Shared {
     /// Lets an id die now and not when its key expires.
     async fn forget(&self, id: &str) {
         let key = self.node_key(id);
-        let _ = self.redis.ask(async |mut connection| connection.del(key).await).await;
+        let _ = self
+            .redis
+            .ask(async |mut connection| connection.del(key).await)
+            .await;
     }
 
     fn id(&self) -> Arc<str> {

@@ -76,7 +76,11 @@ impl From<UserRow> for User {
 impl From<UserRow> for Me {
     fn from(mut row: UserRow) -> Self {
         let email = row.email.take().unwrap_or_default();
-        Self { admin: row.admin, email, user: row.into() }
+        Self {
+            admin: row.admin,
+            email,
+            user: row.into(),
+        }
     }
 }
 
@@ -193,7 +197,9 @@ impl Store {
     /// `user_not_found`.
     pub async fn change_profile(&self, user: UserId, change: &ChangeProfile) -> Result<Me> {
         let display_name = change.display_name.as_ref();
-        let chosen = display_name.and_then(Option::as_ref).map(protocol::text::DisplayName::as_str);
+        let chosen = display_name
+            .and_then(Option::as_ref)
+            .map(protocol::text::DisplayName::as_str);
         let row: Option<UserRow> = on!(self.writer(), connection => sqlx::query_as(
             "update users set \
              display_name = case when $2 then coalesce($3, username) else display_name end, \
@@ -250,7 +256,10 @@ impl From<CredentialsRow> for Credentials {
             username: row.username,
             display_name: row.display_name,
         };
-        Self { user, password_hash: row.password_hash }
+        Self {
+            user,
+            password_hash: row.password_hash,
+        }
     }
 }
 

@@ -86,8 +86,14 @@ impl Store {
         let has_more = rows.len() > limit;
         rows.truncate(limit);
         let entries: Vec<AuditEntry> = rows.into_iter().map(AuditEntry::from).collect();
-        let next_cursor = entries.last().filter(|_| has_more).map(|entry| entry.id.to_string());
-        Ok(AuditEntries { entries, next_cursor })
+        let next_cursor = entries
+            .last()
+            .filter(|_| has_more)
+            .map(|entry| entry.id.to_string());
+        Ok(AuditEntries {
+            entries,
+            next_cursor,
+        })
     }
 }
 

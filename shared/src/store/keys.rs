@@ -15,7 +15,10 @@ impl Store {
             "select kid, sealed from signing_keys order by generation desc limit 2",
         )
         .fetch_all(connection))?;
-        Ok(rows.into_iter().map(|(kid, sealed)| SealedKey { kid, sealed }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|(kid, sealed)| SealedKey { kid, sealed })
+            .collect())
     }
 
     /// Keeps `key` as the first one, unless there is one already, and answers what there is then: nodes
@@ -23,7 +26,11 @@ impl Store {
     ///
     /// # Errors
     /// [`super::Error::Unavailable`].
-    pub async fn first_signing_key(&self, key: &SealedKey, at: Timestamp) -> Result<Vec<SealedKey>> {
+    pub async fn first_signing_key(
+        &self,
+        key: &SealedKey,
+        at: Timestamp,
+    ) -> Result<Vec<SealedKey>> {
         let _kept: Option<i32> = on!(self.writer(), connection => sqlx::query_scalar(
             "insert into signing_keys (generation, kid, sealed, created_at) values (1, $1, $2, $3) \
              on conflict do nothing returning generation",

@@ -73,11 +73,17 @@ impl Store {
             draining = $3 where name = $1 and incarnation = $2 returning 1";
         let renewed: Option<i32> = match self.writer() {
             On::Postgres(pool) => {
-                let query = sqlx::query_scalar(POSTGRES).bind(name).bind(incarnation).bind(draining);
+                let query = sqlx::query_scalar(POSTGRES)
+                    .bind(name)
+                    .bind(incarnation)
+                    .bind(draining);
                 within(query.fetch_optional(pool)).await?
             }
             On::Sqlite(pool) => {
-                let query = sqlx::query_scalar(SQLITE).bind(name).bind(incarnation).bind(draining);
+                let query = sqlx::query_scalar(SQLITE)
+                    .bind(name)
+                    .bind(incarnation)
+                    .bind(draining);
                 within(query.fetch_optional(pool)).await?
             }
         };
@@ -92,10 +98,22 @@ impl Store {
         const REMOVE: &str = "delete from nodes where name = $1 and incarnation = $2";
         match self.writer() {
             On::Postgres(pool) => {
-                within(sqlx::query(REMOVE).bind(name).bind(incarnation).execute(pool)).await?;
+                within(
+                    sqlx::query(REMOVE)
+                        .bind(name)
+                        .bind(incarnation)
+                        .execute(pool),
+                )
+                .await?;
             }
             On::Sqlite(pool) => {
-                within(sqlx::query(REMOVE).bind(name).bind(incarnation).execute(pool)).await?;
+                within(
+                    sqlx::query(REMOVE)
+                        .bind(name)
+                        .bind(incarnation)
+                        .execute(pool),
+                )
+                .await?;
             }
         }
         Ok(())

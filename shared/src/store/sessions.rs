@@ -116,7 +116,9 @@ impl Store {
     /// `invalid_credentials` if the account was closed meanwhile.
     pub async fn create_session(&self, session: &NewSession) -> Result<Me> {
         let mut tx = self.begin().await?;
-        let me = open_account(&mut tx, session.user).await?.ok_or(ErrorCode::InvalidCredentials)?;
+        let me = open_account(&mut tx, session.user)
+            .await?
+            .ok_or(ErrorCode::InvalidCredentials)?;
         insert_session(&mut tx, session).await?;
         tx.commit().await?;
         Ok(me)
@@ -157,7 +159,12 @@ impl Store {
     ///
     /// # Errors
     /// [`super::Error::Unavailable`].
-    pub async fn sessions(&self, user: UserId, current: SessionId, now: Timestamp) -> Result<Vec<Session>> {
+    pub async fn sessions(
+        &self,
+        user: UserId,
+        current: SessionId,
+        now: Timestamp,
+    ) -> Result<Vec<Session>> {
         let rows: Vec<SessionRow> = on!(self.reader(), connection => sqlx::query_as(
             "select id, device, ip, created_at, rotated_at from sessions \
              where user_id = $1 and revoked_at is null and expires_at > $2 \
@@ -194,7 +201,11 @@ impl Store {
     ///
     /// # Errors
     /// [`super::Error::Unavailable`].
-    pub async fn revoke_other_sessions(&self, user: UserId, keep: SessionId) -> Result<Vec<SessionId>> {
+    pub async fn revoke_other_sessions(
+        &self,
+        user: UserId,
+        keep: SessionId,
+    ) -> Result<Vec<SessionId>> {
         let mut tx = self.begin().await?;
         let revoked = revoke_sessions(&mut tx, user, keep).await?;
         tx.commit().await?;
@@ -207,7 +218,11 @@ impl Store {
     ///
     /// # Errors
     /// [`super::Error::Unavailable`].
-    pub async fn revocations_since(&self, since: Option<Timestamp>, span: Duration) -> Result<RevokedSince> {
+    pub async fn revocations_since(
+        &self,
+        since: Option<Timestamp>,
+        span: Duration,
+    ) -> Result<RevokedSince> {
         let asked_at = self.database_time().await?;
         let since = since.unwrap_or_else(|| asked_at.before(span));
         let rows: Vec<(Uuid, At)> = on!(self.reader(), connection => sqlx::query_as(
@@ -215,7 +230,10 @@ impl Store {
         )
         .bind(At(since))
         .fetch_all(connection))?;
-        let sessions = rows.into_iter().map(|(id, at)| (SessionId::from_uuid(id), at.into())).collect();
+        let sessions = rows
+            .into_iter()
+            .map(|(id, at)| (SessionId::from_uuid(id), at.into()))
+            .collect();
         Ok(RevokedSince { sessions, asked_at })
     }
 
@@ -228,11 +246,15 @@ impl Store {
         match self.writer() {
             On::Postgres(pool) => {
                 let query = sqlx::query(FORGET).bind(At(before));
-                Ok(super::pool::within(query.execute(pool)).await?.rows_affected())
+                Ok(super::pool::within(query.execute(pool))
+                    .await?
+                    .rows_affected())
             }
             On::Sqlite(pool) => {
                 let query = sqlx::query(FORGET).bind(At(before));
-                Ok(super::pool::within(query.execute(pool)).await?.rows_affected())
+                Ok(super::pool::within(query.execute(pool))
+                    .await?
+                    .rows_affected())
             }
         }
     }
@@ -240,10 +262,12 @@ impl Store {
     async fn database_time(&self) -> Result<Timestamp> {
         let now: At = match self.reader() {
             On::Postgres(pool) => {
-                super::pool::within(sqlx::query_scalar("select clock_timestamp()").fetch_one(pool)).await?
+                super::pool::within(sqlx::query_scalar("select clock_timestamp()").fetch_one(pool))
+                    .await?
             }
             On::Sqlite(pool) => {
-                let query = sqlx::query_scalar("select cast(unixepoch('subsec') * 1000 as integer)");
+                let query =
+                    sqlx::query_scalar("select cast(unixepoch('subsec') * 1000 as integer)");
                 super::pool::within(query.fetch_one(pool)).await?
             }
         };
@@ -267,7 +291,11 @@ pub(super) async fn insert_session(tx: &mut Tx, session: &NewSession) -> Result<
 }
 
 /// Revokes every session of `user` but `keep`.
-pub(super) async fn revoke_sessions(tx: &mut Tx, user: UserId, keep: SessionId) -> Result<Vec<SessionId>> {
+pub(super) async fn revoke_sessions(
+    tx: &mut Tx,
+    user: UserId,
+    keep: SessionId,
+) -> Result<Vec<SessionId>> {
     revoke_where(tx, Revoke::AllBut(user, keep)).await
 }
 
@@ -289,11 +317,17 @@ async fn revoke_where(tx: &mut Tx, which: Revoke) -> Result<Vec<SessionId>> {
     };
     let revoked: Vec<Uuid> = match tx.connection() {
         On::Postgres(connection) => {
-            let query = sqlx::query_scalar(POSTGRES).bind(user.uuid()).bind(session.uuid()).bind(only);
+            let query = sqlx::query_scalar(POSTGRES)
+                .bind(user.uuid())
+                .bind(session.uuid())
+                .bind(only);
             super::pool::within(query.fetch_all(connection)).await?
         }
         On::Sqlite(connection) => {
-            let query = sqlx::query_scalar(SQLITE).bind(user.uuid()).bind(session.uuid()).bind(only);
+            let query = sqlx::query_scalar(SQLITE)
+                .bind(user.uuid())
+                .bind(session.uuid())
+                .bind(only);
             super::pool::within(query.fetch_all(connection)).await?
         }
     };
@@ -313,14 +347,18 @@ async fn used_before(tx: &mut Tx, shown: &Rotate, generation: i64) -> Result<Rot
     let Some(row) = standing.filter(|row| generation < row.generation) else {
         return Ok(Rotation::Gone);
     };
-    let is_repeat = generation + 1 == row.generation && shown.at.since(row.rotated_at.into()) <= REPEAT_WITHIN;
+    let is_repeat =
+        generation + 1 == row.generation && shown.at.since(row.rotated_at.into()) <= REPEAT_WITHIN;
     if is_repeat {
         let grant = grant(tx, shown.session, &row).await?;
         return Ok(grant.map_or(Rotation::Gone, Rotation::Repeated));
     }
     let user = UserId::from_uuid(row.user_id);
     revoke_where(tx, Revoke::One(user, shown.session)).await?;
-    Ok(Rotation::Reused { user, session: shown.session })
+    Ok(Rotation::Reused {
+        user,
+        session: shown.session,
+    })
 }
 
 async fn grant(tx: &mut Tx, session: SessionId, row: &StandingRow) -> Result<Option<Grant>> {

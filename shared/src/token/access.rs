@@ -26,7 +26,13 @@ pub struct AccessClaims {
 
 impl AccessClaims {
     /// Claims that are good from `issued_at` for `life`.
-    pub fn new(user: UserSummary, session: SessionId, admin: bool, issued_at: Timestamp, life: Duration) -> Self {
+    pub fn new(
+        user: UserSummary,
+        session: SessionId,
+        admin: bool,
+        issued_at: Timestamp,
+        life: Duration,
+    ) -> Self {
         let iat = issued_at.unix_s();
         let life_s = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         Self {
@@ -42,7 +48,11 @@ impl AccessClaims {
 
     /// Whom it speaks of.
     pub fn user(&self) -> UserSummary {
-        UserSummary { id: self.sub, username: self.name.clone(), display_name: self.dn.clone() }
+        UserSummary {
+            id: self.sub,
+            username: self.name.clone(),
+            display_name: self.dn.clone(),
+        }
     }
 
     /// When it stops being good.

@@ -70,8 +70,16 @@ impl Keys {
     /// # Errors
     /// [`KeyError::WrongClusterSecret`] if the newest cannot be opened.
     pub fn from_sealed(sealed: &[SealedKey], secrets: &Secrets) -> Result<Self, KeyError> {
-        let open = |key: &SealedKey| secrets.open(&key.kid, &key.sealed).ok_or(KeyError::WrongClusterSecret);
-        let documents = sealed.iter().take(ACCEPTED_KEYS).map(open).collect::<Result<Vec<_>, _>>()?;
+        let open = |key: &SealedKey| {
+            secrets
+                .open(&key.kid, &key.sealed)
+                .ok_or(KeyError::WrongClusterSecret)
+        };
+        let documents = sealed
+            .iter()
+            .take(ACCEPTED_KEYS)
+            .map(open)
+            .collect::<Result<Vec<_>, _>>()?;
         Self::new(documents.iter().map(Vec::as_slice))
     }
 
@@ -85,14 +93,24 @@ impl Keys {
     }
 
     fn new<'a>(documents: impl Iterator<Item = &'a [u8]>) -> Result<Self, KeyError> {
-        let keys = documents.take(ACCEPTED_KEYS).map(Key::new).collect::<Result<Arc<[_]>, _>>()?;
-        if keys.is_empty() { Err(KeyError::NoKey) } else { Ok(Self { keys }) }
+        let keys = documents
+            .take(ACCEPTED_KEYS)
+            .map(Key::new)
+            .collect::<Result<Arc<[_]>, _>>()?;
+        if keys.is_empty() {
+            Err(KeyError::NoKey)
+        } else {
+            Ok(Self { keys })
+        }
     }
 
     /// Signs claims. The same claims give the same token.
     pub fn access(&self, claims: &AccessClaims) -> String {
         let key = &self.keys[0];
-        let header = Header { kid: Some(key.kid.clone()), ..Header::new(Algorithm::EdDSA) };
+        let header = Header {
+            kid: Some(key.kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
         jsonwebtoken::encode(&header, claims, &key.signs)
             .expect("claims are JSON, and the key was checked when it was read")
     }
@@ -138,7 +156,8 @@ impl Keys {
 
 impl Key {
     fn new(document: &[u8]) -> Result<Self, KeyError> {
-        let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(document).map_err(|_| KeyError::NoKey)?;
+        let pair =
+            Ed25519KeyPair::from_pkcs8_maybe_unchecked(document).map_err(|_| KeyError::NoKey)?;
         let public = pair.public_key().as_ref().to_vec();
         Ok(Self {
             kid: kid(&public),
@@ -171,4 +190,133 @@ fn pem_documents(pem: &str) -> Result<Vec<Vec<u8>>, KeyError> {
         }
     }
     Ok(documents)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protocol::accounts::UserSummary;
+
+    use super::*;
+    use crate::Clock;
+
+    const LIFE: Duration = Duration::from_secs(900);
+
+    fn pem() -> String {
+        let document = Ed25519KeyPair::generate().unwrap().to_pkcs8v1().unwrap();
+        let body = BASE64_STANDARD.encode(document);
+        format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")
+    }
+
+    fn claims(clock: &Clock) -> AccessClaims {
+        let user = UserSummary {
+            id: clock.id(),
+            username: "ada".into(),
+            display_name: "Ada".into(),
+        };
+        AccessClaims::new(user, clock.id(), false, clock.now(), LIFE)
+    }
+
+    fn clock() -> Clock {
+        Clock::manual(Timestamp::from_unix_ms(1_763_800_000_500))
+    }
+
+    #[test]
+    fn a_token_is_good_to_the_second_and_no_longer() {
+        let (keys, clock) = (Keys::from_pem(&pem()).unwrap(), clock());
+        let claims = claims(&clock);
+        let token = keys.access(&claims);
+        assert_eq!(
+            token,
+            keys.access(&claims),
+            "the same claims give the same token"
+        );
+        assert_eq!(
+            keys.verify_access(&token, claims.expires_at().before(Duration::from_millis(1))),
+            Ok(claims.clone())
+        );
+        assert!(keys.verify_access(&token, claims.expires_at()).is_err());
+    }
+
+    #[test]
+    fn only_eddsa_of_a_known_key_is_believed() {
+        let (keys, others, clock) = (
+            Keys::from_pem(&pem()).unwrap(),
+            Keys::from_pem(&pem()).unwrap(),
+            clock(),
+        );
+        let claims = claims(&clock);
+        let refused =
+            |token: &str| assert!(keys.verify_access(token, clock.now()).is_err(), "{token}");
+        refused(&others.access(&claims));
+        // A key of ours named by somebody who does not have it.
+        let kid = keys.keys[0].kid.clone();
+        let header = Header {
+            kid: Some(kid.clone()),
+            ..Header::new(Algorithm::EdDSA)
+        };
+        refused(&jsonwebtoken::encode(&header, &claims, &others.keys[0].signs).unwrap());
+        // The public key, which everybody has, used as a shared secret.
+        let header = Header {
+            kid: Some(kid.clone()),
+            ..Header::new(Algorithm::HS256)
+        };
+        let secret = EncodingKey::from_secret(&keys.keys[0].public);
+        refused(&jsonwebtoken::encode(&header, &claims, &secret).unwrap());
+        // No signature at all, and claims that were changed under one.
+        let body = |claims: &AccessClaims| {
+            BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(claims).unwrap())
+        };
+        let none = BASE64_URL_SAFE_NO_PAD.encode(json!({ "alg": "none", "kid": kid }).to_string());
+        refused(&format!("{none}.{}.", body(&claims)));
+        let token = keys.access(&claims);
+        let parts: Vec<_> = token.split('.').collect();
+        let admin = AccessClaims {
+            adm: true,
+            ..claims.clone()
+        };
+        refused(&format!("{}.{}.{}", parts[0], body(&admin), parts[2]));
+        for text in ["", ".", "..", "a.b.c"] {
+            refused(text);
+        }
+        assert!(keys.verify_access(&token, clock.now()).is_ok());
+    }
+
+    #[test]
+    fn the_key_before_is_still_believed() {
+        let (old, new, older, clock) = (pem(), pem(), pem(), clock());
+        let before = Keys::from_pem(&old).unwrap();
+        let keys = Keys::from_pem(&format!("{new}{old}{older}")).unwrap();
+        let claims = claims(&clock);
+        assert!(
+            keys.verify_access(&before.access(&claims), clock.now())
+                .is_ok()
+        );
+        assert!(
+            before
+                .verify_access(&keys.access(&claims), clock.now())
+                .is_err(),
+            "the new one signs"
+        );
+        let forgotten = Keys::from_pem(&older).unwrap().access(&claims);
+        assert!(keys.verify_access(&forgotten, clock.now()).is_err());
+        assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        let rsa = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----";
+        for text in [
+            "",
+            "a key",
+            rsa,
+            "-----BEGIN PRIVATE KEY-----\n\u{e4}\n-----END PRIVATE KEY-----",
+        ] {
+            assert!(
+                matches!(Keys::from_pem(text), Err(KeyError::NoKey)),
+                "{text}"
+            );
+        }
+    }
 }

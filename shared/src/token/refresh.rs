@@ -29,7 +29,10 @@ impl RefreshToken {
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).ok()?;
         hmac::verify(secrets.refresh(), body.as_bytes(), &mac).ok()?;
         let (session, generation) = body.split_once('.')?;
-        Some(Self { session: session.parse().ok()?, generation: generation.parse().ok()? })
+        Some(Self {
+            session: session.parse().ok()?,
+            generation: generation.parse().ok()?,
+        })
     }
 
     fn body(&self) -> String {
@@ -47,11 +50,21 @@ mod tests {
     #[test]
     fn a_token_is_read_back_only_with_its_secret() {
         let secrets = Secrets::new(&"one".into());
-        let token = RefreshToken { session: Clock::system().id(), generation: 7 };
+        let token = RefreshToken {
+            session: Clock::system().id(),
+            generation: 7,
+        };
         let text = token.text(&secrets);
         assert_eq!(RefreshToken::parse(&text, &secrets), Some(token));
-        assert_eq!(text, token.text(&secrets), "a repeated rotation hands out the same token");
-        assert_eq!(RefreshToken::parse(&text, &Secrets::new(&"two".into())), None);
+        assert_eq!(
+            text,
+            token.text(&secrets),
+            "a repeated rotation hands out the same token"
+        );
+        assert_eq!(
+            RefreshToken::parse(&text, &Secrets::new(&"two".into())),
+            None
+        );
         let later = text.replacen(".7.", ".8.", 1);
         assert_eq!(RefreshToken::parse(&later, &secrets), None);
     }

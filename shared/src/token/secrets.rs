@@ -77,8 +77,10 @@ impl Secrets {
         let (nonce, bytes) = sealed.split_at_checked(aead::NONCE_LEN)?;
         let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut bytes = bytes.to_vec();
-        let plain =
-            self.sealing_key().open_in_place(nonce, aead::Aad::from(name.as_bytes()), &mut bytes).ok()?;
+        let plain = self
+            .sealing_key()
+            .open_in_place(nonce, aead::Aad::from(name.as_bytes()), &mut bytes)
+            .ok()?;
         Some(plain.to_vec())
     }
 
@@ -108,9 +110,15 @@ mod tests {
     fn only_the_same_secret_opens_what_is_sealed() {
         let secrets = Secrets::new(&"one secret".into());
         let sealed = secrets.seal("kid", b"key");
-        assert_eq!(Secrets::new(&"one secret".into()).open("kid", &sealed), Some(b"key".to_vec()));
+        assert_eq!(
+            Secrets::new(&"one secret".into()).open("kid", &sealed),
+            Some(b"key".to_vec())
+        );
         assert_eq!(secrets.open("another", &sealed), None);
-        assert_eq!(Secrets::new(&"another secret".into()).open("kid", &sealed), None);
+        assert_eq!(
+            Secrets::new(&"another secret".into()).open("kid", &sealed),
+            None
+        );
         assert_eq!(secrets.open("kid", &sealed[..5]), None);
     }
 

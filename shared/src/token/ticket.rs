@@ -34,7 +34,8 @@ impl Ticket {
         let (body, mac) = text.split_once('.')?;
         let mac = BASE64_URL_SAFE_NO_PAD.decode(mac).ok()?;
         hmac::verify(secrets.ticket(), body.as_bytes(), &mac).ok()?;
-        let ticket: Self = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(body).ok()?).ok()?;
+        let ticket: Self =
+            serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(body).ok()?).ok()?;
         (now.unix_ms() < ticket.until_ms).then_some(ticket)
     }
 }

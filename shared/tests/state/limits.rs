@@ -1,0 +1,221 @@
+//! No more goes through than a rate allows, on one node or several, with Redis or while it is away.
+
+use std::time::Duration;
+
+use protocol::{ErrorCode, Timestamp};
+use shared::{
+    Clock, Refusal, Settings,
+    cluster::{Cluster, Node},
+    limiter::Limiter,
+    redis_link::Redis,
+    settings::{Rate, Rates},
+};
+use uuid::Uuid;
+
+use crate::ground::{Database, database, prefix, redis, until};
+
+/// Slow enough that nothing becomes free while a test runs.
+const SLOW: Rate = Rate {
+    burst: 6,
+    every: Duration::from_secs(600),
+};
+
+/// Two nodes' limiters, and how time passes for them.
+struct Nodes {
+    one: Limiter,
+    other: Limiter,
+    clock: Option<Clock>,
+    _database: Option<Database>,
+}
+
+impl Nodes {
+    fn in_process() -> Self {
+        let clock = Clock::manual(Timestamp::from_unix_ms(1_763_800_000_000));
+        let one = Limiter::in_process(&Settings::default(), clock.clone());
+        Self {
+            other: one.clone(),
+            one,
+            clock: Some(clock),
+            _database: None,
+        }
+    }
+
+    async fn on_redis() -> anyhow::Result<Self> {
+        let prefix = prefix();
+        Self::sharing(redis(&prefix).await?, redis(&prefix).await?).await
+    }
+
+    async fn sharing(one: Redis, other: Redis) -> anyhow::Result<Self> {
+        let database = database().await?;
+        for name in ["one", "other"] {
+            database
+                .store
+                .register_node(&node(name), Uuid::new_v4())
+                .await?;
+        }
+        let limiter = |redis| {
+            let cluster = Cluster::new(database.store.clone());
+            Limiter::shared(&Settings::default(), Clock::system(), redis, cluster)
+        };
+        Ok(Self {
+            one: limiter(one),
+            other: limiter(other),
+            clock: None,
+            _database: Some(database),
+        })
+    }
+
+    /// Waits until what one node takes is missing on the other.
+    async fn share_a_bucket(&self) -> anyhow::Result<()> {
+        until("both nodes share a bucket", async || {
+            let key = Uuid::new_v4().to_string();
+            let one = self.one.lease(SLOW, &key, 5).await;
+            let other = self.other.lease(SLOW, &key, 5).await;
+            Ok((one, other) == (Ok(5), Ok(1)))
+        })
+        .await
+    }
+
+    async fn pass(&self, span: Duration) {
+        match &self.clock {
+            Some(clock) => clock.advance(span),
+            None => tokio::time::sleep(span).await,
+        }
+    }
+}
+
+fn node(name: &str) -> Node {
+    Node {
+        name: name.to_owned(),
+        url: String::new(),
+        internal_url: String::new(),
+        weight: 1,
+        draining: false,
+    }
+}
+
+macro_rules! on_both_sides {
+    ($($test:ident),* $(,)?) => {
+        mod in_process {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() -> anyhow::Result<()> {
+                super::$test(super::Nodes::in_process()).await
+            })*
+        }
+        mod on_redis {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() -> anyhow::Result<()> {
+                super::$test(super::Nodes::on_redis().await?).await
+            })*
+        }
+    };
+}
+
+on_both_sides!(
+    a_full_bucket_goes_through_then_one_at_a_time,
+    many_at_once_on_two_nodes_get_no_more_than_the_bucket,
+    a_lease_takes_what_there_is,
+);
+
+async fn a_full_bucket_goes_through_then_one_at_a_time(nodes: Nodes) -> anyhow::Result<()> {
+    let rate = Rate {
+        burst: 3,
+        every: Duration::from_secs(2),
+    };
+    for remaining in [2, 1, 0] {
+        let allowance = nodes.one.check(rate, "login:account:ada").await.unwrap();
+        assert_eq!((allowance.limit, allowance.remaining), (3, remaining));
+        assert!(allowance.reset <= rate.every * 3 && allowance.reset > Duration::ZERO);
+    }
+    let limited = nodes
+        .other
+        .check(rate, "login:account:ada")
+        .await
+        .unwrap_err();
+    assert!(
+        limited.retry_after <= rate.every && limited.retry_after > Duration::ZERO,
+        "{limited:?}"
+    );
+    let refusal = Refusal::from(limited);
+    assert_eq!(
+        (refusal.code, refusal.retry_after),
+        (ErrorCode::RateLimited, Some(limited.retry_after))
+    );
+    assert!(
+        nodes.one.check(rate, "login:account:eve").await.is_ok(),
+        "another key has its own bucket"
+    );
+    // What it says is how long it takes, and a refusal costs nothing.
+    nodes
+        .pass(limited.retry_after + Duration::from_millis(1))
+        .await;
+    assert!(nodes.one.check(rate, "login:account:ada").await.is_ok());
+    assert!(nodes.one.check(rate, "login:account:ada").await.is_err());
+    Ok(())
+}
+
+async fn many_at_once_on_two_nodes_get_no_more_than_the_bucket(nodes: Nodes) -> anyhow::Result<()> {
+    let tries: Vec<_> = (0..40)
+        .map(|number| {
+            let limiter = if number % 2 == 0 {
+                nodes.one.clone()
+            } else {
+                nodes.other.clone()
+            };
+            tokio::spawn(async move { limiter.check(SLOW, "room_password:ada").await.is_ok() })
+        })
+        .collect();
+    let mut allowed = 0;
+    for attempt in tries {
+        allowed += u32::from(attempt.await?);
+    }
+    assert_eq!(allowed, SLOW.burst);
+    Ok(())
+}
+
+async fn a_lease_takes_what_there_is(nodes: Nodes) -> anyhow::Result<()> {
+    assert_eq!(nodes.one.lease(SLOW, "send:ada", 4).await, Ok(4));
+    assert_eq!(nodes.other.lease(SLOW, "send:ada", 4).await, Ok(2));
+    assert!(nodes.one.lease(SLOW, "send:ada", 4).await.is_err());
+    Ok(())
+}
+
+#[tokio::test]
+async fn off_is_off() {
+    let settings = Settings {
+        rates: Rates {
+            on: false,
+            ..Rates::default()
+        },
+        ..Settings::default()
+    };
+    let limiter = Limiter::in_process(&settings, Clock::system());
+    for _ in 0..100 {
+        assert!(limiter.check(SLOW, "login:ip:192.0.2.1").await.is_ok());
+    }
+}
+
+/// Both nodes together let through what one bucket holds, however often Redis goes and comes.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_it_is_stricter_and_with_it_exact_again() -> anyhow::Result<()> {
+    let mut server = testkit::Redis::start().await?;
+    let connect = || Redis::new(&server.url().into(), "chatx:");
+    let nodes = Nodes::sharing(connect()?, connect()?).await?;
+    nodes.share_a_bucket().await?;
+
+    server.kill()?;
+    let mut allowed = [0, 0];
+    for _ in 0..20 {
+        for (limiter, allowed) in [&nodes.one, &nodes.other].into_iter().zip(&mut allowed) {
+            *allowed += u32::from(limiter.check(SLOW, "meanwhile").await.is_ok());
+        }
+    }
+    assert_eq!(
+        allowed,
+        [SLOW.burst / 2, SLOW.burst / 2],
+        "each node allows its share"
+    );
+
+    server.start_again().await?;
+    nodes.share_a_bucket().await
+}
