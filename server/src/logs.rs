@@ -33,7 +33,13 @@ pub fn start(settings: &Settings) -> Result<(), Mistakes> {
     let registry = registry().with(filter);
     if is_json {
         registry
-            .with(fmt::layer().json().flatten_event(true).with_writer(stderr))
+            .with(
+                fmt::layer()
+                    .json()
+                    .flatten_event(true)
+                    .with_span_list(false)
+                    .with_writer(stderr),
+            )
             .init();
     } else {
         let is_terminal = stderr().is_terminal();
