@@ -86,6 +86,8 @@ export const strings = {
     direct: "Direct conversation",
     pick: "Pick up where you left off",
     pickText: "Choose a room on the left, or find a new one.",
+    welcome: (name: string) => `Welcome, ${name}`,
+    welcomeText: "Find a room that is open to you, or make one of your own.",
     missing: "This room is not among yours",
     missingText: "It may be gone, or you have yet to join it.",
     archived: "This room is archived: it can be read, not written in.",

@@ -3,8 +3,9 @@
 import { useEffect } from "preact/hooks";
 import { openRoom, roomList, rooms, roomsKnown, totalUnread } from "../state/chat";
 import { detailsOpen, dialog } from "../state/dialogs";
+import { nameOf } from "../state/names";
 import { go, paths, route } from "../state/router";
-import { phase } from "../state/session";
+import { me, phase } from "../state/session";
 import { strings } from "../strings";
 import { Auth } from "./auth";
 import { Conversation } from "./conversation";
@@ -64,11 +65,19 @@ function Main() {
   const at = route.value;
   if (at.page === "discover") return <Discover />;
   if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
-  if (at.page !== "room") return <Blank title={strings.rooms.pick} text={strings.rooms.pickText} />;
+  if (at.page !== "room") return <Home />;
   const room = rooms.value.get(at.room);
   if (room !== undefined) return <Conversation key={room.id} room={room} />;
   if (!roomsKnown.value) return <main class="page blank" id="main" aria-busy="true" />;
   return <Blank title={strings.rooms.missing} text={strings.rooms.missingText} discover />;
+}
+
+function Home() {
+  const user = me.value;
+  if (!roomsKnown.value || roomList.value.length > 0 || user === undefined) {
+    return <Blank title={strings.rooms.pick} text={strings.rooms.pickText} />;
+  }
+  return <Blank title={strings.rooms.welcome(nameOf(user))} text={strings.rooms.welcomeText} discover />;
 }
 
 function Blank({ title, text, discover }: { title: string; text: string; discover?: boolean }) {
@@ -82,7 +91,12 @@ function Blank({ title, text, discover }: { title: string; text: string; discove
         <Mark />
         <h1>{title}</h1>
         <p class="muted">{text}</p>
-        {discover && <a class="button" href={paths.discover}>{strings.rooms.discover}</a>}
+        {discover && (
+          <p class="blank-ways">
+            <a class="button primary" href={paths.discover}>{strings.rooms.discover}</a>
+            <button type="button" class="button" onClick={() => (dialog.value = { kind: "create-room" })}>{strings.rooms.create}</button>
+          </p>
+        )}
       </div>
     </main>
   );
