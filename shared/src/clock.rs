@@ -37,7 +37,10 @@ impl Clock {
     /// The present moment.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            #[expect(clippy::disallowed_methods, reason = "this is the one place that asks the machine")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "this is the one place that asks the machine"
+            )]
             Source::System => OffsetDateTime::now_utc().into(),
             Source::Manual(ms) => Timestamp::from_unix_ms(ms.load(Ordering::SeqCst)),
         }
@@ -54,8 +57,9 @@ impl Clock {
     /// A new UUIDv7 of the present moment.
     pub fn id<K>(&self) -> Id<K> {
         let ms = u64::try_from(self.now().unix_ms()).unwrap_or(0);
-        let random = Uuid::new_v4().into_bytes();
-        let random = random[..10].try_into().expect("10 of 16 bytes are 10");
+        // Of a random UUID some bits in the middle are fixed; these are not.
+        let [a, b, c, d, e, f, .., g, h, i, j] = Uuid::new_v4().into_bytes();
+        let random = [a, b, c, d, e, f, g, h, i, j];
         Id::from_uuid(Builder::from_unix_timestamp_millis(ms, &random).into_uuid())
     }
 }

@@ -26,13 +26,21 @@ impl Refusal {
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, fields: Fields::default(), retry_after: None }
+        Self {
+            code,
+            fields: Fields::default(),
+            retry_after: None,
+        }
     }
 }
 
 impl From<Fields> for Refusal {
     fn from(fields: Fields) -> Self {
-        Self { code: ErrorCode::ValidationFailed, fields, retry_after: None }
+        Self {
+            code: ErrorCode::ValidationFailed,
+            fields,
+            retry_after: None,
+        }
     }
 }
 
