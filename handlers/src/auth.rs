@@ -100,7 +100,7 @@ async fn login(
     stranger.allowances.take(&app, rate, &account_key(&login.login, known.as_ref())).await?;
 
     let hash = known.as_ref().and_then(|known| known.password_hash.as_deref());
-    let is_right = app.passwords.verify(login.password.as_str(), hash).await;
+    let is_right = app.passwords.verify(login.password.as_str(), hash).await?;
     let Some(known) = known.as_ref().filter(|_| is_right) else {
         let user = known.map(|known| known.user.id.to_string());
         app.audit(stranger.by(None), AuditAction::LoginFailure, user, json!({})).await;
@@ -225,7 +225,7 @@ async fn change_password(
     caller.allowances.take(&app, app.settings.rates.login, &tries).await?;
     let known = app.store.credentials_of(caller.user.id).await?;
     let seen = known.password_hash.as_deref();
-    if !app.passwords.verify(change.current.as_str(), seen).await {
+    if !app.passwords.verify(change.current.as_str(), seen).await? {
         return Err(ErrorCode::InvalidCredentials.into());
     }
     let new_hash = app.passwords.hash(change.new.as_str()).await?;

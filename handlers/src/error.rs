@@ -47,8 +47,7 @@ impl From<store::Error> for Error {
 
 impl From<HashError> for Error {
     fn from(error: HashError) -> Self {
-        tracing::error!(%error, "a password could not be hashed");
-        ErrorCode::Internal.into()
+        Self(error.into())
     }
 }
 

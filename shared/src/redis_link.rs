@@ -4,7 +4,7 @@
 use std::{
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -21,7 +21,10 @@ use tokio::time::Instant;
 #[derive(Clone)]
 pub struct Redis {
     client: Client,
-    connection: ConnectionManager,
+    config: ConnectionManagerConfig,
+    /// Made anew when answers stop coming: a connection whose other end has vanished without a word
+    /// would stay silent for as long as the system believes in it.
+    connection: Arc<Mutex<ConnectionManager>>,
     prefix: Arc<str>,
     deadline: Duration,
     breaker: Arc<Breaker>,
@@ -65,10 +68,11 @@ impl Redis {
             .set_max_delay(Duration::from_millis(100))
             // What does not fit waits, and gives up at its deadline.
             .set_pipeline_buffer_size(1_024);
-        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config)?;
+        let connection = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
         Ok(Self {
             client,
-            connection,
+            config,
+            connection: Arc::new(Mutex::new(connection)),
             prefix: prefix.into(),
             deadline,
             breaker: Arc::default(),
@@ -106,7 +110,7 @@ impl Redis {
         F: Future<Output = RedisResult<T>>,
     {
         self.breaker.admit()?;
-        let answer = tokio::time::timeout(deadline, question(self.connection.clone())).await;
+        let answer = tokio::time::timeout(deadline, question(self.connection())).await;
         match answer {
             Ok(Ok(answer)) => {
                 self.breaker.succeeded();
@@ -117,10 +121,31 @@ impl Redis {
                 Err(Away)
             }
             Err(_) => {
-                self.breaker.failed("no answer in time", Failure::Timeout);
+                if self.breaker.failed("no answer in time", Failure::Timeout) {
+                    self.connect_anew();
+                }
                 Err(Away)
             }
         }
+    }
+
+    fn connection(&self) -> ConnectionManager {
+        self.locked().clone()
+    }
+
+    fn connect_anew(&self) {
+        let fresh =
+            ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone());
+        match fresh {
+            Ok(fresh) => *self.locked() = fresh,
+            Err(error) => tracing::error!(%error, "redis cannot be connected to anew"),
+        }
+    }
+
+    fn locked(&self) -> MutexGuard<'_, ConnectionManager> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection of its own, which listens.
@@ -195,16 +220,18 @@ impl Breaker {
         }
     }
 
-    fn failed(&self, error: &str, failure: Failure) {
+    /// Whether nobody asks for a moment now.
+    fn failed(&self, error: &str, failure: Failure) -> bool {
         metrics::counter!("chatx_redis_failures_total").increment(1);
         let timeouts = self.timeouts.fetch_add(1, Ordering::AcqRel) + 1;
         if failure == Failure::Timeout && timeouts < TIMEOUTS_IN_A_ROW {
-            return;
+            return false;
         }
         let until_ms = self.now_ms() + PAUSE_MS;
         if self.closed_off_until_ms.swap(until_ms, Ordering::AcqRel) == 0 {
             tracing::warn!(error, "redis is away, going on without it");
         }
+        true
     }
 
     fn now_ms(&self) -> u64 {

@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::StreamExt;
 use protocol::{ErrorCode, SessionId, Timestamp};
-use redis::{AsyncTypedCommands, aio::PubSub};
+use redis::{AsyncTypedCommands, Value, aio::PubSub};
 use tokio::{
     sync::broadcast,
     time::{Instant, MissedTickBehavior},
@@ -53,6 +53,8 @@ const OVERLAP: Duration = Duration::from_secs(15);
 const QUEUE: usize = 1_024;
 const CHANNEL: &str = "revocations";
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
+const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(2);
 
 impl Revocations {
     /// Those of `store`, spread through `redis` if there is one.
@@ -144,17 +146,33 @@ impl Revocations {
         }
     }
 
-    /// Until the connection breaks.
-    async fn hear(&self, mut connection: PubSub) {
-        let mut messages = connection.on_message();
-        while let Some(message) = messages.next().await {
-            let now = self.0.clock.now();
-            let text: String = message.get_payload().unwrap_or_default();
-            self.0.add(
-                text.split(' ')
-                    .filter_map(|id| Some((id.parse().ok()?, now))),
-            );
+    /// Until the connection breaks, or its other end answers nothing any more.
+    async fn hear(&self, connection: PubSub) {
+        let (mut sink, mut messages) = connection.split();
+        let mut sign_of_life = tokio::time::interval(SIGN_OF_LIFE_EVERY);
+        loop {
+            tokio::select! {
+                biased;
+                message = messages.next() => match message {
+                    Some(message) => self.heard(&message.get_payload::<String>().unwrap_or_default()),
+                    None => break,
+                },
+                _ = sign_of_life.tick() => {
+                    let pong = tokio::time::timeout(SIGN_OF_LIFE_WITHIN, sink.ping::<Value>()).await;
+                    if !matches!(pong, Ok(Ok(_))) {
+                        break;
+                    }
+                }
+            }
         }
+    }
+
+    fn heard(&self, text: &str) {
+        let now = self.0.clock.now();
+        self.0.add(
+            text.split(' ')
+                .filter_map(|id| Some((id.parse().ok()?, now))),
+        );
     }
 
     async fn refresh(&self) {

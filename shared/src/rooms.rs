@@ -105,11 +105,7 @@ pub async fn delete(app: &App, caller: &Caller, room: RoomId) -> Result<(), Refu
 
 async fn hashed(app: &App, password: Option<&RoomPassword>) -> Result<Option<String>, Refusal> {
     let Some(password) = password else { return Ok(None) };
-    let hash = app.passwords.hash(password.as_str()).await.map_err(|error| {
-        tracing::error!(%error, "a room's password cannot be hashed");
-        Refusal::from(ErrorCode::Internal)
-    })?;
-    Ok(Some(hash))
+    Ok(Some(app.passwords.hash(password.as_str()).await?))
 }
 
 async fn note(app: &App, caller: &Caller, action: AuditAction, room: RoomId, data: serde_json::Value) {

@@ -56,7 +56,7 @@ async fn try_password(
     let bucket = format!("room_password:{room}:{}", caller.user.id);
     app.limiter.check(app.settings.rates.room_password, &bucket).await?;
     match &door.password_hash {
-        Some(hash) if app.passwords.verify(password.as_str(), Some(hash)).await => {
+        Some(hash) if app.passwords.verify(password.as_str(), Some(hash)).await? => {
             Ok(Entry::PasswordChecked(hash.clone()))
         }
         _ => Err(ErrorCode::WrongPassword.into()),

@@ -10,6 +10,7 @@ use shared::{
     redis_link::Redis,
     settings::{Rate, Rates},
 };
+use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
 use crate::ground::{Database, database, prefix, redis, until};
@@ -218,4 +219,55 @@ async fn without_redis_it_is_stricter_and_with_it_exact_again() -> anyhow::Resul
 
     server.start_again().await?;
     nodes.share_a_bucket().await
+}
+
+/// A machine that is cut off closes nothing: connections through the path that was cut stay silent
+/// and only new ones get through.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_went_silent_is_made_anew() -> anyhow::Result<()> {
+    let url = testkit::redis_url().await?;
+    let server = url
+        .trim_start_matches("redis://")
+        .trim_end_matches('/')
+        .to_owned();
+    let path = Path::to(server).await?;
+    let prefix = prefix();
+    let connect = || Redis::new(&format!("redis://{}", path.address).into(), &prefix);
+    let nodes = Nodes::sharing(connect()?, connect()?).await?;
+    nodes.share_a_bucket().await?;
+    path.cut();
+    nodes.share_a_bucket().await
+}
+
+/// A way to a server that can be cut without anybody being told.
+struct Path {
+    address: std::net::SocketAddr,
+    cut: tokio::sync::watch::Sender<u32>,
+}
+
+impl Path {
+    async fn to(server: String) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let (cut, cuts) = tokio::sync::watch::channel(0);
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = listener.accept().await {
+                let (server, mut cuts) = (server.clone(), cuts.clone());
+                cuts.mark_unchanged();
+                tokio::spawn(async move {
+                    let mut server = TcpStream::connect(server).await?;
+                    tokio::select! {
+                        copied = tokio::io::copy_bidirectional(&mut client, &mut server) => copied.map(|_| ()),
+                        // Both ends stay open and hear nothing more, for as long as the test lasts.
+                        _ = cuts.changed() => std::future::pending().await,
+                    }
+                });
+            }
+        });
+        Ok(Self { address, cut })
+    }
+
+    fn cut(&self) {
+        self.cut.send_modify(|cuts| *cuts += 1);
+    }
 }
