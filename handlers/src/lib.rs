@@ -48,25 +48,38 @@ mod asyncapi;
 mod docs;
 mod openapi;
 
-use axum::{Router, middleware, routing::any};
+use axum::{Router, middleware, routing::{any, get}};
 use shared::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use address::Peer;
 
-/// Everything that is served over HTTP, but for the page and the sockets themselves. The peer's
-/// address is read from [`axum::extract::ConnectInfo`] or [`Peer`].
+/// Everything that is served over HTTP, but for the page and the sockets themselves: where they are
+/// served too, merge their routes. The peer's address is read from [`axum::extract::ConnectInfo`] or
+/// [`Peer`].
 pub fn router(app: App) -> Router {
+    assemble(app, Router::new())
+}
+
+/// The same, for where no sockets are served: asking for one there finds nothing.
+pub fn router_without_sockets(app: App) -> Router {
+    assemble(app, Router::new().route("/v1/socket", get(error::not_found)))
+}
+
+fn assemble(app: App, more: Router<App>) -> Router {
     let (routes, api) = table().split_for_parts();
-    routes
+    let routes = routes
+        .merge(more)
         .merge(docs::routes(openapi::completed(api)))
         .route("/v1/{*unknown}", any(error::not_found))
         .fallback(error::not_found)
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(request::cors(&app.settings))
-        .layer(middleware::from_fn_with_state(app.clone(), request::accompany))
-        .with_state(app)
+        .layer(CatchPanicLayer::custom(error::panicked));
+    let routes = match request::cors(&app.settings) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn_with_state(app.clone(), request::accompany)).with_state(app)
 }
 
 /// The OpenAPI document of what [`router`] serves.

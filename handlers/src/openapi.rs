@@ -8,7 +8,7 @@ use utoipa::{
         Components, Content, Header, InfoBuilder, License, OpenApi, Ref, RefOr, Required, Response,
         SecurityRequirement, Tag,
         path::{Operation, Parameter, ParameterIn, PathItem},
-        schema::Schema,
+        schema::{AdditionalProperties, Schema},
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
 };
@@ -66,6 +66,7 @@ fn complete_components(components: &mut Components) {
     for (name, schema) in error_schemas() {
         components.schemas.entry(name).or_insert(schema);
     }
+    refuse_unknown_fields(components);
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.bearer_format = Some("JWT".to_owned());
     bearer.description = Some(
@@ -78,6 +79,18 @@ fn complete_components(components: &mut Components) {
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     components.add_security_scheme(COOKIE, api_key(ApiKey::Cookie, "chatx_access"));
     components.add_security_scheme(CSRF, api_key(ApiKey::Header, "X-CSRF-Token"));
+}
+
+/// Bodies of requests are named so, and have no other fields than those told.
+fn refuse_unknown_fields(components: &mut Components) {
+    for (name, schema) in &mut components.schemas {
+        if let RefOr::T(Schema::Object(object)) = schema
+            && name.ends_with("Body")
+            && name != "ErrorBody"
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
 }
 
 fn error_schemas() -> Vec<(String, RefOr<Schema>)> {
@@ -119,6 +132,7 @@ fn complete(operation: &mut Operation, effect: Effect) {
         add(operation, 500, "`internal`");
         add(operation, 503, "`unavailable`: the database is away; nothing was changed");
     }
+    read_body_as_told(operation);
     require_path_parameters(operation);
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
@@ -139,6 +153,25 @@ fn name_uniquely(operation: &mut Operation) {
 
 fn is_header(parameter: &RefOr<Parameter>) -> bool {
     matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Header)
+}
+
+/// A body that may be left out is still an object when it is there.
+fn read_body_as_told(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    let contents = body.content.values_mut().filter_map(|content| match content {
+        RefOr::T(content) => content.schema.as_mut(),
+        RefOr::Ref(_) => None,
+    });
+    let mut is_needed = true;
+    for schema in contents {
+        if let RefOr::T(Schema::OneOf(either)) = schema
+            && let [object @ RefOr::Ref(_), _null] = either.items.as_slice()
+        {
+            *schema = object.clone();
+            is_needed = false;
+        }
+    }
+    body.required = Some(if is_needed { Required::True } else { Required::False });
 }
 
 fn require_path_parameters(operation: &mut Operation) {

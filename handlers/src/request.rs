@@ -182,15 +182,24 @@ fn record(method: &Method, route: &str, status: StatusCode, started: Instant) {
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_duration_seconds", &labels[..2]).record(took.as_secs_f64());
     let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, route, status = status.as_u16(), duration_ms, "request answered");
+    let status = status.as_u16();
+    if matches!(route, "/livez" | "/readyz") && status == 200 {
+        // Asked every few seconds by machines; only a bad answer is news.
+        tracing::debug!(%method, route, status, duration_ms, "request answered");
+    } else {
+        tracing::info!(%method, route, status, duration_ms, "request answered");
+    }
 }
 
 /// Lets pages of the allowed origins ask from a browser. Our own page needs no leave.
-pub(crate) fn cors(settings: &Settings) -> CorsLayer {
+pub(crate) fn cors(settings: &Settings) -> Option<CorsLayer> {
+    if settings.origins.is_empty() {
+        return None;
+    }
     let origins = settings.origins.iter().map(|url| origin_of(url));
     let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
     let exposed = ["retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "x-request-id"];
-    CorsLayer::new()
+    let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
@@ -202,5 +211,6 @@ pub(crate) fn cors(settings: &Settings) -> CorsLayer {
             REQUEST_ID,
         ])
         .expose_headers(exposed.map(HeaderName::from_static))
-        .max_age(Duration::from_secs(600))
+        .max_age(Duration::from_secs(600));
+    Some(cors)
 }

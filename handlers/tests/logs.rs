@@ -1,5 +1,7 @@
 //! What is logged, and what never is. A process of its own: tracing remembers for all threads who listens.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
 #[expect(dead_code, reason = "it serves the other tests too")]
 #[path = "http/server.rs"]
 mod server;

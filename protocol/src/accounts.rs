@@ -112,15 +112,23 @@ pub struct CsrfToken {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct RegisterBody {
     /// 3 to 32 of `a-z 0-9 _ . -`, unique.
-    #[schema(required, nullable = false, example = "ada")]
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 3,
+        max_length = 32,
+        pattern = "^[a-z0-9_.-]+$",
+        example = "ada"
+    )]
     pub username: Option<String>,
     /// Unique, at most 254 bytes.
-    #[schema(required, nullable = false, example = "ada@example.com")]
+    #[schema(required, nullable = false, format = "email", max_length = 254, example = "ada@example.com")]
     pub email: Option<String>,
     /// 10 to 256 characters, not a common one.
-    #[schema(required, nullable = false, example = "plain sailing 1843")]
+    #[schema(required, nullable = false, min_length = 10, max_length = 256, example = "plain sailing 1843")]
     pub password: Option<String>,
     /// 1 to 64 characters; the username if left out.
+    #[schema(min_length = 1, max_length = 64)]
     pub display_name: Option<String>,
 }
 
@@ -173,12 +181,13 @@ impl Parse for Register {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct LoginBody {
     /// Username or email address.
-    #[schema(required, nullable = false, example = "ada")]
+    #[schema(required, nullable = false, max_length = 254, example = "ada")]
     pub login: Option<String>,
     /// The password.
-    #[schema(required, nullable = false, example = "plain sailing 1843")]
+    #[schema(required, nullable = false, max_length = 256, example = "plain sailing 1843")]
     pub password: Option<String>,
     /// What to call this session in the list of sessions, 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64)]
     pub device: Option<String>,
 }
 
@@ -260,10 +269,10 @@ impl Parse for Refresh {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct PasswordBody {
     /// The password so far.
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, max_length = 256)]
     pub current: Option<String>,
     /// The password from now on.
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, min_length = 10, max_length = 256)]
     pub new: Option<String>,
 }
 
@@ -301,7 +310,7 @@ pub struct ProfileBody {
         deserialize_with = "nullable",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     pub display_name: Option<Option<String>>,
     /// At most 500 characters.
     #[serde(
@@ -309,7 +318,7 @@ pub struct ProfileBody {
         deserialize_with = "nullable",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 500)]
     pub bio: Option<Option<String>>,
     /// At most 100 characters.
     #[serde(
@@ -317,7 +326,7 @@ pub struct ProfileBody {
         deserialize_with = "nullable",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, max_length = 100)]
     pub status: Option<Option<String>>,
 }
 

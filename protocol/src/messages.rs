@@ -71,15 +71,16 @@ impl std::fmt::Debug for MessageContent {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct SendBody {
     /// 1 to 8,000 characters.
-    #[schema(required, nullable = false, example = "Good morning")]
+    #[schema(required, nullable = false, min_length = 1, max_length = 8000, example = "Good morning")]
     pub body: Option<String>,
     /// 1 to 64 printable ASCII characters, a UUID at best; a resend uses the same one.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[ -~]+$")]
     pub client_id: Option<String>,
     /// The seq of the message that it answers.
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, minimum = 1)]
     pub reply_to: Option<u64>,
     /// The seq of the message whose thread it is in.
-    #[schema(value_type = Option<u64>)]
+    #[schema(value_type = Option<u64>, minimum = 1)]
     pub thread: Option<u64>,
 }
 
@@ -130,7 +131,7 @@ fn place(raw: u64) -> Result<Seq, Violation> {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct EditBody {
     /// 1 to 8,000 characters.
-    #[schema(required, nullable = false)]
+    #[schema(required, nullable = false, min_length = 1, max_length = 8000)]
     pub body: Option<String>,
 }
 

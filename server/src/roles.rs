@@ -69,7 +69,7 @@ pub async fn handlers(settings: Settings) -> Result<()> {
     let parts = Parts::make(Task::Handlers, settings, None).await?;
     parts.app.watch(&parts.tasks, &parts.end);
     let routes = Routes {
-        clients: handlers::router(parts.app.clone()),
+        clients: handlers::router_without_sockets(parts.app.clone()),
         internal: Router::new(),
     };
     tracing::info!(

@@ -149,3 +149,10 @@ async fn a_socket_is_offered_where_it_is_served() {
     let foreign = ada.post("/v1/socket").header("host", "localhost:8080").header("origin", "http://evil.example.com");
     assert_eq!(foreign.await_status(201).await.json["url"], "ws://127.0.0.1:8080/v1/socket");
 }
+
+#[tokio::test]
+async fn where_no_sockets_are_served_none_is_found() {
+    let server = Server::start().await.without_sockets();
+    server.get("/v1/socket").refused(ErrorCode::NotFound).await;
+    server.register("ada").await.post("/v1/socket").await_status(201).await;
+}

@@ -65,6 +65,12 @@ impl Server {
         Self { router: handlers::router(app.clone()), app, database }
     }
 
+    /// The same server as it is where no sockets are served.
+    pub(crate) fn without_sockets(mut self) -> Self {
+        self.router = handlers::router_without_sockets(self.app.clone());
+        self
+    }
+
     pub(crate) fn ask(&self, method: Method, path: impl Into<String>) -> Ask<'_> {
         Ask {
             router: &self.router,
@@ -178,6 +184,7 @@ impl Ask<'_> {
         self
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "it is written in place")]
     pub(crate) fn json(self, json: Value) -> Self {
         self.body("application/json", json.to_string())
     }

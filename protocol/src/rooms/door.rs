@@ -29,6 +29,7 @@ pub struct Ban {
 #[derive(Default, Deserialize, Serialize, ToSchema)]
 pub struct BanBody {
     /// 1 to 500 characters.
+    #[schema(min_length = 1, max_length = 500)]
     pub reason: Option<String>,
     /// Until when; for good if left out.
     #[schema(value_type = Option<Timestamp>)]
@@ -90,9 +91,10 @@ pub struct Invite {
 #[derive(Default, Deserialize, Serialize, ToSchema)]
 pub struct InviteBody {
     /// How often it may be used; without end if left out.
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 2147483647)]
     pub max_uses: Option<u64>,
     /// Seconds that it lives, at most 30 days; 7 days if left out.
+    #[schema(minimum = 1, maximum = 2592000)]
     pub expires_in_s: Option<u64>,
 }
 

@@ -34,8 +34,10 @@ pub struct Member {
 #[derive(Default, Deserialize, Serialize, ToSchema)]
 pub struct JoinBody {
     /// The room's password.
+    #[schema(max_length = 128)]
     pub password: Option<String>,
     /// An invite's code.
+    #[schema(max_length = 64)]
     pub invite: Option<String>,
 }
 

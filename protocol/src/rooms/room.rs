@@ -122,17 +122,19 @@ pub struct MyRoom {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct CreateRoomBody {
     /// 1 to 64 characters; unique among public and private rooms.
-    #[schema(required, nullable = false, example = "Tea")]
+    #[schema(required, nullable = false, min_length = 1, max_length = 64, example = "Tea")]
     pub name: Option<String>,
     /// At most 1,024 characters.
+    #[schema(max_length = 1024)]
     pub topic: Option<String>,
     /// `public` if left out.
     #[schema(value_type = Option<Visibility>)]
     pub visibility: Option<String>,
     /// 4 to 128 characters; only for private rooms.
+    #[schema(min_length = 4, max_length = 128)]
     pub password: Option<String>,
     /// At most 10,000.
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
     pub max_members: Option<u64>,
     /// `all` if left out.
     #[schema(value_type = Option<HistoryVisibility>)]
@@ -192,8 +194,10 @@ impl Parse for CreateRoom {
 #[derive(Default, Deserialize, Serialize, ToSchema)]
 pub struct ChangeRoomBody {
     /// 1 to 64 characters.
+    #[schema(min_length = 1, max_length = 64)]
     pub name: Option<String>,
     /// At most 1,024 characters.
+    #[schema(max_length = 1024)]
     pub topic: Option<String>,
     /// Who finds it.
     #[schema(value_type = Option<Visibility>)]
@@ -204,10 +208,10 @@ pub struct ChangeRoomBody {
         deserialize_with = "nullable",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, min_length = 4, max_length = 128)]
     pub password: Option<Option<String>>,
     /// At most 10,000.
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 10000)]
     pub max_members: Option<u64>,
     /// How far back a new member reads.
     #[schema(value_type = Option<HistoryVisibility>)]
@@ -215,7 +219,7 @@ pub struct ChangeRoomBody {
     /// Whether it can only be read.
     pub archived: Option<bool>,
     /// Seconds between two messages of a member, at most 21,600; 0 for none.
-    #[schema(value_type = Option<u32>)]
+    #[schema(value_type = Option<u32>, maximum = 21600)]
     pub slow_mode_s: Option<u64>,
 }
 

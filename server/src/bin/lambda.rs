@@ -16,6 +16,6 @@ async fn main() -> Result<()> {
     let settings = Arguments::none(Task::Handlers).load()?.settings;
     logs::start(&settings)?;
     let app = parts::stateless(settings).await?;
-    let service = function::service(handlers::router(app));
+    let service = function::service(handlers::router_without_sockets(app));
     lambda_http::run(service).await.map_err(|error| anyhow!(error))
 }
