@@ -1,6 +1,6 @@
 /** What floats over the page: how the connection is, and short messages that come and go. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { currentClient, status } from "../state/chat";
 import { online } from "../state/page";
 import { closeDialog, dialog } from "../state/dialogs";
@@ -61,8 +61,17 @@ function statusText(): string {
 }
 
 export function Toasts() {
+  const element = useRef<HTMLDivElement>(null);
+  const newest = toasts.value.at(-1)?.id;
+  // Only what was shown last in the browser's top layer stands above an open dialog.
+  useEffect(() => {
+    const shown = element.current;
+    if (shown === null || typeof shown.showPopover !== "function") return;
+    if (shown.matches(":popover-open")) shown.hidePopover();
+    shown.showPopover();
+  }, [newest]);
   return (
-    <div class="toasts" role="status">
+    <div class="toasts" role="status" popover="manual" ref={element}>
       {toasts.value.map((toast) => (
         <div key={toast.id} class={`toast ${toast.tone}`}>
           <span>{toast.text}</span>
