@@ -116,9 +116,9 @@ enum End {
     Lost,
 }
 
-/// How long a node that goes away waits for the answers that a socket is still owed: as long as the
-/// store may take for a message, and a little.
-const LAST_ANSWERS: Duration = Duration::from_secs(6);
+/// How long a node that goes away waits for the answers that a socket is still owed. A process ends
+/// soon after, so this is less than a store that is away may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// Serves one socket until it ends.
 pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {

@@ -152,7 +152,11 @@ impl Socket {
 
     /// Lets the library finish its answer to the peer's close.
     pub(super) async fn finish(mut self) {
-        drop(timeout(GOODBYE, self.stream.get_mut().shutdown()).await);
+        let end = async {
+            while !matches!(self.step(true).await, Step::Gone) {}
+            self.stream.get_mut().shutdown().await
+        };
+        drop(timeout(GOODBYE, end).await);
     }
 }
 

@@ -159,10 +159,9 @@ async fn a_read_mark_is_kept() -> Result<()> {
     client.reach(room, Seq(5)).await?;
     client.say(json!({ "type": "read", "room": room, "seq": 4 })).await?;
     client.ask(json!({ "type": "ping" })).await?;
-    let store = node.another_store().await?;
     // The drain stores what is gathered, at the latest.
     node.stop().await?;
-    let mine = store.my_rooms(ada.user.id).await?;
+    let mine = node.another_store().await?.my_rooms(ada.user.id).await?;
     assert_eq!((mine[0].read, mine[0].room.unread), (Seq(4), Some(1)));
     Ok(())
 }

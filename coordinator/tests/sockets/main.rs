@@ -3,3 +3,9 @@
 mod support;
 
 mod conversation;
+mod snapshot;
+mod crowd;
+mod membership;
+mod endings;
+mod presence;
+mod outage;

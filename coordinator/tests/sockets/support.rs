@@ -3,5 +3,5 @@
 mod client;
 mod node;
 
-pub(crate) use client::Client;
-pub(crate) use node::{Person, TestNode};
+pub(crate) use client::{Client, Log};
+pub(crate) use node::{Kept, Person, TestNode};

@@ -107,7 +107,7 @@ impl TestNode {
     }
 
     /// Ends the node, and fails if it leaves anything behind.
-    pub(crate) async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(&self) -> Result<()> {
         self.coordinator.drain().await;
         self.cancel.cancel();
         self.tasks.close();

@@ -1,0 +1,63 @@
+//! Many at once: one who does not read delays nobody, and misses nothing in the end.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use protocol::Seq;
+use tokio::time::{Instant, timeout};
+
+use crate::support::{Client, TestNode};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_delays_nobody_and_misses_nothing() -> Result<()> {
+    let node = TestNode::sqlite().await?;
+    let (ada, bob) = (node.person("ada").await?, node.person("bob").await?);
+    let room = node.room(&ada, &[&bob]).await?;
+    let mut slow = Client::connect_narrow(node.address, &bob.token).await?;
+    slow.subscribe(room).await?;
+    let mut at_ada = node.socket(&ada).await?;
+    at_ada.subscribe(room).await?;
+
+    // Far more than the kernel and the outbox hold for one socket.
+    let text = "x".repeat(8_000);
+    let mut head = Seq(2);
+    while head < Seq(1_502) {
+        head = at_ada.send(room, &text).await?.seq;
+    }
+    at_ada.reach(room, head).await?;
+    assert_eq!(slow.logs[&room].last, Seq(2), "nothing was read yet");
+
+    slow.reach(room, head).await?;
+    assert_eq!(slow.logs[&room].events, node.log(room).await?);
+    // From here on it is as live as everybody.
+    let last = at_ada.send(room, "are you there").await?.seq;
+    slow.reach(room, last).await?;
+    slow.send(room, "yes").await?;
+    at_ada.reach(room, last.next()).await?;
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_and_does_not_read_is_not_listened_to() -> Result<()> {
+    let node = TestNode::sqlite().await?;
+    let ada = node.person("ada").await?;
+    let room = node.room(&ada, &[]).await?;
+    for _ in 0..50 {
+        ada.append(&node.app.store, room, &"x".repeat(8_000)).await?;
+    }
+    let mut greedy = Client::connect_narrow(node.address, &ada.token).await?;
+    // Each answer is as large as a frame may be; the questions meet a socket that is full sooner or later.
+    let question = format!(r#"{{"type":"history","room":"{room}","limit":200}}"#);
+    let begun = Instant::now();
+    let mut asked = 0;
+    while begun.elapsed() < Duration::from_secs(20) {
+        let ask = timeout(Duration::from_secs(2), greedy.say_raw(&question)).await;
+        match ask {
+            Ok(said) => said?,
+            // The server reads no more: that is what keeps its memory bounded.
+            Err(_) => return node.stop().await,
+        }
+        asked += 1;
+    }
+    panic!("{asked} questions were taken from somebody who reads no answers");
+}
