@@ -42,6 +42,7 @@ export function Sidebar() {
           <Icon name="plus" />
         </button>
       </header>
+      <h1 class="visually-hidden">{strings.rooms.mine}</h1>
       <RoomList />
       <Me />
     </nav>
