@@ -1,0 +1,274 @@
+//! Handlers and a coordinator as processes of their own, on one PostgreSQL and one Redis.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use chatx_e2e::{Ended, Http, Person, Socket, unique};
+use protocol::{RoomId, Seq, events::EventKind};
+use serde_json::json;
+use testkit::{Chatx, Database, Redis, free_port};
+use tokio::{task::JoinSet, time::sleep};
+
+const SECRET: &str = "a secret that every process of the cluster has";
+
+/// One of each.
+struct Fleet {
+    handlers: Chatx,
+    coordinator: Chatx,
+    redis: Redis,
+    _database: Database,
+}
+
+impl Fleet {
+    async fn start() -> Result<Self> {
+        let database = Database::fresh().await?;
+        let redis = Redis::start().await?;
+        let role = |role: &str| {
+            Chatx::role(role)
+                .set("DATABASE_URL", database.url())
+                .set("REDIS_URL", redis.url())
+                .set("CHATX_CLUSTER_SECRET", SECRET)
+                .set("CHATX_RATE_LIMITS", "off")
+        };
+        let (status, said) = role("migrate").run_to_its_end().await?;
+        assert!(status.success(), "{said}");
+        let internal = format!("127.0.0.1:{}", free_port());
+        let coordinator = role("coordinator")
+            .set("CHATX_INTERNAL_LISTEN", internal)
+            .start()
+            .await?;
+        let handlers = role("handlers").start().await?;
+        Ok(Self {
+            handlers,
+            coordinator,
+            redis,
+            _database: database,
+        })
+    }
+
+    fn http(&self) -> Http {
+        Http::new(self.handlers.address())
+    }
+
+    /// A socket at the place that the handlers name.
+    async fn socket(&self, person: &Person) -> Result<Socket> {
+        let invited = person
+            .http
+            .post("/v1/socket", json!({}))
+            .await?
+            .expect(201)?;
+        let (url, ticket) = (
+            invited["url"].as_str().context("a url")?,
+            invited["ticket"].as_str().context("a ticket")?,
+        );
+        assert!(url.starts_with(&self.coordinator.socket_url()), "{url}");
+        Socket::open(chatx_e2e::request(&format!("{url}?ticket={ticket}"))?).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_over_http_reaches_sockets_of_another_process() -> Result<()> {
+    let fleet = Fleet::start().await?;
+    let http = fleet.http();
+    let ada = Person::register(&http, "ada").await?;
+    let eve = Person::register(&http, "eve").await?;
+    let room = ada.create_room().await?;
+    let mut socket = fleet.socket(&ada).await?;
+    let head = socket.subscribe(room, None).await?.head;
+    // Each of these is done by the handlers; the coordinator learns of it.
+    eve.join(room).await?;
+    let path = format!("/v1/rooms/{room}/messages");
+    let sent = eve
+        .http
+        .post(&path, json!({"body": "over HTTP", "client_id": "1"}))
+        .await?
+        .expect(201)?;
+    let again = eve
+        .http
+        .post(&path, json!({"body": "over HTTP", "client_id": "1"}))
+        .await?
+        .expect(200)?;
+    assert_eq!(
+        (&again["duplicate"], &again["seq"]),
+        (&json!(true), &sent["seq"])
+    );
+    let message = format!("{path}/{}", sent["seq"]);
+    eve.http
+        .patch(&message, json!({"body": "edited"}))
+        .await?
+        .expect(200)?;
+    eve.http.delete(&message).await?.expect(204)?;
+    for (place, kind) in (head.0 + 1..).zip(["join", "message", "edit", "delete"]) {
+        let event = socket.event().await?;
+        assert_eq!(
+            (event.seq, event.kind.as_str(), event.user.id),
+            (Seq(place), kind, eve.id)
+        );
+    }
+    // And the other way: what a socket sends is read over HTTP.
+    let ack = socket
+        .send(room, "2", "over a socket")
+        .await?
+        .map_err(|error| anyhow!("{error:?}"))?;
+    let history = eve.history(room).await?;
+    let last = history.last().context("a history")?;
+    assert_eq!(
+        (last.seq, last.content.body.as_str()),
+        (ack.seq, "over a socket")
+    );
+
+    let lost = Http::new(fleet.handlers.address()).get("/metrics").await?;
+    assert_eq!(lost.status, 404, "metrics are not for clients");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_process_serves_its_half_only() -> Result<()> {
+    let fleet = Fleet::start().await?;
+    let http = fleet.http();
+    let ada = Person::register(&http, "ada").await?;
+    let at_handlers = chatx_e2e::request(&format!("{}/v1/socket", fleet.handlers.socket_url()))?;
+    let status = Socket::status(at_handlers).await?;
+    assert!([404, 405].contains(&status), "{status}");
+    let at_coordinator = ada.at(&Http::new(fleet.coordinator.address()));
+    assert_eq!(at_coordinator.http.get("/v1/rooms").await?.status, 404);
+    assert_eq!(at_coordinator.http.get("/readyz").await?.status, 200);
+    assert_eq!(
+        at_coordinator
+            .http
+            .post("/internal/hint", json!({}))
+            .await?
+            .status,
+        404
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_revoked_by_the_handlers_loses_its_socket_at_the_coordinator() -> Result<()> {
+    let fleet = Fleet::start().await?;
+    let ada = Person::register(&fleet.http(), "ada").await?;
+    let mut socket = fleet.socket(&ada).await?;
+    ada.http
+        .post("/v1/auth/logout", json!({}))
+        .await?
+        .expect(204)?;
+    assert_eq!(socket.until_ended().await?, Ended::Closed(4401));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_redis_sends_go_on_and_nothing_stored_is_lost() -> Result<()> {
+    const WRITERS: usize = 4;
+    let mut fleet = Fleet::start().await?;
+    let http = fleet.http();
+    let owner = Person::register(&http, "owner").await?;
+    let room = owner.create_room().await?;
+    let mut reader = fleet.socket(&owner).await?;
+    reader.subscribe(room, None).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut writers = JoinSet::new();
+    for _ in 0..WRITERS {
+        let person = Person::register(&http, "writer").await?;
+        person.join(room).await?;
+        let socket = fleet.socket(&person).await?;
+        writers.spawn(write(socket, room, Arc::clone(&stop)));
+    }
+    let mut delivered = Vec::new();
+    let mut expect = async |count: usize| {
+        for _ in 0..count {
+            let event = reader.event().await?;
+            if matches!(event.kind, EventKind::Message(_)) {
+                delivered.push(event.seq);
+            }
+        }
+        anyhow::Ok(())
+    };
+    expect(100).await?;
+    fleet.redis.kill()?;
+    expect(200).await?;
+    // What needs Redis only to be fast is still done.
+    let late = Person::register(&http, "late").await?;
+    late.join(room).await?;
+    let with_bearer = late.at(&Http::new(fleet.coordinator.address()));
+    let mut late_socket = with_bearer.socket().await?;
+    late_socket.subscribe(room, None).await?;
+    late.http
+        .post("/v1/auth/logout", json!({}))
+        .await?
+        .expect(204)?;
+    assert_eq!(late_socket.until_ended().await?, Ended::Closed(4401));
+    fleet.redis.start_again().await?;
+    expect(200).await?;
+    stop.store(true, Ordering::Relaxed);
+
+    let mut acked = Vec::new();
+    while let Some(written) = writers.join_next().await {
+        acked.extend(written??);
+    }
+    acked.sort();
+    let history = owner.history(room).await?;
+    let stored: Vec<_> = history.iter().map(|message| message.seq).collect();
+    assert_eq!(
+        stored, acked,
+        "each ack is one stored message, and nothing else is stored"
+    );
+    assert!(stored.starts_with(&delivered), "deliveries are the history");
+    Ok(())
+}
+
+/// Sends one message after the other until `stop`; none may be refused.
+async fn write(mut socket: Socket, room: RoomId, stop: Arc<AtomicBool>) -> Result<Vec<Seq>> {
+    let mut acked = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        let ack = socket.send(room, &unique("m"), "on and on").await?;
+        acked.push(ack.map_err(|error| anyhow!("{error:?}"))?.seq);
+        // A person's pace, or nearly: this is about Redis, not about load.
+        sleep(Duration::from_millis(5)).await;
+    }
+    Ok(acked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_is_held_to_one_rate_by_two_processes() -> Result<()> {
+    let database = Database::fresh().await?;
+    let redis = Redis::start().await?;
+    let serve = |setup: testkit::ChatxSetup| {
+        setup
+            .set("DATABASE_URL", database.url())
+            .set("REDIS_URL", redis.url())
+            .set("CHATX_CLUSTER_SECRET", SECRET)
+    };
+    let (status, said) = serve(Chatx::role("migrate")).run_to_its_end().await?;
+    assert!(status.success(), "{said}");
+    let first = serve(Chatx::role("handlers")).start().await?;
+    let second = serve(Chatx::role("handlers")).start().await?;
+    let mut answers = Vec::new();
+    for turn in 0..12 {
+        let chatx = if turn % 2 == 0 { &first } else { &second };
+        let body = json!({"login": "nobody", "password": "wrong password"});
+        answers.push(
+            Http::new(chatx.address())
+                .post("/v1/auth/login", body)
+                .await?
+                .status,
+        );
+    }
+    assert_eq!(
+        answers.iter().filter(|status| **status == 401).count(),
+        5,
+        "{answers:?}"
+    );
+    assert_eq!(
+        answers.iter().filter(|status| **status == 429).count(),
+        7,
+        "{answers:?}"
+    );
+    Ok(())
+}
