@@ -24,6 +24,7 @@ use crate::{
     store::{self, Engine, Grant, Store, StoreOptions},
     tickets::Tickets,
     token::{AccessClaims, KeyError, Keys, RefreshToken, Secrets},
+    upkeep,
 };
 
 /// What the server stands on. Cloning is cheap and gives the same.
@@ -157,11 +158,16 @@ impl App {
         })
     }
 
-    /// Keeps up with the other nodes until `cancel`: what they revoke. Without it everything works, and
-    /// asks the store when it is needed.
+    /// Keeps up with the other nodes until `cancel`: what they revoke, and what can be forgotten. Without
+    /// it everything works, and asks the store when it is needed.
     pub fn watch(&self, tracker: &TaskTracker, cancel: &CancellationToken) {
-        let (revocations, cancel) = (self.revocations.clone(), cancel.clone());
-        tracker.spawn(async move { revocations.run(cancel).await });
+        let (revocations, ended) = (self.revocations.clone(), cancel.clone());
+        tracker.spawn(async move { revocations.run(ended).await });
+        tracker.spawn(upkeep::run(
+            self.store.clone(),
+            self.clock.clone(),
+            cancel.clone(),
+        ));
     }
 
     /// Lives as a coordinator until `cancel`: others see this node, and who is on it. From `draining`

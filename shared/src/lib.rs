@@ -24,6 +24,7 @@ pub mod limiter;
 pub mod presence;
 pub mod revocations;
 pub mod tickets;
+pub mod upkeep;
 
 pub mod app;
 pub mod audit;

@@ -3,7 +3,7 @@
 use std::{future::Future, str::FromStr, time::Duration};
 
 use sqlx::{
-    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Database, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -15,6 +15,16 @@ use super::{Error, Result, StoreOptions};
 pub(crate) enum On<P, S> {
     Postgres(P),
     Sqlite(S),
+}
+
+impl<P, S> On<P, S> {
+    /// Which of two statements that say the same is for this engine.
+    pub(crate) const fn dialect(&self, postgres: &'static str, sqlite: &'static str) -> &'static str {
+        match self {
+            Self::Postgres(_) => postgres,
+            Self::Sqlite(_) => sqlite,
+        }
+    }
 }
 
 /// Writes a statement once for both engines: `on!(self.reader(), connection => query.fetch_one(connection))`
@@ -56,6 +66,13 @@ pub(crate) use execute;
 /// How long the database may take to answer one statement before it counts as away: a stopped
 /// server accepts bytes and never answers.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(4);
+
+/// The time limits go with `begin`, in the same round trip: behind a transaction pooler what is set on a
+/// session belongs to somebody else's session. A caller that freezes must not hold a room.
+const BEGIN_POSTGRES: &str = "begin; \
+    set local lock_timeout = '3s'; \
+    set local statement_timeout = '4s'; \
+    set local idle_in_transaction_session_timeout = '5s'";
 
 /// Waits for the answer to one statement.
 pub(crate) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
@@ -121,20 +138,9 @@ impl Pool {
     }
 
     /// Begins a transaction that may write. Dropped before its commit it is rolled back.
-    ///
-    /// The time limits go with `begin`, in the same round trip: behind a transaction pooler what is
-    /// set on a session belongs to somebody else's session. A frozen caller must not hold a room.
     pub(super) async fn begin(&self) -> Result<Tx> {
         match self {
-            Self::Postgres(pool) => {
-                let begin = pool.begin_with(
-                    "begin; \
-                     set local lock_timeout = '3s'; \
-                     set local statement_timeout = '4s'; \
-                     set local idle_in_transaction_session_timeout = '5s'",
-                );
-                Ok(Tx(On::Postgres(within(begin).await?)))
-            }
+            Self::Postgres(pool) => Ok(Tx(On::Postgres(begin_apart(pool, BEGIN_POSTGRES).await?))),
             Self::Sqlite { writer, .. } => Ok(Tx(On::Sqlite(begin_immediate(writer).await?))),
         }
     }
@@ -153,7 +159,20 @@ impl Pool {
 /// Begins a transaction that is the writer from its start: one that reads first and then writes may
 /// find that another process has written meanwhile, and fail.
 pub(super) async fn begin_immediate(writer: &SqlitePool) -> Result<Transaction<'static, Sqlite>> {
-    within(writer.begin_with("begin immediate")).await
+    begin_apart(writer, "begin immediate").await
+}
+
+/// Begins in a task of its own, which goes on when the caller is cut off. sqlx knows of a transaction
+/// only once it has read the answer to `begin`: a connection that is dropped before goes back into the
+/// pool with the transaction open, and what others then store on it is acknowledged and never
+/// committed.
+async fn begin_apart<D: Database>(
+    pool: &sqlx::Pool<D>,
+    statement: &'static str,
+) -> Result<Transaction<'static, D>> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(statement).await });
+    within(async { begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)) }).await
 }
 
 /// A transaction on either engine; rolled back when it is dropped without a commit.

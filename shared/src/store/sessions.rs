@@ -14,7 +14,7 @@ use super::{
     Result, Store,
     accounts::UserRow,
     columns::At,
-    pool::{On, Tx, on},
+    pool::{Tx, on},
 };
 
 /// A session to be made.
@@ -237,40 +237,27 @@ impl Store {
         Ok(RevokedSince { sessions, asked_at })
     }
 
-    /// Forgets sessions that ended before `before`; answers how many.
+    /// Forgets sessions that ended before `before`, a thousand at most; answers how many.
     ///
     /// # Errors
     /// [`super::Error::Unavailable`].
-    pub async fn forget_sessions(&self, before: Timestamp) -> Result<u64> {
-        const FORGET: &str = "delete from sessions where expires_at < $1";
-        match self.writer() {
-            On::Postgres(pool) => {
-                let query = sqlx::query(FORGET).bind(At(before));
-                Ok(super::pool::within(query.execute(pool))
-                    .await?
-                    .rows_affected())
-            }
-            On::Sqlite(pool) => {
-                let query = sqlx::query(FORGET).bind(At(before));
-                Ok(super::pool::within(query.execute(pool))
-                    .await?
-                    .rows_affected())
-            }
-        }
+    pub async fn forget_sessions(&self, before: Timestamp) -> Result<usize> {
+        let forgotten = on!(self.writer(), connection => sqlx::query_scalar::<_, i32>(
+            "delete from sessions where id in (select id from sessions where expires_at < $1 limit 1000) \
+             returning 1",
+        )
+        .bind(At(before))
+        .fetch_all(connection))?;
+        Ok(forgotten.len())
     }
 
     async fn database_time(&self) -> Result<Timestamp> {
-        let now: At = match self.reader() {
-            On::Postgres(pool) => {
-                super::pool::within(sqlx::query_scalar("select clock_timestamp()").fetch_one(pool))
-                    .await?
-            }
-            On::Sqlite(pool) => {
-                let query =
-                    sqlx::query_scalar("select cast(unixepoch('subsec') * 1000 as integer)");
-                super::pool::within(query.fetch_one(pool)).await?
-            }
-        };
+        let sql = self.reader().dialect(
+            "select clock_timestamp()",
+            "select cast(unixepoch('subsec') * 1000 as integer)",
+        );
+        let now: At =
+            on!(self.reader(), connection => sqlx::query_scalar(sql).fetch_one(connection))?;
         Ok(now.into())
     }
 }
@@ -307,30 +294,21 @@ enum Revoke {
 
 /// Revokes by the database's clock: nodes that ask "what since then" compare with no other.
 async fn revoke_where(tx: &mut Tx, which: Revoke) -> Result<Vec<SessionId>> {
-    const POSTGRES: &str = "update sessions set revoked_at = clock_timestamp() \
-        where user_id = $1 and (id = $2) = $3 and revoked_at is null returning id";
-    const SQLITE: &str = "update sessions set revoked_at = cast(unixepoch('subsec') * 1000 as integer) \
-        where user_id = $1 and (id = $2) = $3 and revoked_at is null returning id";
-    let (user, session, only) = match which {
+    let sql = tx.connection().dialect(
+        "update sessions set revoked_at = clock_timestamp() \
+         where user_id = $1 and (id = $2) = $3 and revoked_at is null returning id",
+        "update sessions set revoked_at = cast(unixepoch('subsec') * 1000 as integer) \
+         where user_id = $1 and (id = $2) = $3 and revoked_at is null returning id",
+    );
+    let (user, session, is_that_one) = match which {
         Revoke::One(user, session) => (user, session, true),
         Revoke::AllBut(user, session) => (user, session, false),
     };
-    let revoked: Vec<Uuid> = match tx.connection() {
-        On::Postgres(connection) => {
-            let query = sqlx::query_scalar(POSTGRES)
-                .bind(user.uuid())
-                .bind(session.uuid())
-                .bind(only);
-            super::pool::within(query.fetch_all(connection)).await?
-        }
-        On::Sqlite(connection) => {
-            let query = sqlx::query_scalar(SQLITE)
-                .bind(user.uuid())
-                .bind(session.uuid())
-                .bind(only);
-            super::pool::within(query.fetch_all(connection)).await?
-        }
-    };
+    let revoked = on!(tx.connection(), connection => sqlx::query_scalar::<_, Uuid>(sql)
+        .bind(user.uuid())
+        .bind(session.uuid())
+        .bind(is_that_one)
+        .fetch_all(connection))?;
     Ok(revoked.into_iter().map(SessionId::from_uuid).collect())
 }
 

@@ -241,3 +241,30 @@ async fn a_node_is_seen_while_it_runs_and_leaves_nothing_running() -> anyhow::Re
     running.end().await;
     until("it is gone", async || Ok(cluster.live().await.is_empty())).await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ended_long_ago_is_forgotten() -> anyhow::Result<()> {
+    let (database, clock) = (database().await?, clock());
+    let ended = register(&database.store, &clock, "ada").await?;
+    clock.advance(Duration::from_secs(30 * 86_400));
+    let standing = register(&database.store, &clock, "eve").await?;
+    let running = connect(settings(&database), &clock).await?;
+    running.app.watch(&running.tracker, &running.cancel);
+    let generation = async |session: &NewSession| {
+        let rotate = Rotate {
+            session: session.id,
+            generation: 0,
+            ip: session.ip,
+            at: session.at,
+            expires_at: session.expires_at,
+        };
+        running.app.store.rotate_session(&rotate).await
+    };
+    until("the old one is forgotten", async || {
+        Ok(generation(&ended).await? == Rotation::Gone)
+    })
+    .await?;
+    assert_ne!(generation(&standing).await?, Rotation::Gone);
+    running.end().await;
+    Ok(())
+}

@@ -271,3 +271,23 @@ impl Path {
         self.cut.send_modify(|cuts| *cuts += 1);
     }
 }
+
+/// `rediss://` is spoken with what is built in: the first bytes are those of a TLS handshake.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_url_with_tls_needs_nothing_else() -> anyhow::Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("rediss://{}", listener.local_addr()?);
+    let redis = Redis::new(&url.into(), "chatx:")?;
+    let nodes = Nodes::sharing(redis.clone(), redis).await?;
+    let accepted = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await?;
+        tokio::io::AsyncReadExt::read_u8(&mut stream).await
+    });
+    assert!(
+        nodes.one.check(SLOW, "key").await.is_ok(),
+        "nobody waits for it"
+    );
+    const TLS_HANDSHAKE: u8 = 0x16;
+    assert_eq!(accepted.await??, TLS_HANDSHAKE);
+    Ok(())
+}
