@@ -226,3 +226,124 @@ impl Item {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use protocol::{Seq, frame::UnsubscribeReason, frame::Unsubscribed};
+    use uuid::Uuid;
+
+    const CAPACITY: Capacity = Capacity {
+        bytes: 4_000,
+        frames: 16,
+    };
+
+    fn room(number: u8) -> RoomId {
+        RoomId::from_uuid(Uuid::from_u128(number.into()))
+    }
+
+    fn frame() -> ServerFrame {
+        let reason = UnsubscribeReason::Left;
+        ServerFrame::Unsubscribed(Unsubscribed {
+            room: room(0),
+            reason,
+        })
+    }
+
+    fn event(number: u8, seq: u64) -> Arc<Entry> {
+        let frame = Encoded::of(&frame());
+        Arc::new(Entry {
+            room: room(number),
+            seq: Seq(seq),
+            frame,
+            ends: None,
+        })
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Answer,
+        Event(u8),
+        Passing(u8),
+        Take(usize),
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![
+            1 => Just(Act::Answer),
+            6 => (0_u8..3).prop_map(Act::Event),
+            3 => (0_u8..3).prop_map(Act::Passing),
+            1 => (1_usize..3_000).prop_map(Act::Take),
+        ];
+        proptest::collection::vec(act, 0..200)
+    }
+
+    proptest! {
+        /// However it is filled and emptied: no answer is lost, no more waits than may, and of every
+        /// room whose events do not all come out in order it is said that it lags.
+        #[test]
+        fn what_is_lost_is_told(acts in acts()) {
+            let outbox = Outbox::new(CAPACITY);
+            let (mut seqs, mut next) = ([0_u64; 3], [1_u64; 3]);
+            let (mut asked, mut answered) = (0, 0);
+            for act in acts.into_iter().chain([Act::Take(usize::MAX)]) {
+                match act {
+                    Act::Answer => {
+                        asked += 1;
+                        outbox.answer(&frame());
+                    }
+                    Act::Event(number) => {
+                        let seq = &mut seqs[usize::from(number)];
+                        *seq += 1;
+                        outbox.deliver(&[event(number, *seq)]);
+                    }
+                    Act::Passing(number) => outbox.pass(room(number), &[Encoded::of(&frame())]),
+                    Act::Take(bytes) => {
+                        let mut taken = Vec::new();
+                        let lagging = outbox.take(bytes, &mut taken);
+                        for item in taken {
+                            match item {
+                                Item::Answer(_) => answered += 1,
+                                Item::Event(entry) => {
+                                    let number = usize::try_from(entry.room.uuid().as_u128()).unwrap();
+                                    // A hole is found by the delivery rule, or told in the end.
+                                    if entry.seq.0 == next[number] {
+                                        next[number] += 1;
+                                    }
+                                }
+                                Item::Passing(..) | Item::Gone(_) => {}
+                            }
+                        }
+                        for number in lagging {
+                            let number = usize::try_from(number.uuid().as_u128()).unwrap();
+                            next[number] = seqs[number] + 1;
+                        }
+                    }
+                }
+                let queue = outbox.queue();
+                let bounded = queue.items.len() - queue.answers;
+                prop_assert!(bounded <= CAPACITY.frames);
+                let bytes: usize = queue.items.iter().map(Item::len).sum();
+                prop_assert_eq!(bytes, queue.bytes);
+            }
+            prop_assert_eq!(answered, asked);
+            prop_assert_eq!(next, seqs.map(|seq| seq + 1));
+            prop_assert!(outbox.is_empty());
+        }
+    }
+
+    #[test]
+    fn presence_gives_way_to_events() {
+        let outbox = Outbox::new(CAPACITY);
+        for seq in 1..=8 {
+            outbox.deliver(&[event(1, seq)]);
+        }
+        outbox.pass(room(1), &[Encoded::of(&frame())]);
+        outbox.deliver(&[event(1, 9)]);
+        let mut taken = Vec::new();
+        assert!(outbox.take(usize::MAX, &mut taken).is_empty());
+        assert_eq!(taken.len(), 9);
+        assert!(taken.iter().all(|item| matches!(item, Item::Event(_))));
+    }
+}

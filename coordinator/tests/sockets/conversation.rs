@@ -19,7 +19,10 @@ async fn two_people_talk() -> Result<()> {
     assert_eq!(at_ada.ready.user, ada.user);
     at_ada.subscribe(room).await?;
     let subscribed = at_bob.subscribe(room).await?;
-    assert_eq!((subscribed.head, subscribed.first, subscribed.reset), (Seq(2), Seq(1), false));
+    assert_eq!(
+        (subscribed.head, subscribed.first, subscribed.reset),
+        (Seq(2), Seq(1), false)
+    );
     assert_eq!(subscribed.online.count, 2);
 
     let ack = at_ada.send(room, "good morning").await?;
@@ -43,7 +46,10 @@ async fn a_resend_is_stored_once() -> Result<()> {
     client.subscribe(room).await?;
     let first = client.send_as(room, "once", "the same").await?;
     let again = client.send_as(room, "once", "the same").await?;
-    assert_eq!((again.seq, again.at, again.duplicate), (first.seq, first.at, true));
+    assert_eq!(
+        (again.seq, again.at, again.duplicate),
+        (first.seq, first.at, true)
+    );
     let mut elsewhere = node.socket(&ada).await?;
     assert!(elsewhere.send_as(room, "once", "the same").await?.duplicate);
     client.send(room, "after").await?;
@@ -66,7 +72,10 @@ async fn sends_of_one_socket_keep_their_order_and_hold_nothing_up() -> Result<()
             .say(json!({ "type": "send", "room": room, "client_id": text, "body": text }))
             .await?;
     }
-    assert!(matches!(client.ask(json!({ "type": "ping" })).await?, ServerFrame::Pong(_)));
+    assert!(matches!(
+        client.ask(json!({ "type": "ping" })).await?,
+        ServerFrame::Pong(_)
+    ));
     let (mut acks, mut expected) = (Vec::new(), Vec::new());
     client.subscribe(room).await?;
     client.reach(room, Seq(201)).await?;
@@ -84,13 +93,24 @@ async fn everything_else_that_a_socket_may_ask() -> Result<()> {
     let (ada, bob) = (node.person("ada").await?, node.person("bob").await?);
     let (mut at_ada, mut at_bob) = (node.socket(&ada).await?, node.socket(&bob).await?);
 
-    let created = at_ada.result(json!({ "type": "create_room", "name": "Tea" })).await?;
+    let created = at_ada
+        .result(json!({ "type": "create_room", "name": "Tea" }))
+        .await?;
     let room = created["id"].as_str().expect("a room has an id").parse()?;
-    assert_eq!(at_bob.refused(json!({ "type": "subscribe", "room": room })).await?, ErrorCode::NotAMember);
-    let listed = at_bob.result(json!({ "type": "list_rooms", "query": "te" })).await?;
+    assert_eq!(
+        at_bob
+            .refused(json!({ "type": "subscribe", "room": room }))
+            .await?,
+        ErrorCode::NotAMember
+    );
+    let listed = at_bob
+        .result(json!({ "type": "list_rooms", "query": "te" }))
+        .await?;
     assert_eq!(listed["rooms"][0]["name"], "Tea");
     at_ada.subscribe(room).await?;
-    let member = at_bob.result(json!({ "type": "join", "room": room })).await?;
+    let member = at_bob
+        .result(json!({ "type": "join", "room": room }))
+        .await?;
     assert_eq!(member["user"]["username"], "bob");
     at_bob.subscribe(room).await?;
     at_ada.reach(room, Seq(2)).await?;
@@ -100,32 +120,46 @@ async fn everything_else_that_a_socket_may_ask() -> Result<()> {
     let edited = at_ada
         .ask(json!({ "type": "edit", "room": room, "seq": sent.seq, "body": "final" }))
         .await?;
-    let ServerFrame::Ack(edited) = edited else { panic!("{edited:?}") };
+    let ServerFrame::Ack(edited) = edited else {
+        panic!("{edited:?}")
+    };
     assert_eq!((edited.seq, edited.target), (Seq(4), Some(sent.seq)));
     let theirs = json!({ "type": "edit", "room": room, "seq": sent.seq, "body": "mine" });
     assert_eq!(at_bob.refused(theirs).await?, ErrorCode::Forbidden);
-    let history = at_bob.result(json!({ "type": "history", "room": room })).await?;
+    let history = at_bob
+        .result(json!({ "type": "history", "room": room }))
+        .await?;
     assert_eq!(history["messages"][0]["body"], "final");
-    let deleted = at_ada.ask(json!({ "type": "delete", "room": room, "seq": sent.seq })).await?;
+    let deleted = at_ada
+        .ask(json!({ "type": "delete", "room": room, "seq": sent.seq }))
+        .await?;
     assert!(matches!(deleted, ServerFrame::Ack(ack) if ack.target == Some(sent.seq)));
-    let members = at_bob.result(json!({ "type": "members", "room": room })).await?;
+    let members = at_bob
+        .result(json!({ "type": "members", "room": room }))
+        .await?;
     assert_eq!(members["members"].as_array().map(Vec::len), Some(2));
 
-    at_ada.say(json!({ "type": "typing", "room": room, "on": true })).await?;
+    at_ada
+        .say(json!({ "type": "typing", "room": room, "on": true }))
+        .await?;
     let typing = at_bob.until(|frame| match frame {
         ServerFrame::Typing(typing) => Some(typing),
         _ => None,
     });
     let typing = typing.await?;
     assert_eq!((typing.user.id, typing.on), (ada.user.id, true));
-    at_ada.say(json!({ "type": "read", "room": room, "seq": 99 })).await?;
+    at_ada
+        .say(json!({ "type": "read", "room": room, "seq": 99 }))
+        .await?;
     let read = at_bob.until(|frame| match frame {
         ServerFrame::Read(read) => Some(read),
         _ => None,
     });
     let read = read.await?;
     assert_eq!((read.user, read.seq), (ada.user.id, Seq(5)));
-    at_ada.say(json!({ "type": "presence", "state": "dnd" })).await?;
+    at_ada
+        .say(json!({ "type": "presence", "state": "dnd" }))
+        .await?;
     let seen = at_bob.until(|frame| match frame {
         ServerFrame::Presence(presence) if presence.user.id == ada.user.id => Some(presence.state),
         _ => None,
@@ -133,16 +167,27 @@ async fn everything_else_that_a_socket_may_ask() -> Result<()> {
     assert_eq!(seen.await?, PresenceState::Dnd);
 
     let pong = at_bob.ask(json!({ "type": "ping" })).await?;
-    let ServerFrame::Pong(pong) = pong else { panic!("{pong:?}") };
+    let ServerFrame::Pong(pong) = pong else {
+        panic!("{pong:?}")
+    };
     assert_eq!(pong.heads[&room], Seq(5));
-    at_bob.result(json!({ "type": "unsubscribe", "room": room })).await?;
-    at_ada.result(json!({ "type": "delete_room", "room": room })).await?;
+    at_bob
+        .result(json!({ "type": "unsubscribe", "room": room }))
+        .await?;
+    at_ada
+        .result(json!({ "type": "delete_room", "room": room }))
+        .await?;
     while at_ada.logs[&room].ended.is_none() {
         at_ada.next().await?;
     }
     assert_eq!(at_ada.logs[&room].ended, Some(UnsubscribeReason::Deleted));
     assert!(at_bob.logs[&room].ended.is_none());
-    assert_eq!(at_bob.refused(json!({ "type": "subscribe", "room": room })).await?, ErrorCode::RoomNotFound);
+    assert_eq!(
+        at_bob
+            .refused(json!({ "type": "subscribe", "room": room }))
+            .await?,
+        ErrorCode::RoomNotFound
+    );
     node.stop().await
 }
 
@@ -154,10 +199,13 @@ async fn a_read_mark_is_kept() -> Result<()> {
     let mut client = node.socket(&ada).await?;
     client.subscribe(room).await?;
     for number in 0..3 {
-        bob.append(&node.app.store, room, &number.to_string()).await?;
+        bob.append(&node.app.store, room, &number.to_string())
+            .await?;
     }
     client.reach(room, Seq(5)).await?;
-    client.say(json!({ "type": "read", "room": room, "seq": 4 })).await?;
+    client
+        .say(json!({ "type": "read", "room": room, "seq": 4 }))
+        .await?;
     client.ask(json!({ "type": "ping" })).await?;
     // The drain stores what is gathered, at the latest.
     node.stop().await?;

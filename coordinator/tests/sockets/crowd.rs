@@ -43,7 +43,8 @@ async fn who_asks_and_does_not_read_is_not_listened_to() -> Result<()> {
     let ada = node.person("ada").await?;
     let room = node.room(&ada, &[]).await?;
     for _ in 0..50 {
-        ada.append(&node.app.store, room, &"x".repeat(8_000)).await?;
+        ada.append(&node.app.store, room, &"x".repeat(8_000))
+            .await?;
     }
     let mut greedy = Client::connect_narrow(node.address, &ada.token).await?;
     // Each answer is as large as a frame may be; the questions meet a socket that is full sooner or later.

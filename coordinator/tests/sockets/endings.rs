@@ -38,23 +38,52 @@ async fn only_who_proves_it_gets_a_socket() -> Result<()> {
     let own = format!("http://{at}");
     let authorized = ("authorization", bearer.as_str());
     assert_eq!(knock(at, "", &[]).await?, 401);
-    assert_eq!(knock(at, "", &[("authorization", "Bearer nonsense")]).await?, 401);
+    assert_eq!(
+        knock(at, "", &[("authorization", "Bearer nonsense")]).await?,
+        401
+    );
     assert_eq!(knock(at, "?ticket=nonsense", &[authorized]).await?, 401);
-    assert_eq!(knock(at, "", &[authorized, ("origin", "https://evil.example")]).await?, 403);
-    assert_eq!(knock(at, "", &[authorized, ("sec-websocket-protocol", "other.v1")]).await?, 400);
+    assert_eq!(
+        knock(at, "", &[authorized, ("origin", "https://evil.example")]).await?,
+        403
+    );
+    assert_eq!(
+        knock(
+            at,
+            "",
+            &[authorized, ("sec-websocket-protocol", "other.v1")]
+        )
+        .await?,
+        400
+    );
     assert_eq!(knock(at, "", &[authorized]).await?, 101);
     assert_eq!(knock(at, "", &[authorized, ("origin", &own)]).await?, 101);
-    assert_eq!(knock(at, "", &[authorized, ("origin", "https://friends.example")]).await?, 101);
+    assert_eq!(
+        knock(at, "", &[authorized, ("origin", "https://friends.example")]).await?,
+        101
+    );
 
     let claims = node.app.authenticate(&ada.token).await?;
-    let ticket = format!("?ticket={}", node.app.tickets.issue(&claims, node.app.clock.now()));
-    assert_eq!(knock(at, &ticket, &[("sec-websocket-protocol", "chatx.v1")]).await?, 101);
+    let ticket = format!(
+        "?ticket={}",
+        node.app.tickets.issue(&claims, node.app.clock.now())
+    );
+    assert_eq!(
+        knock(at, &ticket, &[("sec-websocket-protocol", "chatx.v1")]).await?,
+        101
+    );
     assert_eq!(knock(at, &ticket, &[]).await?, 401, "a ticket works once");
-    node.app.store.revoke_session(ada.user.id, ada.session).await?;
+    node.app
+        .store
+        .revoke_session(ada.user.id, ada.session)
+        .await?;
     node.app.revocations.spread(&[ada.session]).await;
     assert_eq!(knock(at, "", &[authorized]).await?, 401);
     node.stop().await?;
-    assert_eq!(knock(at, "", &[authorized]).await.unwrap_or(503), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(
+        knock(at, "", &[authorized]).await.unwrap_or(503),
+        StatusCode::SERVICE_UNAVAILABLE
+    );
     Ok(())
 }
 
@@ -77,11 +106,21 @@ async fn frames_that_are_none_close_and_frames_that_are_wrong_do_not() -> Result
     }
 
     let mut client = node.socket(&ada).await?;
-    assert_eq!(client.refused(json!({ "type": "dance" })).await?, ErrorCode::UnknownType);
-    let error = client.ask(json!({ "type": "send", "room": "x", "client_id": "", "body": "" })).await?;
-    let ServerFrame::Error(error) = error else { panic!("{error:?}") };
+    assert_eq!(
+        client.refused(json!({ "type": "dance" })).await?,
+        ErrorCode::UnknownType
+    );
+    let error = client
+        .ask(json!({ "type": "send", "room": "x", "client_id": "", "body": "" }))
+        .await?;
+    let ServerFrame::Error(error) = error else {
+        panic!("{error:?}")
+    };
     assert_eq!(error.code, ErrorCode::ValidationFailed);
-    assert_eq!(error.fields.names().collect::<Vec<_>>(), ["body", "client_id", "room"]);
+    assert_eq!(
+        error.fields.names().collect::<Vec<_>>(),
+        ["body", "client_id", "room"]
+    );
     let nowhere = node.app.clock.id::<()>();
     for frame in [
         json!({ "type": "subscribe", "room": nowhere }),
@@ -91,7 +130,10 @@ async fn frames_that_are_none_close_and_frames_that_are_wrong_do_not() -> Result
     ] {
         assert_eq!(client.refused(frame).await?, ErrorCode::RoomNotFound);
     }
-    assert!(matches!(client.ask(json!({ "type": "ping" })).await?, ServerFrame::Pong(_)));
+    assert!(matches!(
+        client.ask(json!({ "type": "ping" })).await?,
+        ServerFrame::Pong(_)
+    ));
     node.stop().await
 }
 
@@ -102,11 +144,17 @@ async fn a_revoked_session_closes_its_sockets_and_no_others() -> Result<()> {
     let mut of_ada = [node.socket(&ada).await?, node.socket(&ada).await?];
     let mut of_bob = node.socket(&bob).await?;
     // Another process revokes it; nobody tells this one.
-    node.another_store().await?.revoke_session(ada.user.id, ada.session).await?;
+    node.another_store()
+        .await?
+        .revoke_session(ada.user.id, ada.session)
+        .await?;
     for client in &mut of_ada {
         assert_eq!(client.closed().await?, 4401);
     }
-    assert!(matches!(of_bob.ask(json!({ "type": "ping" })).await?, ServerFrame::Pong(_)));
+    assert!(matches!(
+        of_bob.ask(json!({ "type": "ping" })).await?,
+        ServerFrame::Pong(_)
+    ));
     node.stop().await
 }
 
@@ -114,17 +162,33 @@ async fn a_revoked_session_closes_its_sockets_and_no_others() -> Result<()> {
 async fn a_socket_lives_as_long_as_its_token() -> Result<()> {
     let node = TestNode::sqlite().await?;
     let life = Duration::from_secs(2);
-    let (ada, bob) = (node.person_for("ada", life).await?, node.person_for("bob", life).await?);
+    let (ada, bob) = (
+        node.person_for("ada", life).await?,
+        node.person_for("bob", life).await?,
+    );
     let (mut renewed, mut expired) = (node.socket(&ada).await?, node.socket(&bob).await?);
-    let theirs = node.token(&bob.user, bob.session, Duration::from_secs(900)).await?;
-    let refused = renewed.refused(json!({ "type": "refresh", "token": theirs })).await?;
+    let theirs = node
+        .token(&bob.user, bob.session, Duration::from_secs(900))
+        .await?;
+    let refused = renewed
+        .refused(json!({ "type": "refresh", "token": theirs }))
+        .await?;
     assert_eq!(refused, ErrorCode::Forbidden);
-    let refused = renewed.refused(json!({ "type": "refresh", "token": "nonsense" })).await?;
+    let refused = renewed
+        .refused(json!({ "type": "refresh", "token": "nonsense" }))
+        .await?;
     assert_eq!(refused, ErrorCode::Unauthenticated);
-    let token = node.token(&ada.user, ada.session, Duration::from_secs(900)).await?;
-    renewed.result(json!({ "type": "refresh", "token": token })).await?;
+    let token = node
+        .token(&ada.user, ada.session, Duration::from_secs(900))
+        .await?;
+    renewed
+        .result(json!({ "type": "refresh", "token": token }))
+        .await?;
     assert_eq!(expired.closed().await?, 4401);
-    assert!(matches!(renewed.ask(json!({ "type": "ping" })).await?, ServerFrame::Pong(_)));
+    assert!(matches!(
+        renewed.ask(json!({ "type": "ping" })).await?,
+        ServerFrame::Pong(_)
+    ));
     node.stop().await
 }
 
@@ -170,7 +234,8 @@ async fn a_drain_says_goodbye_and_answers_everything_first() -> Result<()> {
     let mut client = node.socket(&ada).await?;
     client.subscribe(room).await?;
     for number in 0..200 {
-        let frame = json!({ "type": "send", "room": room, "client_id": number.to_string(), "body": "x" });
+        let frame =
+            json!({ "type": "send", "room": room, "client_id": number.to_string(), "body": "x" });
         client.say(frame).await?;
     }
     // By its answer, everything before it was heard.
@@ -180,7 +245,11 @@ async fn a_drain_says_goodbye_and_answers_everything_first() -> Result<()> {
     let (drained, seen) = tokio::join!(node.stop(), see_the_end(&mut client, &mut acks));
     drained?;
     assert_eq!(seen?, (true, 1001));
-    assert_eq!(client.logs[&room].last, Seq(201), "everything that was sent was delivered");
+    assert_eq!(
+        client.logs[&room].last,
+        Seq(201),
+        "everything that was sent was delivered"
+    );
     Ok(())
 }
 

@@ -37,12 +37,26 @@ async fn scene() -> Result<Scene> {
     let (mut at_ada, mut at_bob) = (node.socket(&ada).await?, node.socket(&bob).await?);
     at_ada.subscribe(room).await?;
     at_bob.subscribe(room).await?;
-    Ok(Scene { node, ada, bob, room, at_ada, at_bob })
+    Ok(Scene {
+        node,
+        ada,
+        bob,
+        room,
+        at_ada,
+        at_bob,
+    })
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_kick_stops_delivery_at_its_place() -> Result<()> {
-    let Scene { node, ada, bob, room, mut at_ada, mut at_bob } = scene().await?;
+    let Scene {
+        node,
+        ada,
+        bob,
+        room,
+        mut at_ada,
+        mut at_bob,
+    } = scene().await?;
     // Messages come without a pause while it happens, and from the kicked one too.
     for number in 0..100 {
         let frame = |who| json!({ "type": "send", "room": room, "client_id": format!("{who}{number}"), "body": "x" });
@@ -69,26 +83,60 @@ async fn a_kick_stops_delivery_at_its_place() -> Result<()> {
     at_bob.ask(json!({ "type": "ping" })).await?;
     let frame = json!({ "type": "send", "room": room, "client_id": "later", "body": "x" });
     assert_eq!(at_bob.refused(frame).await?, ErrorCode::NotAMember);
-    assert_eq!(at_bob.refused(json!({ "type": "subscribe", "room": room })).await?, ErrorCode::NotAMember);
+    assert_eq!(
+        at_bob
+            .refused(json!({ "type": "subscribe", "room": room }))
+            .await?,
+        ErrorCode::NotAMember
+    );
     node.stop().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_ban_and_a_leave_end_the_room_for_one() -> Result<()> {
-    let Scene { node, ada, bob, room, mut at_ada, mut at_bob } = scene().await?;
+    let Scene {
+        node,
+        ada,
+        bob,
+        room,
+        mut at_ada,
+        mut at_bob,
+    } = scene().await?;
     let mut second = node.socket(&bob).await?;
     second.subscribe(room).await?;
-    at_bob.result(json!({ "type": "leave", "room": room })).await?;
+    at_bob
+        .result(json!({ "type": "leave", "room": room }))
+        .await?;
     for client in [&mut at_bob, &mut second] {
         let heard = ended(client, room).await?;
-        assert_eq!((heard.ended, heard.last), (Some(UnsubscribeReason::Left), Seq(3)));
+        assert_eq!(
+            (heard.ended, heard.last),
+            (Some(UnsubscribeReason::Left), Seq(3))
+        );
     }
-    at_bob.result(json!({ "type": "join", "room": room })).await?;
+    at_bob
+        .result(json!({ "type": "join", "room": room }))
+        .await?;
     at_bob.subscribe(room).await?;
-    rooms::ban(&node.app, &ada.caller(), room, bob.user.id, &NewBan::default()).await?;
+    rooms::ban(
+        &node.app,
+        &ada.caller(),
+        room,
+        bob.user.id,
+        &NewBan::default(),
+    )
+    .await?;
     let heard = ended(&mut at_bob, room).await?;
-    assert_eq!((heard.ended, heard.last), (Some(UnsubscribeReason::Banned), Seq(5)));
-    assert_eq!(at_bob.refused(json!({ "type": "join", "room": room })).await?, ErrorCode::Banned);
+    assert_eq!(
+        (heard.ended, heard.last),
+        (Some(UnsubscribeReason::Banned), Seq(5))
+    );
+    assert_eq!(
+        at_bob
+            .refused(json!({ "type": "join", "room": room }))
+            .await?,
+        ErrorCode::Banned
+    );
     at_ada.reach(room, Seq(5)).await?;
     assert_eq!(at_ada.logs[&room].ended, None);
     node.stop().await
@@ -96,13 +144,26 @@ async fn a_ban_and_a_leave_end_the_room_for_one() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_archive_ends_the_room_for_all() -> Result<()> {
-    let Scene { node, ada, room, mut at_ada, mut at_bob, .. } = scene().await?;
-    let body = ChangeRoomBody { archived: Some(true), ..ChangeRoomBody::default() };
+    let Scene {
+        node,
+        ada,
+        room,
+        mut at_ada,
+        mut at_bob,
+        ..
+    } = scene().await?;
+    let body = ChangeRoomBody {
+        archived: Some(true),
+        ..ChangeRoomBody::default()
+    };
     let wish = ChangeRoom::parse(body, &Limits::default()).expect("it is valid");
     rooms::change(&node.app, &ada.caller(), room, &wish).await?;
     for client in [&mut at_ada, &mut at_bob] {
         let heard = ended(client, room).await?;
-        assert_eq!((heard.ended, heard.last), (Some(UnsubscribeReason::Archived), Seq(3)));
+        assert_eq!(
+            (heard.ended, heard.last),
+            (Some(UnsubscribeReason::Archived), Seq(3))
+        );
     }
     let frame = json!({ "type": "send", "room": room, "client_id": "later", "body": "x" });
     assert_eq!(at_bob.refused(frame).await?, ErrorCode::Archived);
@@ -111,7 +172,14 @@ async fn an_archive_ends_the_room_for_all() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_write_arrives_without_a_hint() -> Result<()> {
-    let Scene { node, bob, room, mut at_ada, mut at_bob, .. } = scene().await?;
+    let Scene {
+        node,
+        bob,
+        room,
+        mut at_ada,
+        mut at_bob,
+        ..
+    } = scene().await?;
     let elsewhere = node.another_store().await?;
     bob.append(&elsewhere, room, "from elsewhere").await?;
     // Also the place between theirs is not skipped.
@@ -129,11 +197,23 @@ async fn what_others_write_arrives_without_a_hint() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removed_room_ends_without_a_hint() -> Result<()> {
-    let Scene { node, ada, room, mut at_ada, mut at_bob, .. } = scene().await?;
+    let Scene {
+        node,
+        ada,
+        room,
+        mut at_ada,
+        mut at_bob,
+        ..
+    } = scene().await?;
     let elsewhere = node.another_store().await?;
-    elsewhere.delete_room(room, ada.user.id, node.app.clock.now()).await?;
+    elsewhere
+        .delete_room(room, ada.user.id, node.app.clock.now())
+        .await?;
     for client in [&mut at_ada, &mut at_bob] {
-        assert_eq!(ended(client, room).await?.ended, Some(UnsubscribeReason::Deleted));
+        assert_eq!(
+            ended(client, room).await?.ended,
+            Some(UnsubscribeReason::Deleted)
+        );
     }
     node.stop().await
 }

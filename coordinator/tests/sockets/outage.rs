@@ -12,10 +12,13 @@ use crate::support::{Kept, TestNode};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_ack_without_a_store() -> Result<()> {
-    let mut postgres = Postgres::start_with(Durability::Fast).await?;
+    let postgres = Postgres::start_with(Durability::Fast).await?;
     let database = Database::fresh_on(&postgres.url()).await?;
     let url = database.url();
-    let node = TestNode::start(url, Kept::Postgres(database), |settings| settings.rates.on = false).await?;
+    let node = TestNode::start(url, Kept::Postgres(database), |settings| {
+        settings.rates.on = false
+    })
+    .await?;
     let ada = node.person("ada").await?;
     let room = node.room(&ada, &[]).await?;
     let mut client = node.socket(&ada).await?;
@@ -27,7 +30,10 @@ async fn no_ack_without_a_store() -> Result<()> {
     let refused = timeout(Duration::from_secs(10), client.refused(frame.clone())).await??;
     assert_eq!(refused, ErrorCode::Unavailable);
     // Other frames do not wait for the store.
-    assert!(matches!(client.ask(json!({ "type": "ping" })).await?, ServerFrame::Pong(_)));
+    assert!(matches!(
+        client.ask(json!({ "type": "ping" })).await?,
+        ServerFrame::Pong(_)
+    ));
     postgres.resume()?;
 
     // Whether the first attempt was stored or not, it is there once.

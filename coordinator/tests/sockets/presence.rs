@@ -17,6 +17,25 @@ async fn seen(client: &mut Client, of: &Person) -> Result<PresenceState> {
     presence.await
 }
 
+/// Waits until the whole server sees somebody so.
+async fn everywhere(node: &TestNode, person: &Person, wanted: PresenceState) -> Result<()> {
+    let users = [person.user.id];
+    let is_seen = async || {
+        let states = node.app.presence.states(&users).await;
+        states
+            .get(&person.user.id)
+            .copied()
+            .unwrap_or(PresenceState::Offline)
+            == wanted
+    };
+    let seen = async {
+        while !is_seen().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    Ok(timeout(Duration::from_secs(15), seen).await?)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_vanishes_leaves_no_ghost() -> Result<()> {
     let node = TestNode::sqlite().await?;
@@ -28,28 +47,36 @@ async fn who_vanishes_leaves_no_ghost() -> Result<()> {
     first.subscribe(room).await?;
     assert_eq!(seen(&mut at_ada, &bob).await?, PresenceState::Online);
     second.subscribe(room).await?;
-    first.say(json!({ "type": "presence", "state": "away" })).await?;
-    second.say(json!({ "type": "presence", "state": "invisible" })).await?;
+    first
+        .say(json!({ "type": "presence", "state": "away" }))
+        .await?;
+    second
+        .say(json!({ "type": "presence", "state": "invisible" }))
+        .await?;
     assert_eq!(seen(&mut at_ada, &bob).await?, PresenceState::Away);
     first.vanish();
-    assert_eq!(seen(&mut at_ada, &bob).await?, PresenceState::Offline, "only the invisible one is left");
-    second.say(json!({ "type": "presence", "state": "online" })).await?;
+    assert_eq!(
+        seen(&mut at_ada, &bob).await?,
+        PresenceState::Offline,
+        "only the invisible one is left"
+    );
+    second
+        .say(json!({ "type": "presence", "state": "online" }))
+        .await?;
     assert_eq!(seen(&mut at_ada, &bob).await?, PresenceState::Online);
-    let states = node.app.presence.states(&[bob.user.id]).await;
-    assert_eq!(states.get(&bob.user.id), Some(&PresenceState::Online));
+    everywhere(&node, &bob, PresenceState::Online).await?;
 
     second.vanish();
     let gone = timeout(Duration::from_secs(15), seen(&mut at_ada, &bob)).await??;
     assert_eq!(gone, PresenceState::Offline);
     let mut late = node.socket(&ada).await?;
     assert_eq!(late.subscribe(room).await?.online.count, 1);
-    let everywhere = async {
-        while node.app.presence.states(&[bob.user.id]).await.get(&bob.user.id).is_some_and(|it| *it != PresenceState::Offline) {
-            tokio::task::yield_now().await;
-        }
-    };
-    timeout(Duration::from_secs(15), everywhere).await?;
-    assert_eq!(node.log(room).await?.len(), 2, "coming and going are no events");
+    everywhere(&node, &bob, PresenceState::Offline).await?;
+    assert_eq!(
+        node.log(room).await?.len(),
+        2,
+        "coming and going are no events"
+    );
     node.stop().await
 }
 
@@ -61,7 +88,9 @@ async fn typing_ends_by_itself() -> Result<()> {
     let (mut at_ada, mut at_bob) = (node.socket(&ada).await?, node.socket(&bob).await?);
     at_ada.subscribe(room).await?;
     at_bob.subscribe(room).await?;
-    at_bob.say(json!({ "type": "typing", "room": room, "on": true })).await?;
+    at_bob
+        .say(json!({ "type": "typing", "room": room, "on": true }))
+        .await?;
     for wanted in [true, false] {
         let typing = at_ada.until(|frame| match frame {
             ServerFrame::Typing(typing) => Some((typing.user.id, typing.on)),

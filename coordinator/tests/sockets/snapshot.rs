@@ -41,7 +41,9 @@ async fn every_log_is_the_stores(node: TestNode) -> Result<()> {
     for number in 0..SENDERS + 1 {
         people.push(node.person(&format!("person{number}")).await?);
     }
-    let room = node.room(&people[0], &people[1..].iter().collect::<Vec<_>>()).await?;
+    let room = node
+        .room(&people[0], &people[1..].iter().collect::<Vec<_>>())
+        .await?;
     let head = Seq((people.len() + SENDERS * MESSAGES_EACH) as u64);
 
     let mut listeners = JoinSet::new();
@@ -67,8 +69,15 @@ async fn every_log_is_the_stores(node: TestNode) -> Result<()> {
 }
 
 fn assert_same(heard: &Log, log: &[Event]) {
-    let first = heard.events.first().map_or(Seq(u64::MAX), |event| event.seq);
-    let kept: Vec<_> = log.iter().filter(|event| event.seq >= first).cloned().collect();
+    let first = heard
+        .events
+        .first()
+        .map_or(Seq(u64::MAX), |event| event.seq);
+    let kept: Vec<_> = log
+        .iter()
+        .filter(|event| event.seq >= first)
+        .cloned()
+        .collect();
     assert_eq!(heard.events, kept);
 }
 
@@ -76,7 +85,9 @@ async fn send(node: &TestNode, person: &Person, room: RoomId, over_a_socket: boo
     if over_a_socket {
         let mut client = node.socket(person).await?;
         for number in 0..MESSAGES_EACH {
-            client.send(room, &format!("{} says {number}", person.user.username)).await?;
+            client
+                .send(room, &format!("{} says {number}", person.user.username))
+                .await?;
         }
     } else {
         // Half of them past this node, without a hint, as a handler whose hint is lost.
@@ -120,7 +131,10 @@ async fn listen(
             return Ok(client.logs.remove(&room).expect("it was just there"));
         }
         match random.below(3) {
-            0 => client.result(json!({ "type": "unsubscribe", "room": room })).await.map(drop)?,
+            0 => client
+                .result(json!({ "type": "unsubscribe", "room": room }))
+                .await
+                .map(drop)?,
             1 => drop(client.subscribe(room).await?),
             _ => {}
         }
@@ -145,7 +159,8 @@ async fn who_missed_too_much_or_knows_another_past_begins_anew() -> Result<()> {
     let ada = node.person("ada").await?;
     let room = node.room(&ada, &[]).await?;
     for number in 0..600 {
-        ada.append(&node.app.store, room, &number.to_string()).await?;
+        ada.append(&node.app.store, room, &number.to_string())
+            .await?;
     }
     let head = Seq(601);
     for (wish, reset, first) in [
@@ -153,7 +168,11 @@ async fn who_missed_too_much_or_knows_another_past_begins_anew() -> Result<()> {
         (json!({ "after": 100 }), true, 552),
         (json!({ "after": 602 }), true, 552),
         (json!({ "after": 601 }), false, 602),
-        (json!({ "after": 600, "after_id": node.app.clock.id::<()>() }), true, 552),
+        (
+            json!({ "after": 600, "after_id": node.app.clock.id::<()>() }),
+            true,
+            552,
+        ),
         (json!({ "limit": 3 }), false, 599),
         (json!({ "limit": 0 }), false, 602),
     ] {
@@ -162,12 +181,22 @@ async fn who_missed_too_much_or_knows_another_past_begins_anew() -> Result<()> {
         frame["type"] = json!("subscribe");
         frame["room"] = json!(room);
         if let Some(after) = wish["after"].as_u64() {
-            client.logs.insert(room, Log { last: Seq(after), ..Log::default() });
+            client.logs.insert(
+                room,
+                Log {
+                    last: Seq(after),
+                    ..Log::default()
+                },
+            );
         }
         let subscribed = client.subscribe_with(frame).await?;
         assert_eq!((subscribed.reset, subscribed.head), (reset, head), "{wish}");
         let events = &client.logs[&room].events;
-        assert_eq!(events.first().map_or(602, |event| event.seq.0), first, "{wish}");
+        assert_eq!(
+            events.first().map_or(602, |event| event.seq.0),
+            first,
+            "{wish}"
+        );
         client.reach(room, head).await?;
     }
     node.stop().await
@@ -184,14 +213,23 @@ async fn what_does_not_fit_into_the_frame_follows_it() -> Result<()> {
     }
     let mut client = node.socket(&ada).await?;
     let subscribed = client.subscribe(room).await?;
-    assert!((1..40).contains(&subscribed.events.len()), "{}", subscribed.events.len());
+    assert!(
+        (1..40).contains(&subscribed.events.len()),
+        "{}",
+        subscribed.events.len()
+    );
     ada.append(&node.app.store, room, "the last").await?;
     client.reach(room, Seq(42)).await?;
     assert_eq!(client.logs[&room].events, node.log(room).await?);
     // Of a list, too, only so much as a frame may carry.
-    let history = client.result(json!({ "type": "history", "room": room, "limit": 200 })).await?;
+    let history = client
+        .result(json!({ "type": "history", "room": room, "limit": 200 }))
+        .await?;
     assert_eq!(history["has_more"], true);
     let messages = history["messages"].as_array().expect("a list");
-    assert_eq!(messages.last().map(|message| &message["body"]), Some(&json!("the last")));
+    assert_eq!(
+        messages.last().map(|message| &message["body"]),
+        Some(&json!("the last"))
+    );
     node.stop().await
 }

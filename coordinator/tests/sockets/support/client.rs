@@ -8,7 +8,9 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::{
     ErrorCode, RoomId, Seq,
     events::{Event, EventKind},
-    frame::{Ack, ErrorFrame, Ok as Done, Ready, SUBPROTOCOL, ServerFrame, Subscribed, UnsubscribeReason},
+    frame::{
+        Ack, ErrorFrame, Ok as Done, Ready, SUBPROTOCOL, ServerFrame, Subscribed, UnsubscribeReason,
+    },
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -42,6 +44,9 @@ pub(crate) struct Log {
     pub(crate) events: Vec<Event>,
     /// The place of the latest event.
     pub(crate) last: Seq,
+    /// The place of the event that came last; before `last` while what is known comes again, because
+    /// this client asked for it.
+    pub(crate) position: Seq,
     /// Whether its last frame has come.
     pub(crate) ended: Option<UnsubscribeReason>,
 }
@@ -73,16 +78,28 @@ impl Client {
         let stream = socket.connect(address).await?;
         stream.set_nodelay(true)?;
         let (stream, response) = client_async(request, stream).await?;
-        ensure!(response.headers().get("sec-websocket-protocol").is_some_and(|it| it == SUBPROTOCOL));
+        ensure!(
+            response
+                .headers()
+                .get("sec-websocket-protocol")
+                .is_some_and(|it| it == SUBPROTOCOL)
+        );
         Ok(stream)
     }
 
     async fn greet(mut stream: WebSocketStream<TcpStream>) -> Result<Self> {
-        let first = timeout(DEADLINE, stream.next()).await?.context("closed at once")??;
+        let first = timeout(DEADLINE, stream.next())
+            .await?
+            .context("closed at once")??;
         let ServerFrame::Ready(ready) = serde_json::from_str(first.to_text()?)? else {
             bail!("the first frame is {first}");
         };
-        Ok(Self { stream, ready, logs: HashMap::new(), frames_sent: 0 })
+        Ok(Self {
+            stream,
+            ready,
+            logs: HashMap::new(),
+            frames_sent: 0,
+        })
     }
 
     /// Says something, with a new id; answers the id.
@@ -105,7 +122,10 @@ impl Client {
 
     /// The next frame.
     pub(crate) async fn next(&mut self) -> Result<ServerFrame> {
-        match timeout(DEADLINE, self.step()).await.context("nothing came in time")?? {
+        match timeout(DEADLINE, self.step())
+            .await
+            .context("nothing came in time")??
+        {
             Ok(frame) => Ok(frame),
             Err(close) => bail!("closed: {close:?}"),
         }
@@ -114,7 +134,10 @@ impl Client {
     /// Reads until the server closes; the code.
     pub(crate) async fn closed(&mut self) -> Result<u16> {
         loop {
-            match timeout(DEADLINE, self.step()).await.context("not closed in time")?? {
+            match timeout(DEADLINE, self.step())
+                .await
+                .context("not closed in time")??
+            {
                 Ok(_) => {}
                 Err(Some(close)) => return Ok(close.code.into()),
                 Err(None) => return Ok(CloseCode::Abnormal.into()),
@@ -126,7 +149,10 @@ impl Client {
         loop {
             match self.stream.next().await {
                 Some(Ok(Message::Text(text))) => {
-                    ensure!(text.len() <= self.ready.limits.server_frame_max_bytes, "a frame too large");
+                    ensure!(
+                        text.len() <= self.ready.limits.server_frame_max_bytes,
+                        "a frame too large"
+                    );
                     let frame: ServerFrame = serde_json::from_str(&text)
                         .with_context(|| format!("a frame that no client understands: {text}"))?;
                     self.note(&frame)?;
@@ -140,7 +166,10 @@ impl Client {
     }
 
     /// Reads until a frame is the one that is waited for.
-    pub(crate) async fn until<T>(&mut self, mut wanted: impl FnMut(ServerFrame) -> Option<T>) -> Result<T> {
+    pub(crate) async fn until<T>(
+        &mut self,
+        mut wanted: impl FnMut(ServerFrame) -> Option<T>,
+    ) -> Result<T> {
         loop {
             if let Some(found) = wanted(self.next().await?) {
                 return Ok(found);
@@ -152,7 +181,10 @@ impl Client {
     pub(crate) async fn reach(&mut self, room: RoomId, seq: Seq) -> Result<()> {
         while self.logs.get(&room).is_none_or(|log| log.last < seq) {
             self.next().await.with_context(|| {
-                format!("waiting for {seq}, at {:?}", self.logs.get(&room).map(|log| log.last))
+                format!(
+                    "waiting for {seq}, at {:?}",
+                    self.logs.get(&room).map(|log| log.last)
+                )
             })?;
         }
         Ok(())
@@ -170,7 +202,9 @@ impl Client {
                 ServerFrame::Pong(pong) => pong.id.as_ref(),
                 _ => None,
             };
-            echoed.is_some_and(|echoed| echoed.as_str() == id).then_some(frame)
+            echoed
+                .is_some_and(|echoed| echoed.as_str() == id)
+                .then_some(frame)
         })
         .await
     }
@@ -194,7 +228,8 @@ impl Client {
     /// Follows a room from its first event on, or from what this client has of it.
     pub(crate) async fn subscribe(&mut self, room: RoomId) -> Result<Subscribed> {
         let after = self.logs.get(&room).map_or(Seq::ZERO, |log| log.last);
-        self.subscribe_with(json!({ "type": "subscribe", "room": room, "after": after })).await
+        self.subscribe_with(json!({ "type": "subscribe", "room": room, "after": after }))
+            .await
     }
 
     pub(crate) async fn subscribe_with(&mut self, frame: Value) -> Result<Subscribed> {
@@ -210,7 +245,12 @@ impl Client {
         self.send_as(room, text, &client_id).await
     }
 
-    pub(crate) async fn send_as(&mut self, room: RoomId, text: &str, client_id: &str) -> Result<Ack> {
+    pub(crate) async fn send_as(
+        &mut self,
+        room: RoomId,
+        text: &str,
+        client_id: &str,
+    ) -> Result<Ack> {
         let frame = json!({ "type": "send", "room": room, "client_id": client_id, "body": text });
         match self.ask(frame).await? {
             ServerFrame::Ack(ack) => Ok(ack),
@@ -231,23 +271,31 @@ impl Client {
                 if subscribed.reset {
                     *log = Log::default();
                 }
+                log.position = match subscribed.events.first() {
+                    Some(event) => event.seq.previous(),
+                    None => subscribed.head,
+                };
                 if log.last == Seq::ZERO {
                     // The latest events only, as they were asked for.
-                    log.last = match subscribed.events.first() {
-                        Some(event) => event.seq.previous(),
-                        None => subscribed.head,
-                    };
+                    log.last = log.position;
                 }
+                ensure!(log.position <= log.last, "{} is missing", log.last.next());
                 for event in &subscribed.events {
                     log.push(event)?;
                 }
             }
             ServerFrame::Event(event) => {
-                let log = self.logs.get_mut(&event.room).context("an event of a room not followed")?;
+                let log = self
+                    .logs
+                    .get_mut(&event.room)
+                    .context("an event of a room not followed")?;
                 log.push(event)?;
             }
             ServerFrame::Unsubscribed(unsubscribed) => {
-                let log = self.logs.get_mut(&unsubscribed.room).context("no such room")?;
+                let log = self
+                    .logs
+                    .get_mut(&unsubscribed.room)
+                    .context("no such room")?;
                 ensure!(log.ended.is_none(), "unsubscribed twice");
                 log.ended = Some(unsubscribed.reason);
             }
@@ -259,10 +307,24 @@ impl Client {
 
 impl Log {
     fn push(&mut self, event: &Event) -> Result<()> {
-        ensure!(self.ended.is_none(), "{} comes after the last frame", event.seq);
-        ensure!(event.seq == self.last.next(), "{} comes after {}", event.seq, self.last);
-        self.last = event.seq;
-        self.events.push(event.clone());
+        ensure!(
+            self.ended.is_none(),
+            "{} comes after the last frame",
+            event.seq
+        );
+        ensure!(
+            event.seq == self.position.next(),
+            "{} comes after {}",
+            event.seq,
+            self.position
+        );
+        self.position = event.seq;
+        if event.seq > self.last {
+            self.last = event.seq;
+            self.events.push(event.clone());
+        } else if let Some(known) = self.events.iter().find(|known| known.seq == event.seq) {
+            ensure!(known == event, "{} was another event before", event.seq);
+        }
         Ok(())
     }
 

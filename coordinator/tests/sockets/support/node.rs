@@ -43,7 +43,6 @@ pub(crate) struct TestNode {
 pub(crate) enum Kept {
     Sqlite(#[expect(dead_code, reason = "the directory is removed with it")] tempfile::TempDir),
     Postgres(#[expect(dead_code, reason = "the database is dropped with it")] testkit::Database),
-    Nothing,
 }
 
 /// Somebody with an account and a session.
@@ -71,7 +70,10 @@ impl TestNode {
     pub(crate) async fn postgres() -> Result<Self> {
         let database = testkit::Database::fresh().await?;
         let url = database.url();
-        Self::start(url, Kept::Postgres(database), |settings| settings.rates.on = false).await
+        Self::start(url, Kept::Postgres(database), |settings| {
+            settings.rates.on = false
+        })
+        .await
     }
 
     pub(crate) async fn start(
@@ -100,10 +102,20 @@ impl TestNode {
         let closed = cancel.clone();
         tokio::spawn(async move {
             let serving = axum::serve(listener, service);
-            serving.with_graceful_shutdown(closed.cancelled_owned()).await
+            serving
+                .with_graceful_shutdown(closed.cancelled_owned())
+                .await
         });
         let _kept = Arc::new(kept);
-        Ok(Self { app, coordinator, address, database_url, tasks, cancel, _kept })
+        Ok(Self {
+            app,
+            coordinator,
+            address,
+            database_url,
+            tasks,
+            cancel,
+            _kept,
+        })
     }
 
     /// Ends the node, and fails if it leaves anything behind.
@@ -151,7 +163,11 @@ impl TestNode {
             display_name: account.display_name,
         };
         let token = self.token(&user, session.id, life).await?;
-        Ok(Person { user, session: session.id, token })
+        Ok(Person {
+            user,
+            session: session.id,
+            token,
+        })
     }
 
     /// An access token.
@@ -161,8 +177,7 @@ impl TestNode {
         session: SessionId,
         life: Duration,
     ) -> Result<String> {
-        let claims =
-            AccessClaims::new(user.clone(), session, false, self.app.clock.now(), life);
+        let claims = AccessClaims::new(user.clone(), session, false, self.app.clock.now(), life);
         Ok(self.app.keys().await?.access(&claims))
     }
 
