@@ -1,7 +1,10 @@
 //! The HTTP half as a Lambda function: turns what API Gateway (both kinds) and function URLs hand over
 //! into the request that the client made. The runtime's loop is `lambda_http`'s.
 
-use std::{convert::Infallible, net::IpAddr};
+use std::{
+    convert::Infallible,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use axum::{Router, response::Response};
 use handlers::Peer;
@@ -18,17 +21,16 @@ pub fn service(
 }
 
 fn as_the_client_made_it(mut request: Request) -> Request {
-    let Some(context) = request.request_context_ref().cloned() else {
-        return request;
-    };
-    if let Some(address) = address(&context) {
-        request.extensions_mut().insert(Peer(address));
-    }
-    let path = path(request.raw_http_path(), &context);
+    let context = request.request_context_ref();
+    // Events that were made by hand name no client: all of these share the limits of one address.
+    let address = context.and_then(address);
+    let peer = Peer(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+    let path = path(request.raw_http_path(), context);
     let target = match request.uri().query() {
         Some(query) => format!("{path}?{query}"),
         None => path.to_owned(),
     };
+    request.extensions_mut().insert(peer);
     // What is no path is left as it came, to be answered 404.
     if let Ok(target) = target.parse::<Uri>() {
         *request.uri_mut() = target;
@@ -47,8 +49,8 @@ fn address(context: &RequestContext) -> Option<IpAddr> {
 }
 
 /// The path without the stage, which the second kind of gateway writes in front of it.
-fn path<'a>(raw: &'a str, context: &RequestContext) -> &'a str {
-    let RequestContext::ApiGatewayV2(context) = context else {
+fn path<'a>(raw: &'a str, context: Option<&RequestContext>) -> &'a str {
+    let Some(RequestContext::ApiGatewayV2(context)) = context else {
         return raw;
     };
     let stage = context.stage.as_deref().unwrap_or_default();

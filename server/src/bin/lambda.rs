@@ -17,5 +17,7 @@ async fn main() -> Result<()> {
     logs::start(&settings)?;
     let app = parts::stateless(settings).await?;
     let service = function::service(handlers::router_without_sockets(app));
-    lambda_http::run(service).await.map_err(|error| anyhow!(error))
+    lambda_http::run(service)
+        .await
+        .map_err(|error| anyhow!(error))
 }
