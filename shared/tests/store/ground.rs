@@ -68,7 +68,11 @@ impl Ground {
 
     /// The same database through connections of its own, as another node has them.
     pub(crate) async fn another_store(&self) -> anyhow::Result<Store> {
-        Ok(Store::connect(&self.url, &StoreOptions::default()).await?)
+        self.another_store_with(&StoreOptions::default()).await
+    }
+
+    pub(crate) async fn another_store_with(&self, options: &StoreOptions) -> anyhow::Result<Store> {
+        Ok(Store::connect(&self.url, options).await?)
     }
 
     /// An account.
