@@ -63,9 +63,10 @@ async fn mine(State(app): State<App>, caller: Authenticated) -> Result<Json<MyRo
 }
 
 /// Read a room
+///
+/// Of a private room that the caller is not in, only what the list tells.
 #[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms", params(InRoom), responses(
     (status = 200, description = "the room", body = Room),
-    (status = 403, description = "`not_a_member`: the room is private"),
     (status = 404, description = "`room_not_found`"),
 ))]
 async fn read(
@@ -81,7 +82,7 @@ async fn read(
 /// What is left out stays. Admins change name, topic, visibility, password, capacity and history;
 /// moderators set the slow mode; only the owner archives.
 #[utoipa::path(patch, path = "/v1/rooms/{room}", tag = "rooms", params(InRoom),
-    request_body = ChangeRoomBody, responses(
+    request_body = Option<ChangeRoomBody>, responses(
     (status = 200, description = "the room as it is now", body = Room),
     (status = 403, description = "`forbidden`, `not_a_member`, `archived`"),
     (status = 404, description = "`room_not_found`"),

@@ -34,7 +34,7 @@ async fn me(State(app): State<App>, caller: Authenticated) -> Result<Json<Me>> {
 /// Change the profile
 ///
 /// What is left out stays, `null` empties.
-#[utoipa::path(patch, path = "/v1/users/me", tag = "users", request_body = ProfileBody, responses(
+#[utoipa::path(patch, path = "/v1/users/me", tag = "users", request_body = Option<ProfileBody>, responses(
     (status = 200, description = "the caller's account as it is now", body = Me),
 ))]
 async fn change(

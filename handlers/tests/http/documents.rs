@@ -73,3 +73,12 @@ async fn the_documents_are_served() {
     let keys = server.get("/.well-known/jwks.json").await_status(200).await.json;
     assert_eq!((keys["keys"][0]["kty"].as_str(), keys["keys"][0]["crv"].as_str()), (Some("OKP"), Some("Ed25519")));
 }
+
+#[test]
+fn the_protocol_page_tells_of_every_path() {
+    let page = include_str!("../../../docs/protocol.md");
+    for operation in include_str!("operations.txt").lines() {
+        let (_, path) = operation.split_once(' ').unwrap();
+        assert!(page.contains(path), "{path}");
+    }
+}
