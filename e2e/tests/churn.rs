@@ -27,10 +27,16 @@ async fn churn_deadlocks_nothing() -> Result<()> {
         .and_then(|text| text.parse().ok())
         .unwrap_or(0x5eed);
     eprintln!("CHATX_TEST_SEED={seed} for {seconds} s in all");
-    on_each_engine(async |chatx| churned(chatx, Duration::from_secs(seconds) / 2, seed).await).await
+    on_each_engine(async |chatx| {
+        let done = churned(chatx, Duration::from_secs(seconds) / 2, seed).await?;
+        eprintln!("{done}");
+        Ok(())
+    })
+    .await
 }
 
-async fn churned(chatx: &Chatx, span: Duration, seed: u64) -> Result<()> {
+/// How much was done.
+async fn churned(chatx: &Chatx, span: Duration, seed: u64) -> Result<String> {
     let http = Http::new(chatx.address());
     let owner = Person::register(&http, "owner").await?;
     let mut rooms = Vec::new();
@@ -53,7 +59,6 @@ async fn churned(chatx: &Chatx, span: Duration, seed: u64) -> Result<()> {
         acts += done;
         acked.extend(sent);
     }
-    eprintln!("{acts} acts, {} messages", acked.len());
     // Everybody is answered, and the log is whole: dense, and with every acked message at its place.
     let mut socket = owner.socket().await?;
     for room in rooms {
@@ -70,7 +75,7 @@ async fn churned(chatx: &Chatx, span: Duration, seed: u64) -> Result<()> {
             .map_err(|error| anyhow!("{error:?}"))?;
         assert_eq!(sent.seq, subscribed.head.next());
     }
-    Ok(())
+    Ok(format!("{acts} acts, {} messages", acked.len()))
 }
 
 /// A generator of chances, small and repeatable.
@@ -101,9 +106,8 @@ async fn restless(
         match act {
             0 => drop(std::mem::replace(&mut socket, person.socket().await?)),
             1 => {
-                std::mem::replace(&mut socket, person.socket().await?)
-                    .close()
-                    .await?
+                let before = std::mem::replace(&mut socket, person.socket().await?);
+                before.close().await?;
             }
             2 => settle(&mut socket, &json!({"type": "join", "room": room})).await?,
             3 => settle(&mut socket, &json!({"type": "leave", "room": room})).await?,
