@@ -234,7 +234,7 @@ impl Owner {
                 answer = self.subscriptions.answered(), if has_room => {
                     self.subscriptions.take(answer, &mut self.socket);
                 }
-                turn = self.sends.turn() => self.sends.take(turn),
+                turn = self.sends.turn() => self.sends.take(&turn),
                 renewed = self.renewal.done() => self.renewed(renewed),
                 () = self.connection.outbox.filled(), if has_room => self.fill(),
                 () = std::future::ready(()), if has_room && self.subscriptions.is_behind() => {
@@ -346,7 +346,7 @@ impl Owner {
             // The same order as while the socket lived.
             tokio::select! {
                 biased;
-                turn = self.sends.turn() => self.sends.take(turn),
+                turn = self.sends.turn() => self.sends.take(&turn),
                 () = outbox.filled(), if has_room => self.fill(),
                 () = &mut answered, if !all_answered => all_answered = true,
                 step = self.socket.step(false), if self.socket.queued_bytes() > 0 => {

@@ -28,6 +28,14 @@ struct Inner {
     cancel: CancellationToken,
 }
 
+/// A hold on a room that is live, or about to be.
+pub(crate) struct Attaching {
+    /// The hold.
+    pub(crate) attached: Arc<Attached>,
+    /// Tells when the room is loaded, or why it is not.
+    pub(crate) loaded: oneshot::Receiver<Result<(), Refusal>>,
+}
+
 impl Rooms {
     /// No rooms yet; their tasks are counted by `tasks` and end with `cancel`.
     pub(crate) fn new(app: App, tasks: TaskTracker, cancel: CancellationToken) -> Self {
@@ -46,14 +54,14 @@ impl Rooms {
         connection: ConnectionId,
         user: UserSummary,
         outbox: Outbox,
-    ) -> Result<(Arc<Attached>, oneshot::Receiver<Result<(), Refusal>>), Refusal> {
+    ) -> Result<Attaching, Refusal> {
         let mut live = self.live();
         let room = self.live_room(&mut live, id);
         let (attached, listen, loaded) = Attached::new(room.clone(), connection, user, outbox);
         let told = room.tell(Command::Listen(listen));
         drop(live);
         told.map_err(|_| ErrorCode::Unavailable)?;
-        Ok((attached, loaded))
+        Ok(Attaching { attached, loaded })
     }
 
     /// Gives a message to its room.
@@ -96,28 +104,32 @@ impl Rooms {
         let mut live = self.live();
         let is_idle = commands.is_empty();
         if is_idle {
-            live.remove(&id);
-            gauge!("chatx_rooms").set(live.len() as f64);
+            Self::remove(&mut live, id);
         }
         is_idle
     }
 
     /// Forgets a room that could not be loaded.
     pub(crate) fn forget(&self, id: RoomId) {
-        self.live().remove(&id);
+        Self::remove(&mut self.live(), id);
+    }
+
+    fn remove(live: &mut HashMap<RoomId, Room>, id: RoomId) {
+        if live.remove(&id).is_some() {
+            gauge!("chatx_rooms").decrement(1.0);
+        }
     }
 
     fn live_room<'a>(&self, live: &'a mut HashMap<RoomId, Room>, id: RoomId) -> &'a Room {
-        if !live.contains_key(&id) {
+        live.entry(id).or_insert_with(|| {
             let Inner {
                 app, tasks, cancel, ..
             } = &*self.0;
             let (room, task) = Room::start(id, self.clone(), app.clone(), cancel.clone());
             tasks.spawn(task);
-            live.insert(id, room);
-            gauge!("chatx_rooms").set(live.len() as f64);
-        }
-        &live[&id]
+            gauge!("chatx_rooms").increment(1.0);
+            room
+        })
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<RoomId, Room>> {

@@ -97,7 +97,7 @@ impl Owner {
             ClientFrame::DeleteRoom(room) => self.request(id, Request::DeleteRoom(room)),
             ClientFrame::ListRooms(find) => self.request(id, Request::ListRooms(find)),
             ClientFrame::History(room, history) => {
-                self.request(id, Request::History(room, history))
+                self.request(id, Request::History(room, history));
             }
             ClientFrame::Members(room, page) => self.request(id, Request::Members(room, page)),
         }

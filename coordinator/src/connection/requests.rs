@@ -103,10 +103,10 @@ async fn answer(
         Request::Edit(EditFrame { room, seq, edit }) => acknowledged(
             id,
             seq,
-            messages::edit(app, caller, room, seq, &edit).await?,
+            &messages::edit(app, caller, room, seq, &edit).await?,
         ),
         Request::Delete(room, seq) => {
-            acknowledged(id, seq, messages::delete(app, caller, room, seq).await?)
+            acknowledged(id, seq, &messages::delete(app, caller, room, seq).await?)
         }
         Request::Read(room, seq) => {
             messages::mark_read(app, caller, room, seq).await?;
@@ -130,7 +130,7 @@ async fn answer(
         Request::History(room, history) => {
             let list = messages::history(app, caller, room, &history).await?;
             fitting(
-                id,
+                id.as_ref(),
                 list,
                 history.span,
                 app.settings.limits.server_frame_max_bytes,
@@ -143,7 +143,7 @@ async fn answer(
     Ok(Some(frame))
 }
 
-fn acknowledged(id: Option<FrameId>, target: Seq, event: Event) -> ServerFrame {
+fn acknowledged(id: Option<FrameId>, target: Seq, event: &Event) -> ServerFrame {
     ServerFrame::Ack(Ack {
         id,
         room: event.room,
@@ -157,13 +157,13 @@ fn acknowledged(id: Option<FrameId>, target: Seq, event: Event) -> ServerFrame {
 
 /// As much of the list as a frame may carry, from the end that was asked for.
 fn fitting(
-    id: Option<FrameId>,
+    id: Option<&FrameId>,
     mut list: MessageList,
     span: Span,
     max_bytes: usize,
 ) -> ServerFrame {
     loop {
-        let frame = answers::result(id.clone(), &list);
+        let frame = answers::result(id.cloned(), &list);
         if Encoded::of(&frame).len() <= max_bytes || list.messages.len() < 2 {
             return frame;
         }

@@ -103,10 +103,10 @@ impl Sends {
     }
 
     /// Lets the first of those waiting go, or refuses it.
-    pub(super) fn take(&mut self, turn: Turn) {
+    pub(super) fn take(&mut self, turn: &Turn) {
         let Turn::Checked(checked) = turn else { return };
         if let Some(sending) = self.waiting.pop_front() {
-            match checked {
+            match *checked {
                 Ok(_) => self.rooms.send(sending),
                 Err(limited) => sending.refuse(limited.into()),
             }

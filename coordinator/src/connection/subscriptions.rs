@@ -29,7 +29,7 @@ use crate::{
     encoded::{Encoded, Entry},
     errand::Errand,
     room::{Attached, Command, Following, Room},
-    rooms::Rooms,
+    rooms::{Attaching, Rooms},
 };
 
 /// The rooms that one socket follows, or is about to.
@@ -139,7 +139,10 @@ impl Subscriptions {
             let attaching = self
                 .rooms
                 .attach(wish.room, *connection, user.clone(), outbox.clone());
-            let (attached, is_loaded) = attaching.map_err(|refusal| (id.clone(), refusal))?;
+            let Attaching {
+                attached,
+                loaded: is_loaded,
+            } = attaching.map_err(|refusal| (id.clone(), refusal))?;
             loaded = Some(is_loaded);
             let state = State::Opening;
             self.followed.insert(

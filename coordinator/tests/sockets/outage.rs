@@ -16,7 +16,7 @@ async fn no_ack_without_a_store() -> Result<()> {
     let database = Database::fresh_on(&postgres.url()).await?;
     let url = database.url();
     let node = TestNode::start(url, Kept::Postgres(database), |settings| {
-        settings.rates.on = false
+        settings.rates.on = false;
     })
     .await?;
     let ada = node.person("ada").await?;

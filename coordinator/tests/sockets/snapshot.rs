@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use protocol::{RoomId, Seq, events::Event};
 use serde_json::json;
 use tokio::{task::JoinSet, time::sleep};
@@ -35,7 +35,12 @@ impl Random {
 /// they were. In the end everybody has what the store has.
 async fn every_log_is_the_stores(node: TestNode) -> Result<()> {
     let seed = RandomState::new().build_hasher().finish() | 1;
-    println!("seed {seed}");
+    run(node, seed)
+        .await
+        .with_context(|| format!("seed {seed}"))
+}
+
+async fn run(node: TestNode, seed: u64) -> Result<()> {
     let node = Arc::new(node);
     let mut people = Vec::new();
     for number in 0..SENDERS + 1 {
@@ -63,12 +68,12 @@ async fn every_log_is_the_stores(node: TestNode) -> Result<()> {
     let log = node.log(room).await?;
     assert_eq!(log.last().map(|event| event.seq), Some(head));
     for heard in listeners.join_all().await {
-        assert_same(&heard?, &log);
+        ensure!(is_same(&heard?, &log), "a log is not the store's");
     }
     node.stop().await
 }
 
-fn assert_same(heard: &Log, log: &[Event]) {
+fn is_same(heard: &Log, log: &[Event]) -> bool {
     let first = heard
         .events
         .first()
@@ -78,7 +83,7 @@ fn assert_same(heard: &Log, log: &[Event]) {
         .filter(|event| event.seq >= first)
         .cloned()
         .collect();
-    assert_eq!(heard.events, kept);
+    heard.events == kept
 }
 
 async fn send(node: &TestNode, person: &Person, room: RoomId, over_a_socket: bool) -> Result<()> {

@@ -71,7 +71,7 @@ impl TestNode {
         let database = testkit::Database::fresh().await?;
         let url = database.url();
         Self::start(url, Kept::Postgres(database), |settings| {
-            settings.rates.on = false
+            settings.rates.on = false;
         })
         .await
     }
