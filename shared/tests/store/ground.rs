@@ -19,11 +19,11 @@ pub(crate) struct Ground {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
     url: String,
-    _kept: Kept,
+    kept: Kept,
 }
 
 enum Kept {
-    Postgres(#[expect(dead_code, reason = "the database is dropped with it")] testkit::Database),
+    Postgres(testkit::Database),
     Sqlite(#[expect(dead_code, reason = "the directory is removed with it")] tempfile::TempDir),
 }
 
@@ -59,11 +59,28 @@ impl Ground {
         Self::at(url, Kept::Sqlite(directory)).await
     }
 
+    /// On a server of the test's own.
+    pub(crate) async fn on_server(server_url: &str) -> anyhow::Result<Self> {
+        let database = testkit::Database::fresh_on(server_url).await?;
+        Self::at(database.url(), Kept::Postgres(database)).await
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn database_name(&self) -> &str {
+        match &self.kept {
+            Kept::Postgres(database) => database.name(),
+            Kept::Sqlite(_) => "",
+        }
+    }
+
     async fn at(url: String, kept: Kept) -> anyhow::Result<Self> {
         let clock = Clock::manual(Timestamp::from_unix_ms(1_763_800_000_000));
         let store = Store::connect(&url, &StoreOptions::default()).await?;
         store.migrate().await?;
-        Ok(Self { store, clock, url, _kept: kept })
+        Ok(Self { store, clock, url, kept })
     }
 
     /// The same database through connections of its own, as another node has them.

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod contract;
+mod faults;
 mod ground;
 mod people;
 mod promises;

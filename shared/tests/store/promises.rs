@@ -105,21 +105,22 @@ async fn who_is_cut_off_leaves_no_transaction_open(ground: Ground) -> Result<()>
     // One connection, which everybody gets after the other.
     let options = StoreOptions { max_connections: 1, ..StoreOptions::default() };
     let store = ground.another_store_with(&options).await?;
-    for polls in 0..60 {
+    let cuts = (0..20).flat_map(|polls| (0..3).map(move |kind| (polls, kind)));
+    for (number, (polls, kind)) in cuts.enumerate() {
         let text = body(&format!("after {polls} polls"));
-        let first = Seq(2);
-        let _ = match polls % 3 {
-            0 => CutOff::after(Some(polls), store.edit(room, ada.id, first, &text, at)).await.map(drop),
-            1 => CutOff::after(Some(polls), store.erase(room, ada.id, Seq(1), at)).await.map(drop),
+        let polls = Some(polls);
+        let _ = match kind {
+            0 => CutOff::after(polls, store.edit(room, ada.id, Seq(2), &text, at)).await.map(drop),
+            1 => CutOff::after(polls, store.erase(room, ada.id, Seq(1), at)).await.map(drop),
             _ => {
-                let entry = [ground.message(room, ada.id, &format!("cut off {polls}"))];
-                CutOff::after(Some(polls), store.append(&entry)).await.map(drop)
+                let entry = [ground.message(room, ada.id, &format!("cut off {number}"))];
+                CutOff::after(polls, store.append(&entry)).await.map(drop)
             }
         };
-        let outcomes = store.append(&[ground.message(room, ada.id, &format!("{polls}"))]).await?;
+        let outcomes = store.append(&[ground.message(room, ada.id, &format!("{number}"))]).await?;
         let Appended::Stored(place) = outcomes[0] else { panic!("not stored: {outcomes:?}") };
         let seen = ground.store.message(room, ada.id, place.seq).await?;
-        assert_eq!((seen.id, seen.content.body), (place.id, format!("says {polls}")));
+        assert_eq!((seen.id, seen.content.body), (place.id, format!("says {number}")));
     }
     Ok(())
 }
