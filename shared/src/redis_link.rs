@@ -5,7 +5,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ pub struct Redis {
     /// Made anew when answers stop coming: a connection whose other end has vanished without a word
     /// would stay silent for as long as the system believes in it.
     connection: Arc<Mutex<ConnectionManager>>,
+    /// Whether that connection has answered yet. One that is still being made is left alone.
+    has_answered: Arc<AtomicBool>,
     prefix: Arc<str>,
     deadline: Duration,
     breaker: Arc<Breaker>,
@@ -73,6 +75,7 @@ impl Redis {
             client,
             config,
             connection: Arc::new(Mutex::new(connection)),
+            has_answered: Arc::default(),
             prefix: prefix.into(),
             deadline,
             breaker: Arc::default(),
@@ -113,6 +116,7 @@ impl Redis {
         let answer = tokio::time::timeout(deadline, question(self.connection())).await;
         match answer {
             Ok(Ok(answer)) => {
+                self.has_answered.store(true, Ordering::Release);
                 self.breaker.succeeded();
                 Ok(answer)
             }
@@ -121,7 +125,8 @@ impl Redis {
                 Err(Away)
             }
             Err(_) => {
-                if self.breaker.failed("no answer in time", Failure::Timeout) {
+                let is_away = self.breaker.failed("no answer in time", Failure::Timeout);
+                if is_away && self.has_answered.swap(false, Ordering::AcqRel) {
                     self.connect_anew();
                 }
                 Err(Away)

@@ -225,18 +225,33 @@ async fn without_redis_it_is_stricter_and_with_it_exact_again() -> anyhow::Resul
 /// and only new ones get through.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_went_silent_is_made_anew() -> anyhow::Result<()> {
-    let url = testkit::redis_url().await?;
-    let server = url
-        .trim_start_matches("redis://")
-        .trim_end_matches('/')
-        .to_owned();
-    let path = Path::to(server).await?;
+    let server = server().await?;
+    let path = Path::to(server, Duration::ZERO).await?;
     let prefix = prefix();
     let connect = || Redis::new(&format!("redis://{}", path.address).into(), &prefix);
     let nodes = Nodes::sharing(connect()?, connect()?).await?;
     nodes.share_a_bucket().await?;
     path.cut();
     nodes.share_a_bucket().await
+}
+
+/// To connect takes longer than a question may: the connection is made all the same, and found ready.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_far_away_is_reached() -> anyhow::Result<()> {
+    let path = Path::to(server().await?, Duration::from_millis(150)).await?;
+    let prefix = prefix();
+    let connect = || Redis::new(&format!("redis://{}", path.address).into(), &prefix);
+    let nodes = Nodes::sharing(connect()?, connect()?).await?;
+    nodes.share_a_bucket().await
+}
+
+/// The address of the Redis that all tests share.
+async fn server() -> anyhow::Result<String> {
+    let url = testkit::redis_url().await?;
+    Ok(url
+        .trim_start_matches("redis://")
+        .trim_end_matches('/')
+        .to_owned())
 }
 
 /// A way to a server that can be cut without anybody being told.
@@ -246,7 +261,7 @@ struct Path {
 }
 
 impl Path {
-    async fn to(server: String) -> anyhow::Result<Self> {
+    async fn to(server: String, first_byte_after: Duration) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let (cut, cuts) = tokio::sync::watch::channel(0);
@@ -255,6 +270,7 @@ impl Path {
                 let (server, mut cuts) = (server.clone(), cuts.clone());
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
+                    tokio::time::sleep(first_byte_after).await;
                     let mut server = TcpStream::connect(server).await?;
                     tokio::select! {
                         copied = tokio::io::copy_bidirectional(&mut client, &mut server) => copied.map(|_| ()),
