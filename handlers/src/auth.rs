@@ -58,9 +58,16 @@ async fn register(
         return Err(Fields::one("password", Violation::TooCommon).into());
     }
     let rate = app.settings.rates.register;
-    stranger.allowances.take(&app, rate, &format!("register:{}", stranger.ip)).await?;
+    stranger
+        .allowances
+        .take(&app, rate, &format!("register:{}", stranger.ip))
+        .await?;
     let username = new.username.as_str().to_owned();
-    let display_name = new.display_name.as_ref().map_or(username.as_str(), |name| name.as_str()).to_owned();
+    let display_name = new
+        .display_name
+        .as_ref()
+        .map_or(username.as_str(), |name| name.as_str())
+        .to_owned();
     let account = NewAccount {
         id: app.clock.id(),
         username,
@@ -73,7 +80,13 @@ async fn register(
     let me = app.store.create_account(&account, &session).await?;
     let grant = tokens::first_grant(me, &session);
     let answer = tokens::give(&app, grant, place).await?;
-    app.audit(stranger.by(Some(account.id)), AuditAction::Register, None, json!({})).await;
+    app.audit(
+        stranger.by(Some(account.id)),
+        AuditAction::Register,
+        None,
+        json!({}),
+    )
+    .await;
     Ok((StatusCode::CREATED, answer))
 }
 
@@ -95,24 +108,51 @@ async fn login(
 ) -> Result<Answer> {
     tokens::check_origin(&app, place, &stranger.headers)?;
     let rate = app.settings.rates.login;
-    stranger.allowances.take(&app, rate, &format!("login:{}", stranger.ip)).await?;
+    stranger
+        .allowances
+        .take(&app, rate, &format!("login:{}", stranger.ip))
+        .await?;
     let known = app.store.credentials(&login.login).await?;
-    stranger.allowances.take(&app, rate, &account_key(&login.login, known.as_ref())).await?;
+    stranger
+        .allowances
+        .take(&app, rate, &account_key(&login.login, known.as_ref()))
+        .await?;
 
-    let hash = known.as_ref().and_then(|known| known.password_hash.as_deref());
+    let hash = known
+        .as_ref()
+        .and_then(|known| known.password_hash.as_deref());
     let is_right = app.passwords.verify(login.password.as_str(), hash).await?;
     let Some(known) = known.as_ref().filter(|_| is_right) else {
         let user = known.map(|known| known.user.id.to_string());
-        app.audit(stranger.by(None), AuditAction::LoginFailure, user, json!({})).await;
+        app.audit(
+            stranger.by(None),
+            AuditAction::LoginFailure,
+            user,
+            json!({}),
+        )
+        .await;
         return Err(ErrorCode::InvalidCredentials.into());
     };
-    let device = login.device.as_ref().map_or("", |device| device.as_str()).to_owned();
+    let device = login
+        .device
+        .as_ref()
+        .map_or("", |device| device.as_str())
+        .to_owned();
     let session = new_session(&app, known.user.id, device, &stranger);
-    let me = app.store.create_session(&session).await?;
+    let me = app
+        .store
+        .create_session(&session, hash.unwrap_or_default())
+        .await?;
     let grant = tokens::first_grant(me, &session);
     let answer = tokens::give(&app, grant, place).await?;
     let by = stranger.by(Some(known.user.id));
-    app.audit(by, AuditAction::LoginSuccess, None, json!({ "session": session.id })).await;
+    app.audit(
+        by,
+        AuditAction::LoginSuccess,
+        None,
+        json!({ "session": session.id }),
+    )
+    .await;
     Ok(answer)
 }
 
@@ -126,10 +166,22 @@ fn account_key(login: &LoginName, known: Option<&Credentials>) -> String {
     }
 }
 
-fn new_session(app: &App, user: protocol::UserId, device: String, stranger: &Stranger) -> NewSession {
+fn new_session(
+    app: &App,
+    user: protocol::UserId,
+    device: String,
+    stranger: &Stranger,
+) -> NewSession {
     let at = app.clock.now();
     let expires_at = at.after(app.settings.refresh_token);
-    NewSession { id: app.clock.id(), user, device, ip: stranger.ip, at, expires_at }
+    NewSession {
+        id: app.clock.id(),
+        user,
+        device,
+        ip: stranger.ip,
+        at,
+        expires_at,
+    }
 }
 
 /// Renew the tokens
@@ -159,7 +211,10 @@ async fn refresh(
         tokens::check_origin(&app, place, &stranger.headers)?;
     }
     let rate = app.settings.rates.http;
-    stranger.allowances.take(&app, rate, &format!("refresh:{}", token.session)).await?;
+    stranger
+        .allowances
+        .take(&app, rate, &format!("refresh:{}", token.session))
+        .await?;
     let now = app.clock.now();
     let rotate = Rotate {
         session: token.session,
@@ -172,14 +227,26 @@ async fn refresh(
         Rotation::Fresh(grant) => {
             let by = stranger.by(Some(grant.me.user.id));
             let answer = tokens::give(&app, grant, place).await?;
-            app.audit(by, AuditAction::TokenRefresh, None, json!({ "session": token.session })).await;
+            app.audit(
+                by,
+                AuditAction::TokenRefresh,
+                None,
+                json!({ "session": token.session }),
+            )
+            .await;
             Ok(answer)
         }
         Rotation::Repeated(grant) => tokens::give(&app, grant, place).await,
         Rotation::Reused { user, session } => {
             app.revocations.spread(&[session]).await;
             let by = stranger.by(Some(user));
-            app.audit(by, AuditAction::TokenReuse, Some(session.to_string()), json!({})).await;
+            app.audit(
+                by,
+                AuditAction::TokenReuse,
+                Some(session.to_string()),
+                json!({}),
+            )
+            .await;
             Err(ErrorCode::Unauthenticated.into())
         }
         Rotation::Gone => Err(ErrorCode::Unauthenticated.into()),
@@ -193,13 +260,19 @@ async fn refresh(
     (status = 204, description = "the session is over; cookies are removed"),
 ))]
 async fn logout(State(app): State<App>, caller: Authenticated) -> Result<(StatusCode, HeaderMap)> {
-    match app.store.revoke_session(caller.user.id, caller.session).await.map_err(Refusal::from) {
+    match app
+        .store
+        .revoke_session(caller.user.id, caller.session)
+        .await
+        .map_err(Refusal::from)
+    {
         // Another request did it at the same time.
         Err(refusal) if refusal.code == ErrorCode::SessionNotFound => {}
         revoked => revoked?,
     }
     app.revocations.spread(&[caller.session]).await;
-    app.audit(&*caller, AuditAction::Logout, None, json!({})).await;
+    app.audit(&*caller, AuditAction::Logout, None, json!({}))
+        .await;
     let mut headers = HeaderMap::new();
     cookies::clear(&app.settings, &mut headers);
     Ok((StatusCode::NO_CONTENT, headers))
@@ -222,7 +295,10 @@ async fn change_password(
         return Err(Fields::one("new", Violation::TooCommon).into());
     }
     let tries = format!("login:{}", caller.user.id);
-    caller.allowances.take(&app, app.settings.rates.login, &tries).await?;
+    caller
+        .allowances
+        .take(&app, app.settings.rates.login, &tries)
+        .await?;
     let known = app.store.credentials_of(caller.user.id).await?;
     let seen = known.password_hash.as_deref();
     if !app.passwords.verify(change.current.as_str(), seen).await? {
@@ -230,9 +306,13 @@ async fn change_password(
     }
     let new_hash = app.passwords.hash(change.new.as_str()).await?;
     let seen = seen.unwrap_or_default();
-    let revoked = app.store.change_password(caller.user.id, seen, &new_hash, caller.session).await?;
+    let revoked = app
+        .store
+        .change_password(caller.user.id, seen, &new_hash, caller.session)
+        .await?;
     app.revocations.spread(&revoked).await;
-    app.audit(&*caller, AuditAction::PasswordChange, None, json!({})).await;
+    app.audit(&*caller, AuditAction::PasswordChange, None, json!({}))
+        .await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -243,11 +323,17 @@ async fn change_password(
 #[utoipa::path(get, path = "/v1/auth/csrf", tag = "auth", responses(
     (status = 200, description = "the token", body = CsrfToken),
 ))]
-async fn csrf(State(app): State<App>, headers: HeaderMap, caller: Result<Authenticated>) -> Result<Json<CsrfToken>> {
+async fn csrf(
+    State(app): State<App>,
+    headers: HeaderMap,
+    caller: Result<Authenticated>,
+) -> Result<Json<CsrfToken>> {
     let session = match caller {
         Ok(caller) => caller.session,
         // A page that wakes with an expired access token needs this for its refresh.
         Err(error) => tokens::session_in_cookie(&app, &headers).ok_or(error)?,
     };
-    Ok(Json(CsrfToken { csrf_token: app.secrets.csrf_token(session) }))
+    Ok(Json(CsrfToken {
+        csrf_token: app.secrets.csrf_token(session),
+    }))
 }

@@ -110,18 +110,27 @@ struct StandingRow {
 }
 
 impl Store {
-    /// Makes a session. The account must still be open.
+    /// Makes a session for who has shown the password of hash `seen`. A change of password that comes
+    /// between is waited for, so that no session of the old password outlives it.
     ///
     /// # Errors
-    /// `invalid_credentials` if the account was closed meanwhile.
-    pub async fn create_session(&self, session: &NewSession) -> Result<Me> {
+    /// `invalid_credentials` if the account was closed, or has another password by now.
+    pub async fn create_session(&self, session: &NewSession, seen: &str) -> Result<Me> {
         let mut tx = self.begin().await?;
-        let me = open_account(&mut tx, session.user)
-            .await?
-            .ok_or(ErrorCode::InvalidCredentials)?;
+        let sql = tx.connection().dialect(
+            "select id, username, email, display_name, bio, status, admin, created_at from users \
+             where id = $1 and password_hash = $2 and suspended_at is null and erased_at is null for share",
+            "select id, username, email, display_name, bio, status, admin, created_at from users \
+             where id = $1 and password_hash = $2 and suspended_at is null and erased_at is null",
+        );
+        let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(sql)
+            .bind(session.user.uuid())
+            .bind(seen)
+            .fetch_optional(connection))?;
+        let row = row.ok_or(ErrorCode::InvalidCredentials)?;
         insert_session(&mut tx, session).await?;
         tx.commit().await?;
-        Ok(me)
+        Ok(row.into())
     }
 
     /// Trades a refresh token for the next one. Of several at once with the same token one is fresh and

@@ -22,6 +22,7 @@ on_both_engines!(
     a_refresh_token_that_is_used_long_after_ends_its_session,
     a_session_ends_when_it_is_not_refreshed,
     a_change_of_password_ends_every_other_session,
+    no_login_with_the_old_password_outlives_its_change,
     only_one_of_two_changes_of_password_from_the_same_one_holds,
     a_revoked_session_is_told_of_and_gone,
     nobody_revokes_the_session_of_another,
@@ -377,7 +378,10 @@ async fn a_change_of_password_ends_every_other_session(ground: Ground) -> anyhow
     let mut others = HashSet::new();
     for _ in 0..3 {
         let other = session(&ground, ada.id);
-        ground.store.create_session(&other).await?;
+        ground
+            .store
+            .create_session(&other, "the first hash")
+            .await?;
         others.insert(other.id);
     }
     let revoked = ground
@@ -405,6 +409,41 @@ async fn a_change_of_password_ends_every_other_session(ground: Ground) -> anyhow
         matches!(eve, Rotation::Fresh(_)),
         "nobody else is touched: {eve:?}"
     );
+    Ok(())
+}
+
+async fn no_login_with_the_old_password_outlives_its_change(ground: Ground) -> anyhow::Result<()> {
+    let (ada, kept) = register(&ground, "ada").await?;
+    let hashes = [
+        "the first hash",
+        "the second hash",
+        "the third hash",
+        "the fourth hash",
+    ];
+    for change in hashes.windows(2) {
+        let (old, new) = (change[0], change[1]);
+        let logins: Vec<_> = (0..8)
+            .map(|_| {
+                let (store, session) = (ground.store.clone(), session(&ground, ada.id));
+                tokio::spawn(async move { store.create_session(&session, old).await })
+            })
+            .collect();
+        ground.store.change_password(ada.id, old, new, kept).await?;
+        for login in logins {
+            match login.await? {
+                Ok(_) => {}
+                refused => assert_eq!(code(refused), ErrorCode::InvalidCredentials),
+            }
+        }
+        let left = ground
+            .store
+            .sessions(ada.id, kept, ground.clock.now())
+            .await?;
+        assert_eq!(
+            left.iter().map(|session| session.id).collect::<Vec<_>>(),
+            [kept]
+        );
+    }
     Ok(())
 }
 
@@ -439,7 +478,10 @@ async fn only_one_of_two_changes_of_password_from_the_same_one_holds(
 async fn a_revoked_session_is_told_of_and_gone(ground: Ground) -> anyhow::Result<()> {
     let (ada, kept) = register(&ground, "ada").await?;
     let other = session(&ground, ada.id);
-    ground.store.create_session(&other).await?;
+    ground
+        .store
+        .create_session(&other, "the first hash")
+        .await?;
     let minute = Duration::from_secs(60);
     let before = ground.store.revocations_since(None, minute).await?;
     assert_eq!(before.sessions, []);
