@@ -3,6 +3,8 @@
 #![expect(clippy::print_stdout, reason = "a benchmark is a command, and its figures are what it prints")]
 
 mod account;
+mod append;
+mod bare;
 mod fanout;
 mod floor;
 mod idle;
@@ -21,6 +23,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
+    /// Messages stored in a second, in batches, one by one, and by the bare insert, on both engines
+    Append {
+        #[arg(long, default_value_t = 256)]
+        batch: usize,
+        #[arg(long, default_value_t = 2)]
+        seconds: u64,
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
     /// One room with many sockets, flat out: server CPU per delivery
     Fanout {
         #[arg(long, default_value_t = 1_000)]
@@ -43,6 +54,7 @@ enum What {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
+        What::Append { batch, seconds, rounds } => append::run(batch, seconds, rounds).await,
         What::Fanout { subscribers, seconds, runs } => fanout::run(subscribers, seconds, runs).await,
         What::Idle { sockets } => idle::run(sockets).await,
         What::Floor { port, subscribers } => floor::serve(port, subscribers).await,

@@ -1,0 +1,193 @@
+//! How many messages a store takes in a second: one at a time, in batches, through the appender that
+//! makes the batches, and beside the least that could be done, the bare insert of the same rows.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use protocol::{
+    EventId, Limits, RoomId, UserId,
+    rooms::{CreateRoom, HistoryVisibility, Visibility},
+    text::{ClientId, MessageBody, RoomName, Topic},
+};
+use shared::{
+    Appender, Clock,
+    store::{Append, Appended, Engine, NewAccount, NewRoom, NewSession, Store, StoreOptions},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::bare::Bare;
+
+const ROOMS: usize = 16;
+/// Senders who each wait for their message before the next one.
+const SENDERS: usize = 1_024;
+
+pub(crate) async fn run(batch: usize, seconds: u64, rounds: usize) -> Result<()> {
+    let span = Duration::from_secs(seconds);
+    println!("{batch} messages a batch, {ROOMS} rooms, {SENDERS} senders, {rounds} rounds of {seconds} s, commits durable");
+    let server = testkit::Postgres::start().await?;
+    measure("PostgreSQL", &server.url(), batch, span, rounds).await?;
+    let directory = tempfile::tempdir()?;
+    let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+    measure("SQLite", &url, batch, span, rounds).await
+}
+
+/// Runs every way in turn, `rounds` times, so that what else the machine does falls on all of them.
+async fn measure(name: &str, url: &str, batch: usize, span: Duration, rounds: usize) -> Result<()> {
+    let talk = Talk::prepare(url).await?;
+    let bare = Bare::prepare(url).await?;
+    let mut rates: [Vec<f64>; 4] = Default::default();
+    for _ in 0..rounds {
+        rates[0].push(talk.in_batches_of(1, span).await?);
+        rates[1].push(talk.in_batches_of(batch, span).await?);
+        rates[2].push(talk.through_the_appender(span).await?);
+        rates[3].push(bare.in_batches_of(&talk, batch, span).await?);
+    }
+    talk.look().await?;
+    let [single, batched, appender, floor] = rates.map(median);
+    println!("\n{name:<28} messages/s   of single   of the bare insert");
+    for (way, rate) in
+        [("one by one", single), ("in batches", batched), ("through the appender", appender), ("bare insert", floor)]
+    {
+        println!("  {way:<26} {rate:>10.0}   {:>8.1}   {:>8.2}", rate / single, rate / floor);
+    }
+    Ok(())
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or_default()
+}
+
+/// How often `work` is done in a second, where one call does `weight` of it.
+pub(crate) async fn rate(span: Duration, weight: usize, mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
+    let begun = Instant::now();
+    let mut done = 0_u32;
+    while begun.elapsed() < span {
+        work().await?;
+        done += u32::try_from(weight)?;
+    }
+    Ok(f64::from(done) / begun.elapsed().as_secs_f64())
+}
+
+/// A store with somebody who writes into a few rooms.
+pub(crate) struct Talk {
+    store: Store,
+    clock: Clock,
+    user: UserId,
+    rooms: Vec<RoomId>,
+}
+
+impl Talk {
+    async fn prepare(url: &str) -> Result<Self> {
+        let store = Store::connect(url, &StoreOptions::default()).await?;
+        store.migrate().await?;
+        let clock = Clock::system();
+        let user = account(&store, &clock).await?;
+        let mut rooms = Vec::new();
+        for number in 0..ROOMS {
+            rooms.push(room(&store, &clock, user, &format!("room {number}")).await?);
+        }
+        Ok(Self { store, clock, user, rooms })
+    }
+
+    /// The next messages, of a length that people write, spread over the rooms.
+    pub(crate) fn messages(&self, count: usize) -> Vec<Append> {
+        (0..count).map(|number| self.message(number)).collect()
+    }
+
+    fn message(&self, number: usize) -> Append {
+        let id: EventId = self.clock.id();
+        let text = "a message of about the length that people write to each other in a chat, give or take";
+        Append {
+            room: self.rooms[number % self.rooms.len()],
+            id,
+            user: self.user,
+            client_id: ClientId::parse(&id.to_string()).expect("a uuid is printable ascii"),
+            body: MessageBody::parse(text.to_owned(), &Limits::default()).expect("it is short"),
+            reply_to: None,
+            thread: None,
+            at: self.clock.now(),
+        }
+    }
+
+    async fn in_batches_of(&self, batch: usize, span: Duration) -> Result<f64> {
+        rate(span, batch, async || {
+            let outcomes = self.store.append(&self.messages(batch)).await?;
+            if !outcomes.iter().all(|outcome| matches!(outcome, Appended::Stored(_))) {
+                bail!("not stored: {outcomes:?}");
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// As clients do it: each waits for its message, and the appender makes batches of what waits.
+    async fn through_the_appender(&self, span: Duration) -> Result<f64> {
+        let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
+        let writers = if self.store.engine() == Engine::Sqlite { 1 } else { 4 };
+        let appender = Appender::start(&self.store, writers, &tracker, &cancel);
+        let begun = Instant::now();
+        let senders = (0..SENDERS).map(async |sender| {
+            let mut stored = 0_u32;
+            while begun.elapsed() < span {
+                match appender.submit(self.message(sender))?.await? {
+                    Appended::Stored(_) => stored += 1,
+                    other => bail!("not stored: {other:?}"),
+                }
+            }
+            anyhow::Ok(stored)
+        });
+        let stored: u32 = futures_util::future::try_join_all(senders).await?.into_iter().sum();
+        let rate = f64::from(stored) / begun.elapsed().as_secs_f64();
+        cancel.cancel();
+        tracker.close();
+        tracker.wait().await;
+        Ok(rate)
+    }
+
+    /// Every head must be the number of its room's events: nothing was lost or doubled meanwhile.
+    async fn look(&self) -> Result<()> {
+        for head in self.store.heads(&self.rooms).await? {
+            let last = self.store.events(head.room, head.seq.previous(), 2).await?;
+            if head.seq.0 != head.n + 1 || last.len() != 1 {
+                bail!("{head:?} is not where its log ends");
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn account(store: &Store, clock: &Clock) -> Result<UserId> {
+    let at = clock.now();
+    let account = NewAccount {
+        id: clock.id(),
+        username: String::from("ada"),
+        email: String::from("ada@example.com"),
+        display_name: String::from("Ada"),
+        password_hash: String::from("-"),
+        at,
+    };
+    let session = NewSession {
+        id: clock.id(),
+        user: account.id,
+        device: String::new(),
+        ip: [127, 0, 0, 1].into(),
+        at,
+        expires_at: at.after(Duration::from_secs(3_600)),
+    };
+    store.create_account(&account, &session).await?;
+    Ok(account.id)
+}
+
+async fn room(store: &Store, clock: &Clock, owner: UserId, name: &str) -> Result<RoomId> {
+    let create = CreateRoom {
+        name: RoomName::parse(name, &Limits::default()).map_err(|wrong| anyhow::anyhow!("{wrong:?}"))?,
+        topic: Topic::default(),
+        visibility: Visibility::Public,
+        password: None,
+        max_members: 10,
+        history: HistoryVisibility::All,
+    };
+    let new = NewRoom { id: clock.id(), create, password_hash: None, owner, at: clock.now() };
+    Ok(store.create_room(&new).await?.id)
+}
