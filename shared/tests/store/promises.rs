@@ -314,7 +314,7 @@ impl Scene {
     fn look_at_acks(&self, room: RoomId, log: &[Event]) -> Result<()> {
         let by_seq: BTreeMap<Seq, &Event> = log.iter().map(|event| (event.seq, event)).collect();
         let acked = self.acked.lock().unwrap();
-        let acked: Vec<(&(RoomId, UserId, String), u64, Place, u64)> = acked
+        let acked: Vec<_> = acked
             .iter()
             .filter(|((of, _, _), _)| *of == room)
             .filter_map(|(key, acked)| acked.place.map(|(place, told)| (key, acked.tried, place, told)))
