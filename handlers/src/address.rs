@@ -23,11 +23,20 @@ impl FromRequestParts<App> for Address {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let told = parts.extensions.get::<Peer>().map(|Peer(address)| *address);
-        let connected = || parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let connected = || {
+            parts
+                .extensions
+                .get::<ConnectInfo<SocketAddr>>()
+                .map(|info| info.0.ip())
+        };
         let Some(peer) = told.or_else(connected) else {
             tracing::error!("a request came without its peer's address");
             return Err(ErrorCode::Internal.into());
         };
-        Ok(Self(behind_proxies(peer, &parts.headers, &app.settings.trusted_proxies)))
+        Ok(Self(behind_proxies(
+            peer,
+            &parts.headers,
+            &app.settings.trusted_proxies,
+        )))
     }
 }

@@ -10,12 +10,20 @@ pub(crate) fn document() -> Value {
     let said = client_messages();
     let heard = server_messages();
     let on_channel = |messages: &Map<String, Value>| -> Vec<Value> {
-        messages.keys().map(|name| json!({ "$ref": format!("#/channels/socket/messages/{name}") })).collect()
+        messages
+            .keys()
+            .map(|name| json!({ "$ref": format!("#/channels/socket/messages/{name}") }))
+            .collect()
     };
     let in_channel: Map<String, Value> = said
         .keys()
         .chain(heard.keys())
-        .map(|name| (name.clone(), json!({ "$ref": format!("#/components/messages/{name}") })))
+        .map(|name| {
+            (
+                name.clone(),
+                json!({ "$ref": format!("#/components/messages/{name}") }),
+            )
+        })
         .collect();
     let operations = json!({
         "say": {
@@ -66,44 +74,134 @@ fn client_messages() -> Map<String, Value> {
     let room = || json!({ "room": id() });
     let of_schema = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
     let frames = [
-        frame("subscribe", "Follow a room; answered by `subscribed`.", &["room"], json!({
-            "room": id(), "after": seq(), "after_id": id(),
-            "limit": { "type": "integer", "minimum": 0, "maximum": limits.page_max },
-        }), None),
-        frame("unsubscribe", "Stop following a room; answered by `ok`.", &["room"], room(), None),
-        frame("send", "Write a message; answered by `ack`.", &["room", "client_id", "body"], json!({
-            "room": id(), "body": body(), "reply_to": seq(), "thread": seq(),
-            "client_id": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$" },
-        }), None),
-        frame("edit", "Change the text of one's message; answered by `ack`.", &["room", "seq", "body"], json!({
-            "room": id(), "seq": seq(), "body": body(),
-        }), None),
-        frame("delete", "Delete a message; answered by `ack`.", &["room", "seq"], json!({
-            "room": id(), "seq": seq(),
-        }), None),
-        frame("set_read", "Mark as read up to a place; not answered.", &["room", "seq"], json!({
-            "room": id(), "seq": seq(),
-        }), None),
-        frame("set_typing", "Begin or stop typing; not answered.", &["room", "on"], json!({
-            "room": id(), "on": { "type": "boolean" },
-        }), None),
-        frame("set_presence", "Be here in another way; not answered.", &["state"], json!({
-            "state": { "type": "string", "enum": ["online", "away", "dnd", "invisible"] },
-        }), None),
-        frame("create_room", "Make a room; answered by `ok` with the room.", &[], json!({}),
-            Some(of_schema("CreateRoomBody"))),
-        frame("join", "Become a member; answered by `ok` with the membership.", &["room"], room(),
-            Some(of_schema("JoinBody"))),
-        frame("leave", "Stop being a member; answered by `ok`.", &["room"], room(), None),
-        frame("delete_room", "Delete a room; answered by `ok`.", &["room"], room(), None),
-        frame("list_rooms", "Find rooms; answered by `ok` with a page.", &[], json!({}),
-            Some(of_schema("RoomsQuery"))),
-        frame("history", "Read messages; answered by `ok` with a stretch of them.", &["room"], room(),
-            Some(of_schema("HistoryQuery"))),
-        frame("members", "List members; answered by `ok` with a page.", &["room"], room(),
-            Some(of_schema("PageQuery"))),
-        frame("refresh", "Let the socket live as long as a new access token; answered by `ok`.", &["token"],
-            json!({ "token": text(4_096) }), None),
+        frame(
+            "subscribe",
+            "Follow a room; answered by `subscribed`.",
+            &["room"],
+            json!({
+                "room": id(), "after": seq(), "after_id": id(),
+                "limit": { "type": "integer", "minimum": 0, "maximum": limits.page_max },
+            }),
+            None,
+        ),
+        frame(
+            "unsubscribe",
+            "Stop following a room; answered by `ok`.",
+            &["room"],
+            room(),
+            None,
+        ),
+        frame(
+            "send",
+            "Write a message; answered by `ack`.",
+            &["room", "client_id", "body"],
+            json!({
+                "room": id(), "body": body(), "reply_to": seq(), "thread": seq(),
+                "client_id": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$" },
+            }),
+            None,
+        ),
+        frame(
+            "edit",
+            "Change the text of one's message; answered by `ack`.",
+            &["room", "seq", "body"],
+            json!({
+                "room": id(), "seq": seq(), "body": body(),
+            }),
+            None,
+        ),
+        frame(
+            "delete",
+            "Delete a message; answered by `ack`.",
+            &["room", "seq"],
+            json!({
+                "room": id(), "seq": seq(),
+            }),
+            None,
+        ),
+        frame(
+            "set_read",
+            "Mark as read up to a place; not answered.",
+            &["room", "seq"],
+            json!({
+                "room": id(), "seq": seq(),
+            }),
+            None,
+        ),
+        frame(
+            "set_typing",
+            "Begin or stop typing; not answered.",
+            &["room", "on"],
+            json!({
+                "room": id(), "on": { "type": "boolean" },
+            }),
+            None,
+        ),
+        frame(
+            "set_presence",
+            "Be here in another way; not answered.",
+            &["state"],
+            json!({
+                "state": { "type": "string", "enum": ["online", "away", "dnd", "invisible"] },
+            }),
+            None,
+        ),
+        frame(
+            "create_room",
+            "Make a room; answered by `ok` with the room.",
+            &[],
+            json!({}),
+            Some(of_schema("CreateRoomBody")),
+        ),
+        frame(
+            "join",
+            "Become a member; answered by `ok` with the membership.",
+            &["room"],
+            room(),
+            Some(of_schema("JoinBody")),
+        ),
+        frame(
+            "leave",
+            "Stop being a member; answered by `ok`.",
+            &["room"],
+            room(),
+            None,
+        ),
+        frame(
+            "delete_room",
+            "Delete a room; answered by `ok`.",
+            &["room"],
+            room(),
+            None,
+        ),
+        frame(
+            "list_rooms",
+            "Find rooms; answered by `ok` with a page.",
+            &[],
+            json!({}),
+            Some(of_schema("RoomsQuery")),
+        ),
+        frame(
+            "history",
+            "Read messages; answered by `ok` with a stretch of them.",
+            &["room"],
+            room(),
+            Some(of_schema("HistoryQuery")),
+        ),
+        frame(
+            "members",
+            "List members; answered by `ok` with a page.",
+            &["room"],
+            room(),
+            Some(of_schema("PageQuery")),
+        ),
+        frame(
+            "refresh",
+            "Let the socket live as long as a new access token; answered by `ok`.",
+            &["token"],
+            json!({ "token": text(4_096) }),
+            None,
+        ),
         frame("ping", "Ask for a `pong`.", &[], json!({}), None),
     ];
     frames.into_iter().collect()
@@ -120,14 +218,18 @@ fn frame(
 ) -> (String, Value) {
     let kind = name.strip_prefix("set_").unwrap_or(name);
     properties["type"] = json!({ "type": "string", "const": kind });
-    properties["id"] = json!({ "type": "string", "maxLength": 64, "description": "The answer echoes it." });
+    properties["id"] =
+        json!({ "type": "string", "maxLength": 64, "description": "The answer echoes it." });
     let required: Vec<&str> = required.iter().copied().chain(["type"]).collect();
     let own = json!({ "type": "object", "properties": properties, "required": required });
     let payload = match more {
         Some(more) => json!({ "allOf": [more, own] }),
         None => own,
     };
-    (name.to_owned(), json!({ "name": name, "summary": summary, "payload": payload }))
+    (
+        name.to_owned(),
+        json!({ "name": name, "summary": summary, "payload": payload }),
+    )
 }
 
 /// Every frame of the server. Those that share a type with a frame of the client begin with `on_`.
@@ -137,9 +239,16 @@ fn server_messages() -> Map<String, Value> {
     let message = |variant: Value| {
         let kind = type_of(&variant)?.to_owned();
         let is_shared = matches!(kind.as_str(), "presence" | "typing" | "read");
-        let name = if is_shared { format!("on_{kind}") } else { kind };
+        let name = if is_shared {
+            format!("on_{kind}")
+        } else {
+            kind
+        };
         let summary = variant["description"].clone();
-        Some((name.clone(), json!({ "name": name, "summary": summary, "payload": variant })))
+        Some((
+            name.clone(),
+            json!({ "name": name, "summary": summary, "payload": variant }),
+        ))
     };
     variants.into_iter().filter_map(message).collect()
 }
@@ -157,14 +266,26 @@ fn schemas() -> Map<String, Value> {
     ServerFrame::schemas(&mut schemas);
     protocol::rooms::CreateRoomBody::schemas(&mut schemas);
     protocol::messages::HistoryQuery::schemas(&mut schemas);
-    schemas.push(("CreateRoomBody".to_owned(), protocol::rooms::CreateRoomBody::schema()));
+    schemas.push((
+        "CreateRoomBody".to_owned(),
+        protocol::rooms::CreateRoomBody::schema(),
+    ));
     schemas.push(("JoinBody".to_owned(), protocol::rooms::JoinBody::schema()));
-    schemas.push(("RoomsQuery".to_owned(), protocol::rooms::RoomsQuery::schema()));
+    schemas.push((
+        "RoomsQuery".to_owned(),
+        protocol::rooms::RoomsQuery::schema(),
+    ));
     schemas.push(("RoomSort".to_owned(), protocol::rooms::RoomSort::schema()));
-    schemas.push(("HistoryQuery".to_owned(), protocol::messages::HistoryQuery::schema()));
+    schemas.push((
+        "HistoryQuery".to_owned(),
+        protocol::messages::HistoryQuery::schema(),
+    ));
     schemas.push(("PageQuery".to_owned(), protocol::rooms::PageQuery::schema()));
     let json = |schema| serde_json::to_value(schema).expect("a schema is JSON");
-    schemas.into_iter().map(|(name, schema)| (name, json(schema))).collect()
+    schemas
+        .into_iter()
+        .map(|(name, schema)| (name, json(schema)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -174,7 +295,12 @@ mod tests {
     fn references(value: &Value, found: &mut Vec<String>) {
         match value {
             Value::Object(object) => {
-                found.extend(object.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                found.extend(
+                    object
+                        .get("$ref")
+                        .and_then(Value::as_str)
+                        .map(str::to_owned),
+                );
                 object.values().for_each(|value| references(value, found));
             }
             Value::Array(values) => values.iter().for_each(|value| references(value, found)),
@@ -185,8 +311,20 @@ mod tests {
     #[test]
     fn every_frame_of_the_server_is_told() {
         let names: Vec<String> = server_messages().keys().cloned().collect();
-        let all = ["ack", "error", "event", "goaway", "ok", "on_presence", "on_read", "on_typing", "pong",
-            "ready", "subscribed", "unsubscribed"];
+        let all = [
+            "ack",
+            "error",
+            "event",
+            "goaway",
+            "ok",
+            "on_presence",
+            "on_read",
+            "on_typing",
+            "pong",
+            "ready",
+            "subscribed",
+            "unsubscribed",
+        ];
         assert_eq!(names, all);
     }
 

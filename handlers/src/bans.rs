@@ -13,7 +13,9 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(ban, unban))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(ban, unban))
 }
 
 /// The bans of a room
@@ -29,7 +31,9 @@ async fn list(
     caller: Authenticated,
     Path(at): Path<InRoom>,
 ) -> Result<Json<BanList>> {
-    Ok(Json(BanList { bans: rooms::bans(&app, &caller, at.room).await? }))
+    Ok(Json(BanList {
+        bans: rooms::bans(&app, &caller, at.room).await?,
+    }))
 }
 
 /// Ban

@@ -41,11 +41,31 @@ impl FromRequestParts<App> for Authenticated {
         if carrier == Carrier::Cookie && !parts.method.is_safe() {
             cookies::check_csrf(app, &parts.headers, claims.sid)?;
         }
-        let Stranger { ip, request_id, allowances, .. } =
-            Stranger::from_request_parts(parts, app).await?;
-        allowances.take(app, app.settings.rates.http, &format!("http:{}", claims.sub)).await?;
+        let Stranger {
+            ip,
+            request_id,
+            allowances,
+            ..
+        } = Stranger::from_request_parts(parts, app).await?;
+        allowances
+            .take(
+                app,
+                app.settings.rates.http,
+                &format!("http:{}", claims.sub),
+            )
+            .await?;
         let (user, session, admin) = (claims.user(), claims.sid, claims.adm);
-        Ok(Self { caller: Caller { user, session, ip, request_id, admin }, claims, allowances })
+        Ok(Self {
+            caller: Caller {
+                user,
+                session,
+                ip,
+                request_id,
+                admin,
+            },
+            claims,
+            allowances,
+        })
     }
 }
 
@@ -62,7 +82,9 @@ fn access_token(headers: &HeaderMap) -> Option<(&str, Carrier)> {
         return cookies::cookie(headers, cookies::ACCESS).map(|token| (token, Carrier::Cookie));
     };
     let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some((token.trim(), Carrier::Bearer))
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then_some((token.trim(), Carrier::Bearer))
 }
 
 /// Whoever sent a request, logged in or not.
@@ -80,7 +102,11 @@ pub(crate) struct Stranger {
 impl Stranger {
     /// How the audit log names them, once it is known who they are.
     pub(crate) fn by(&self, actor: Option<UserId>) -> By {
-        By { actor, ip: self.ip, request_id: self.request_id.clone() }
+        By {
+            actor,
+            ip: self.ip,
+            request_id: self.request_id.clone(),
+        }
     }
 }
 
@@ -90,7 +116,9 @@ impl FromRequestParts<App> for Stranger {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
         let Address(ip) = Address::from_request_parts(parts, app).await?;
         let extensions = &parts.extensions;
-        let id = extensions.get::<RequestId>().map(|RequestId(id)| id.clone());
+        let id = extensions
+            .get::<RequestId>()
+            .map(|RequestId(id)| id.clone());
         Ok(Self {
             ip,
             request_id: id.unwrap_or_default(),

@@ -1,8 +1,10 @@
 //! Reading requests: bodies, queries and path parameters become types that cannot be wrong before a
 //! handler sees them. Who asks is read in `caller`.
 
+use std::time::Duration;
+
 use axum::{
-    body::to_bytes,
+    body::{Body, Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts, Request, path::ErrorKind, rejection::PathRejection},
 };
 use http::{HeaderMap, header, request::Parts};
@@ -12,6 +14,7 @@ use protocol::{
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::App;
+use tokio::time::timeout;
 use utoipa::IntoParams;
 
 use crate::error::Error;
@@ -25,9 +28,7 @@ impl<T: Parse> FromRequest<App> for Valid<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let limits = &app.settings.limits;
         let (parts, body) = request.into_parts();
-        let Ok(bytes) = to_bytes(body, limits.json_body_max_bytes).await else {
-            return Err(unread(&parts.headers, limits.json_body_max_bytes));
-        };
+        let bytes = whole(&parts.headers, body, limits.json_body_max_bytes).await?;
         let json: &[u8] = if bytes.is_empty() {
             b"{}"
         } else if is_json(&parts.headers) {
@@ -43,20 +44,29 @@ impl<T: Parse> FromRequest<App> for Valid<T> {
     }
 }
 
-/// Why a body could not be read to its end: it is too large, or its sender stopped halfway.
-fn unread(headers: &HeaderMap, max_bytes: usize) -> Error {
+/// A sender that takes longer than this for one body has stopped, or holds the server up.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+
+/// The whole body, which may not be larger than `max_bytes`.
+async fn whole(headers: &HeaderMap, body: Body, max_bytes: usize) -> Result<Bytes, ErrorCode> {
     let announced = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|bytes| bytes <= max_bytes) {
-        ErrorCode::Malformed.into()
-    } else {
-        ErrorCode::TooLarge.into()
+    if announced.is_some_and(|bytes| bytes > max_bytes) {
+        return Err(ErrorCode::TooLarge);
+    }
+    match timeout(BODY_WITHIN, to_bytes(body, max_bytes)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // Only of a body whose size nobody told can it be found so late that it is too large.
+        Ok(Err(_)) if announced.is_none() => Err(ErrorCode::TooLarge),
+        Ok(Err(_)) | Err(_) => Err(ErrorCode::Malformed),
     }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let Some(media_type) = media_type.and_then(|value| value.split(';').next()) else {
         return false;
     };

@@ -13,7 +13,9 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(delete))
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(delete))
 }
 
 /// The invites of a room
@@ -27,7 +29,9 @@ async fn list(
     caller: Authenticated,
     Path(at): Path<InRoom>,
 ) -> Result<Json<InviteList>> {
-    Ok(Json(InviteList { invites: rooms::invites(&app, &caller, at.room).await? }))
+    Ok(Json(InviteList {
+        invites: rooms::invites(&app, &caller, at.room).await?,
+    }))
 }
 
 /// Make an invite
@@ -45,7 +49,10 @@ async fn create(
     Path(at): Path<InRoom>,
     Valid(new): Valid<NewInvite>,
 ) -> Result<(StatusCode, Json<Invite>)> {
-    Ok((StatusCode::CREATED, Json(rooms::invite(&app, &caller, at.room, &new).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(rooms::invite(&app, &caller, at.room, &new).await?),
+    ))
 }
 
 /// Take an invite back

@@ -48,7 +48,10 @@ mod asyncapi;
 mod docs;
 mod openapi;
 
-use axum::{Router, middleware, routing::{any, get}};
+use axum::{
+    Router, middleware,
+    routing::{any, get},
+};
 use shared::App;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -64,7 +67,10 @@ pub fn router(app: App) -> Router {
 
 /// The same, for where no sockets are served: asking for one there finds nothing.
 pub fn router_without_sockets(app: App) -> Router {
-    assemble(app, Router::new().route("/v1/socket", get(error::not_found)))
+    assemble(
+        app,
+        Router::new().route("/v1/socket", get(error::not_found)),
+    )
 }
 
 fn assemble(app: App, more: Router<App>) -> Router {
@@ -79,7 +85,12 @@ fn assemble(app: App, more: Router<App>) -> Router {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
-    routes.layer(middleware::from_fn_with_state(app.clone(), request::accompany)).with_state(app)
+    routes
+        .layer(middleware::from_fn_with_state(
+            app.clone(),
+            request::accompany,
+        ))
+        .with_state(app)
 }
 
 /// The OpenAPI document of what [`router`] serves.

@@ -58,7 +58,11 @@ async fn join(
     Valid(join): Valid<Join>,
 ) -> Result<(StatusCode, Json<Member>)> {
     let joined = rooms::join(&app, &caller, at.room, join).await?;
-    let status = if joined.event.is_some() { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if joined.event.is_some() {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok((status, Json(joined.member)))
 }
 
@@ -98,7 +102,9 @@ async fn change(
     Path(at): Path<UserInRoom>,
     Valid(change): Valid<ChangeMember>,
 ) -> Result<Json<Member>> {
-    Ok(Json(rooms::change_member(&app, &caller, at.room, at.user, &change).await?))
+    Ok(Json(
+        rooms::change_member(&app, &caller, at.room, at.user, &change).await?,
+    ))
 }
 
 /// Kick

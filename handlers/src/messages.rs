@@ -51,7 +51,9 @@ async fn history(
     Path(at): Path<InRoom>,
     Query(wanted): Query<History>,
 ) -> Result<Json<MessageList>> {
-    Ok(Json(messages::history(&app, &caller, at.room, &wanted).await?))
+    Ok(Json(
+        messages::history(&app, &caller, at.room, &wanted).await?,
+    ))
 }
 
 /// Send a message
@@ -76,13 +78,19 @@ async fn send(
 ) -> Result<(StatusCode, Json<Sent>)> {
     new.client_id = named(new.client_id, &headers)?;
     let (message, duplicate) = messages::send(&app, &caller, at.room, new).await?;
-    let status = if duplicate { StatusCode::OK } else { StatusCode::CREATED };
+    let status = if duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
     Ok((status, Json(Sent { message, duplicate })))
 }
 
 /// The sender's name for a message, from the body or the header; the two may not differ.
 fn named(in_body: Option<ClientId>, headers: &HeaderMap) -> Result<Option<ClientId>> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(in_body) };
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(in_body);
+    };
     let wrong = |violation| Error::field("Idempotency-Key", violation);
     let key = key.to_str().map_err(|_| wrong(Violation::Invalid))?;
     let key = ClientId::parse(key).map_err(wrong)?;
@@ -104,7 +112,9 @@ async fn read(
     caller: Authenticated,
     Path(at): Path<MessageInRoom>,
 ) -> Result<Json<Message>> {
-    Ok(Json(app.store.message(at.room, caller.user.id, at.seq).await?))
+    Ok(Json(
+        app.store.message(at.room, caller.user.id, at.seq).await?,
+    ))
 }
 
 /// Edit a message
@@ -123,7 +133,9 @@ async fn edit(
     Valid(edit): Valid<Edit>,
 ) -> Result<Json<Message>> {
     messages::edit(&app, &caller, at.room, at.seq, &edit).await?;
-    Ok(Json(app.store.message(at.room, caller.user.id, at.seq).await?))
+    Ok(Json(
+        app.store.message(at.room, caller.user.id, at.seq).await?,
+    ))
 }
 
 /// Delete a message

@@ -29,7 +29,14 @@ pub(crate) fn completed(mut api: OpenApi) -> OpenApi {
     api.security = Some(vec![SecurityRequirement::new::<_, _, String>(BEARER, [])]);
     complete_components(api.components.get_or_insert_with(Components::new));
     for item in api.paths.paths.values_mut() {
-        let PathItem { get, put, post, delete, patch, .. } = item;
+        let PathItem {
+            get,
+            put,
+            post,
+            delete,
+            patch,
+            ..
+        } = item;
         for operation in [get].into_iter().flatten() {
             complete(operation, Effect::Reads);
         }
@@ -54,8 +61,14 @@ fn tags() -> Vec<Tag> {
         ("members", "Who is in a room, and as what."),
         ("bans", "Who may not come into a room."),
         ("invites", "Codes that let people into a room."),
-        ("messages", "What is said in a room, and how far it was read."),
-        ("socket", "The way to live events; see `/v1/asyncapi.json` for what follows."),
+        (
+            "messages",
+            "What is said in a room, and how far it was read.",
+        ),
+        (
+            "socket",
+            "The way to live events; see `/v1/asyncapi.json` for what follows.",
+        ),
         ("admin", "For server admins."),
         ("health", "For machines that watch over the server."),
     ];
@@ -75,7 +88,8 @@ fn complete_components(components: &mut Components) {
          `X-CSRF-Token` (from `/v1/auth/csrf`) and an own `Origin`."
             .to_owned(),
     );
-    let api_key = |key: fn(ApiKeyValue) -> ApiKey, name| SecurityScheme::ApiKey(key(ApiKeyValue::new(name)));
+    let api_key =
+        |key: fn(ApiKeyValue) -> ApiKey, name| SecurityScheme::ApiKey(key(ApiKeyValue::new(name)));
     components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     components.add_security_scheme(COOKIE, api_key(ApiKey::Cookie, "chatx_access"));
     components.add_security_scheme(CSRF, api_key(ApiKey::Header, "X-CSRF-Token"));
@@ -114,7 +128,11 @@ fn complete(operation: &mut Operation, effect: Effect) {
     let reads_parameters = parameters.filter(|parameter| !is_header(parameter)).count() > 0;
     if !is_open {
         operation.security = Some(proofs(effect));
-        add(operation, 401, "`unauthenticated`: no access token, or one that is no longer good");
+        add(
+            operation,
+            401,
+            "`unauthenticated`: no access token, or one that is no longer good",
+        );
         add(operation, 429, "`rate_limited`");
         if effect == Effect::Changes {
             add(operation, 403, "`csrf`: only with cookies");
@@ -122,15 +140,31 @@ fn complete(operation: &mut Operation, effect: Effect) {
     }
     if operation.request_body.is_some() {
         add(operation, 400, "`malformed`: the body is no JSON object");
-        add(operation, 413, "`too_large`: the body is larger than 256 KiB");
-        add(operation, 415, "`unsupported_media_type`: the body is not called `application/json`");
+        add(
+            operation,
+            413,
+            "`too_large`: the body is larger than 256 KiB",
+        );
+        add(
+            operation,
+            415,
+            "`unsupported_media_type`: the body is not called `application/json`",
+        );
     }
     if operation.request_body.is_some() || reads_parameters {
-        add(operation, 422, "`validation_failed`: `fields` says what is wrong with which field");
+        add(
+            operation,
+            422,
+            "`validation_failed`: `fields` says what is wrong with which field",
+        );
     }
     if !works_alone {
         add(operation, 500, "`internal`");
-        add(operation, 503, "`unavailable`: the database is away; nothing was changed");
+        add(
+            operation,
+            503,
+            "`unavailable`: the database is away; nothing was changed",
+        );
     }
     read_body_as_told(operation);
     require_path_parameters(operation);
@@ -157,11 +191,16 @@ fn is_header(parameter: &RefOr<Parameter>) -> bool {
 
 /// A body that may be left out is still an object when it is there.
 fn read_body_as_told(operation: &mut Operation) {
-    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
-    let contents = body.content.values_mut().filter_map(|content| match content {
-        RefOr::T(content) => content.schema.as_mut(),
-        RefOr::Ref(_) => None,
-    });
+    let Some(RefOr::T(body)) = &mut operation.request_body else {
+        return;
+    };
+    let contents = body
+        .content
+        .values_mut()
+        .filter_map(|content| match content {
+            RefOr::T(content) => content.schema.as_mut(),
+            RefOr::Ref(_) => None,
+        });
     let mut is_needed = true;
     for schema in contents {
         if let RefOr::T(Schema::OneOf(either)) = schema
@@ -171,7 +210,11 @@ fn read_body_as_told(operation: &mut Operation) {
             is_needed = false;
         }
     }
-    body.required = Some(if is_needed { Required::True } else { Required::False });
+    body.required = Some(if is_needed {
+        Required::True
+    } else {
+        Required::False
+    });
 }
 
 fn require_path_parameters(operation: &mut Operation) {
@@ -198,7 +241,9 @@ fn proofs(effect: Effect) -> Vec<SecurityRequirement> {
 /// Adds an answer, or to the description of one that is there.
 fn add(operation: &mut Operation, status: u16, description: &str) {
     let responses = &mut operation.responses.responses;
-    let response = responses.entry(status.to_string()).or_insert_with(|| Response::new("").into());
+    let response = responses
+        .entry(status.to_string())
+        .or_insert_with(|| Response::new("").into());
     if let RefOr::T(response) = response {
         if !response.description.is_empty() {
             response.description.push_str("; ");
@@ -209,10 +254,14 @@ fn add(operation: &mut Operation, status: u16, description: &str) {
 
 fn describe_refusal(status: &str, response: &mut Response) {
     let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
-    response.content.insert("application/json".to_owned(), body.into());
+    response
+        .content
+        .insert("application/json".to_owned(), body.into());
     if matches!(status, "429" | "503") {
         let mut header = Header::new(<u64 as PartialSchema>::schema());
         header.description = Some("Seconds after which it may go through.".to_owned());
-        response.headers.insert("Retry-After".to_owned(), header.into());
+        response
+            .headers
+            .insert("Retry-After".to_owned(), header.into());
     }
 }

@@ -19,7 +19,9 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(mark)).routes(routes!(events))
+    OpenApiRouter::new()
+        .routes(routes!(mark))
+        .routes(routes!(events))
 }
 
 /// Mark as read
@@ -67,10 +69,16 @@ async fn events(
         let after = wanted.after.max(access.first.previous());
         if after < access.head {
             let events = app.store.events(at.room, after, wanted.limit).await?;
-            return Ok(Json(EventList { events, head: access.head }));
+            return Ok(Json(EventList {
+                events,
+                head: access.head,
+            }));
         }
         if asked_at >= until || app.revocations.is_revoked(caller.session).await? {
-            return Ok(Json(EventList { events: Vec::new(), head: access.head }));
+            return Ok(Json(EventList {
+                events: Vec::new(),
+                head: access.head,
+            }));
         }
         sleep_until(until.min(asked_at + ASK_AGAIN)).await;
     }

@@ -13,10 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use protocol::{
-    ErrorBody, ErrorCode,
-    error::ErrorDetail,
-};
+use protocol::{ErrorBody, ErrorCode, error::ErrorDetail};
 use shared::{
     App, Refusal, Settings,
     limiter::{Allowance, Limited},
@@ -52,7 +49,11 @@ impl Allowances {
             }
             Err(limited) => {
                 let Limited { limit, retry_after } = limited;
-                self.note(Allowance { limit, remaining: 0, reset: retry_after });
+                self.note(Allowance {
+                    limit,
+                    remaining: 0,
+                    reset: retry_after,
+                });
                 Err(limited.into())
             }
         }
@@ -73,9 +74,14 @@ impl Allowances {
 enum OfRequest {}
 
 /// The middleware.
-pub(crate) async fn accompany(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn accompany(
+    State(app): State<App>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
-    let id = brought_id(request.headers()).unwrap_or_else(|| app.clock.id::<OfRequest>().to_string());
+    let id =
+        brought_id(request.headers()).unwrap_or_else(|| app.clock.id::<OfRequest>().to_string());
     let allowances = Allowances::default();
     let method = request.method().clone();
     let route = route(&request);
@@ -125,9 +131,16 @@ fn complete(mut response: Response, request_id: &str) -> Response {
     });
     let mut completed = (response.status(), body).into_response();
     let headers = completed.headers_mut();
-    headers.extend(response.headers().clone().into_iter().filter_map(|(name, value)| {
-        name.filter(|name| *name != header::CONTENT_LENGTH).map(|name| (name, value))
-    }));
+    headers.extend(
+        response
+            .headers()
+            .clone()
+            .into_iter()
+            .filter_map(|(name, value)| {
+                name.filter(|name| *name != header::CONTENT_LENGTH)
+                    .map(|name| (name, value))
+            }),
+    );
     add_refusal_headers(headers, &refusal);
     completed
 }
@@ -154,28 +167,62 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str, allowance: Option<Allo
     }
     if let Some(allowance) = allowance {
         headers.insert("ratelimit-limit", allowance.limit.into());
-        headers.entry("ratelimit-remaining").or_insert(allowance.remaining.into());
-        headers.entry("ratelimit-reset").or_insert_with(|| whole_seconds(allowance.reset));
+        headers
+            .entry("ratelimit-remaining")
+            .or_insert(allowance.remaining.into());
+        headers
+            .entry("ratelimit-reset")
+            .or_insert_with(|| whole_seconds(allowance.reset));
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    );
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+        .or_insert(HeaderValue::from_static(
+            "default-src 'none'; frame-ancestors 'none'",
+        ));
     // What is answered to one person is nobody else's, and is old the moment after.
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
 }
 
 /// Rounded up, so that who waits so long has waited long enough.
 fn whole_seconds(span: Duration) -> HeaderValue {
-    span.as_millis().div_ceil(1_000).max(1).to_string().parse().expect("digits make a header")
+    span.as_millis()
+        .div_ceil(1_000)
+        .max(1)
+        .to_string()
+        .parse()
+        .expect("digits make a header")
+}
+
+/// A client may invent methods; metrics have few names.
+fn label(method: &Method) -> &str {
+    let is_known = [
+        Method::GET,
+        Method::HEAD,
+        Method::POST,
+        Method::PUT,
+        Method::PATCH,
+        Method::DELETE,
+        Method::OPTIONS,
+    ]
+    .contains(method);
+    if is_known { method.as_str() } else { "other" }
 }
 
 fn record(method: &Method, route: &str, status: StatusCode, started: Instant) {
     let took = started.elapsed();
     let labels = [
-        ("method", method.to_string()),
+        ("method", label(method).to_owned()),
         ("route", route.to_owned()),
         ("status", status.as_u16().to_string()),
     ];
@@ -198,11 +245,23 @@ pub(crate) fn cors(settings: &Settings) -> Option<CorsLayer> {
     }
     let origins = settings.origins.iter().map(|url| origin_of(url));
     let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
-    let exposed = ["retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "x-request-id"];
+    let exposed = [
+        "retry-after",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "x-request-id",
+    ];
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::PATCH,
+            Method::DELETE,
+        ])
         .allow_headers([
             header::AUTHORIZATION,
             header::CONTENT_TYPE,

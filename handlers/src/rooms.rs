@@ -49,7 +49,10 @@ async fn create(
     caller: Authenticated,
     Valid(new): Valid<CreateRoom>,
 ) -> Result<(StatusCode, Json<Room>)> {
-    Ok((StatusCode::CREATED, Json(rooms::create(&app, &caller, new).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(rooms::create(&app, &caller, new).await?),
+    ))
 }
 
 /// The caller's rooms
@@ -59,7 +62,9 @@ async fn create(
     (status = 200, description = "every room that the caller is a member of", body = MyRoomList),
 ))]
 async fn mine(State(app): State<App>, caller: Authenticated) -> Result<Json<MyRoomList>> {
-    Ok(Json(MyRoomList { rooms: rooms::mine(&app, &caller).await? }))
+    Ok(Json(MyRoomList {
+        rooms: rooms::mine(&app, &caller).await?,
+    }))
 }
 
 /// Read a room

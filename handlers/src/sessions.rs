@@ -14,7 +14,9 @@ use crate::{
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list, revoke_others)).routes(routes!(revoke))
+    OpenApiRouter::new()
+        .routes(routes!(list, revoke_others))
+        .routes(routes!(revoke))
 }
 
 /// The caller's sessions
@@ -24,7 +26,10 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     (status = 200, description = "every session that stands", body = SessionList),
 ))]
 async fn list(State(app): State<App>, caller: Authenticated) -> Result<Json<SessionList>> {
-    let sessions = app.store.sessions(caller.user.id, caller.session, app.clock.now()).await?;
+    let sessions = app
+        .store
+        .sessions(caller.user.id, caller.session, app.clock.now())
+        .await?;
     Ok(Json(SessionList { sessions }))
 }
 
@@ -33,10 +38,19 @@ async fn list(State(app): State<App>, caller: Authenticated) -> Result<Json<Sess
     (status = 204, description = "only the one that asks is left"),
 ))]
 async fn revoke_others(State(app): State<App>, caller: Authenticated) -> Result<StatusCode> {
-    let revoked = app.store.revoke_other_sessions(caller.user.id, caller.session).await?;
+    let revoked = app
+        .store
+        .revoke_other_sessions(caller.user.id, caller.session)
+        .await?;
     app.revocations.spread(&revoked).await;
     let count = revoked.len();
-    app.audit(&*caller, AuditAction::SessionRevoke, None, json!({ "sessions": count })).await;
+    app.audit(
+        &*caller,
+        AuditAction::SessionRevoke,
+        None,
+        json!({ "sessions": count }),
+    )
+    .await;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -55,6 +69,7 @@ async fn revoke(
     app.store.revoke_session(caller.user.id, at.session).await?;
     app.revocations.spread(&[at.session]).await;
     let session = Some(at.session.to_string());
-    app.audit(&*caller, AuditAction::SessionRevoke, session, json!({})).await;
+    app.audit(&*caller, AuditAction::SessionRevoke, session, json!({}))
+        .await;
     Ok(StatusCode::NO_CONTENT)
 }

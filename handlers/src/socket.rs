@@ -33,12 +33,22 @@ async fn open(
     let url = match node_url(&app, wanted.room, caller.session).await {
         Some(url) if origin_of(&url) != origin_of(&app.settings.public_url) => url,
         // This is where the request came, under whichever name the page has for it.
-        _ => page_url(&headers).unwrap_or(&app.settings.public_url).to_owned(),
+        _ => page_url(&headers)
+            .unwrap_or(&app.settings.public_url)
+            .to_owned(),
     };
     let ticket = app.tickets.issue(&caller.claims, app.clock.now());
     let expires_in = app.settings.ticket.as_secs();
     let protocol = SUBPROTOCOL.to_owned();
-    Ok((StatusCode::CREATED, Json(SocketTicket { url: socket_url(&url), ticket, expires_in, protocol })))
+    Ok((
+        StatusCode::CREATED,
+        Json(SocketTicket {
+            url: socket_url(&url),
+            ticket,
+            expires_in,
+            protocol,
+        }),
+    ))
 }
 
 /// The url of the node that has `room`; without a room, of any node that stays, each session's own so
@@ -49,8 +59,13 @@ async fn node_url(app: &App, room: Option<RoomId>, session: SessionId) -> Option
     }
     let live = app.cluster.live().await;
     let staying: Vec<_> = live.iter().filter(|node| !node.draining).collect();
-    let place = session.uuid().as_u128() % u128::try_from(staying.len()).ok().filter(|count| *count > 0)?;
-    staying.get(usize::try_from(place).ok()?).map(|node| node.url.clone())
+    let place = session.uuid().as_u128()
+        % u128::try_from(staying.len())
+            .ok()
+            .filter(|count| *count > 0)?;
+    staying
+        .get(usize::try_from(place).ok()?)
+        .map(|node| node.url.clone())
 }
 
 /// Where the page that asks was served from, if that was here. A machine has many names, and a
@@ -79,7 +94,13 @@ mod tests {
 
     #[test]
     fn a_socket_is_as_secure_as_the_page() {
-        assert_eq!(socket_url("https://chat.example.com/"), "wss://chat.example.com/v1/socket");
-        assert_eq!(socket_url("http://127.0.0.1:8080"), "ws://127.0.0.1:8080/v1/socket");
+        assert_eq!(
+            socket_url("https://chat.example.com/"),
+            "wss://chat.example.com/v1/socket"
+        );
+        assert_eq!(
+            socket_url("http://127.0.0.1:8080"),
+            "ws://127.0.0.1:8080/v1/socket"
+        );
     }
 }

@@ -19,7 +19,12 @@ pub(crate) type Answer = (HeaderMap, Json<SignedIn>);
 
 /// What the first pair of tokens of a session is made from.
 pub(crate) fn first_grant(me: Me, session: &NewSession) -> Grant {
-    Grant { me, session: session.id, generation: 0, issued_at: session.at }
+    Grant {
+        me,
+        session: session.id,
+        generation: 0,
+        issued_at: session.at,
+    }
 }
 
 /// Makes the tokens of a grant, and puts them where they are wanted.
@@ -27,8 +32,10 @@ pub(crate) async fn give(app: &App, grant: Grant, place: TokenPlace) -> Result<A
     let mut signed_in = app.sign_in(grant).await?;
     let mut headers = HeaderMap::new();
     if place == TokenPlace::Cookies
-        && let (Some(access), Some(refresh)) =
-            (signed_in.access_token.take(), signed_in.refresh_token.take())
+        && let (Some(access), Some(refresh)) = (
+            signed_in.access_token.take(),
+            signed_in.refresh_token.take(),
+        )
     {
         cookies::set(&app.settings, &mut headers, &access, &refresh);
     }

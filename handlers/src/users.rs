@@ -43,7 +43,8 @@ async fn change(
     Valid(change): Valid<ChangeProfile>,
 ) -> Result<Json<Me>> {
     let me = app.store.change_profile(caller.user.id, &change).await?;
-    app.audit(&*caller, AuditAction::ProfileChange, None, json!({})).await;
+    app.audit(&*caller, AuditAction::ProfileChange, None, json!({}))
+        .await;
     Ok(Json(app.with_rights(me)))
 }
 

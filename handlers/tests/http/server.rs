@@ -44,7 +44,10 @@ impl Server {
     pub(crate) async fn each() -> [Self; 2] {
         let database = testkit::Database::fresh().await.unwrap();
         let url = database.url().to_owned();
-        [Self::start().await, Self::on(url, Database::Postgres(database), |_| {}).await]
+        [
+            Self::start().await,
+            Self::on(url, Database::Postgres(database), |_| {}).await,
+        ]
     }
 
     async fn on(url: String, database: Database, change: impl FnOnce(&mut Settings)) -> Self {
@@ -60,9 +63,15 @@ impl Server {
         let clock = Clock::manual(Clock::system().now());
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
         let (hints, _) = shared::hints::Hints::in_process();
-        let app = App::connect(settings, clock, Some(hints), &tracker, &cancel).await.unwrap();
+        let app = App::connect(settings, clock, Some(hints), &tracker, &cancel)
+            .await
+            .unwrap();
         app.store.migrate().await.unwrap();
-        Self { router: handlers::router(app.clone()), app, database }
+        Self {
+            router: handlers::router(app.clone()),
+            app,
+            database,
+        }
     }
 
     /// The same server as it is where no sockets are served.
@@ -90,7 +99,11 @@ impl Server {
 
     /// Makes an account.
     pub(crate) async fn register(&self, username: &str) -> Person<'_> {
-        let answer = self.post("/v1/auth/register").json(registration(username)).await_status(201).await;
+        let answer = self
+            .post("/v1/auth/register")
+            .json(registration(username))
+            .await_status(201)
+            .await;
         Person::of(self, &answer.json)
     }
 
@@ -114,7 +127,12 @@ pub(crate) struct Person<'a> {
 
 impl<'a> Person<'a> {
     pub(crate) fn of(server: &'a Server, signed_in: &Value) -> Self {
-        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{signed_in}")).to_owned();
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .unwrap_or_else(|| panic!("{signed_in}"))
+                .to_owned()
+        };
         Self {
             server,
             id: text(&signed_in["user"]["id"]),
@@ -124,7 +142,9 @@ impl<'a> Person<'a> {
     }
 
     pub(crate) fn ask(&self, method: Method, path: impl Into<String>) -> Ask<'a> {
-        self.server.ask(method, path).header("authorization", &format!("Bearer {}", self.access_token))
+        self.server
+            .ask(method, path)
+            .header("authorization", &format!("Bearer {}", self.access_token))
     }
 
     pub(crate) fn get(&self, path: impl Into<String>) -> Ask<'a> {
@@ -160,7 +180,11 @@ impl<'a> Person<'a> {
 
     /// Sends a message and answers its seq.
     pub(crate) async fn say(&self, room: &str, body: &str) -> u64 {
-        let answer = self.post(format!("{room}/messages")).json(json!({ "body": body })).await_status(201).await;
+        let answer = self
+            .post(format!("{room}/messages"))
+            .json(json!({ "body": body }))
+            .await_status(201)
+            .await;
         answer.json["seq"].as_u64().unwrap()
     }
 }
@@ -202,7 +226,11 @@ impl Ask<'_> {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
         let json = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: parts.status, headers: parts.headers, json }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            json,
+        }
     }
 
     /// The answer, which must have this status.
@@ -215,9 +243,18 @@ impl Ask<'_> {
     /// The answer, which must be this refusal.
     pub(crate) async fn refused(self, code: ErrorCode) -> Answer {
         let answer = self.answer().await;
-        assert_eq!(answer.code(), Some(code), "{} {}", answer.status, answer.json);
+        assert_eq!(
+            answer.code(),
+            Some(code),
+            "{} {}",
+            answer.status,
+            answer.json
+        );
         assert_eq!(answer.status.as_u16(), code.status());
-        assert_eq!(answer.json["error"]["request_id"], answer.header("x-request-id"));
+        assert_eq!(
+            answer.json["error"]["request_id"],
+            answer.header("x-request-id")
+        );
         answer
     }
 }
@@ -235,7 +272,9 @@ impl Answer {
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// What was wrong with a field, by the stable words.
@@ -245,8 +284,15 @@ impl Answer {
 
     /// The cookies that were set, `name` → whole text.
     pub(crate) fn cookie(&self, name: &str) -> String {
-        let values = self.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+        let values = self
+            .headers
+            .get_all("set-cookie")
+            .iter()
+            .map(|value| value.to_str().unwrap());
         let mut named = values.filter(|value| value.starts_with(&format!("{name}=")));
-        named.next().unwrap_or_else(|| panic!("no cookie {name}")).to_owned()
+        named
+            .next()
+            .unwrap_or_else(|| panic!("no cookie {name}"))
+            .to_owned()
     }
 }
