@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use axum::{Router, extract::ConnectInfo};
+use http::StatusCode;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -17,12 +18,15 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
+use tower_http::timeout::TimeoutLayer;
 
 /// HTTP connections at a time; when so many are open, further ones wait in the kernel's queue. A socket
 /// counts until it is upgraded: from then on it is the coordinator's.
 const MAX_CONNECTIONS: usize = 16_384;
 /// How long a client may take over the head of a request, and how long a connection may idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a request may take, its body included; the longest that is waited for on purpose is 30 s.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// What is buffered of a request's head and of pieces of its body.
 const BUFFER_BYTES: usize = 64 * 1_024;
 /// How long requests may take to end once the process is to stop.
@@ -58,6 +62,9 @@ impl Listener {
     /// Serves `router` until `stop`; then takes no new connection, lets requests in flight end, and
     /// drops what is left after [`LAST_REQUESTS`].
     pub async fn serve(self, router: Router, stop: CancellationToken) {
+        let timeout_layer =
+            TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT);
+        let router = router.layer(timeout_layer);
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
         loop {

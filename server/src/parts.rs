@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use secrecy::ExposeSecret as _;
 use shared::{
@@ -102,14 +102,30 @@ pub async fn stateless(mut settings: Settings) -> Result<App> {
 /// # Errors
 /// As [`Parts::make`], and when the store is away.
 pub async fn migrate(mut settings: Settings) -> Result<()> {
-    let data_dir = own_data_dir(&settings)?;
-    complete(&mut settings, data_dir.as_ref())?;
+    // Held until the end: a store in a directory is nobody else's meanwhile.
+    let mut data_dir = None;
+    if settings.database_url.expose_secret().is_empty() {
+        let opened = data_dir.insert(DataDir::open(&settings.data_dir)?);
+        settings.database_url = opened.database_url()?.into();
+    }
     let url = settings.database_url.expose_secret();
     let connected = Store::connect(url, &StoreOptions::default()).await;
     let store = connected.map_err(StartError::Store)?;
-    store.migrate().await?;
+    bring_up_to_date(&store).await?;
     store.close().await;
+    tracing::info!("the store is up to date");
     Ok(())
+}
+
+/// Applies the migrations that the store has not seen.
+///
+/// # Errors
+/// When it is away, or was written by a newer version.
+pub async fn bring_up_to_date(store: &Store) -> Result<()> {
+    store
+        .migrate()
+        .await
+        .context("the database cannot be brought up to date")
 }
 
 /// Says what `task` cannot do without.

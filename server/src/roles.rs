@@ -19,7 +19,7 @@ use crate::{
     listener::Listener,
     metrics::Metrics,
     page,
-    parts::{Listeners, Parts},
+    parts::{Listeners, Parts, bring_up_to_date},
     stop,
 };
 
@@ -37,7 +37,7 @@ pub async fn serve(settings: Settings) -> Result<()> {
     let metrics = Metrics::start(stop.clone())?;
     let (hints, hinted) = Hints::in_process();
     let parts = Parts::make(Task::Serve, settings, Some(hints)).await?;
-    parts.app.store.migrate().await?;
+    bring_up_to_date(&parts.app.store).await?;
     parts.app.load_keys().await?;
     let coordinator = Coordinator::start(parts.app.clone(), hinted, &parts.tasks, &parts.end);
     let clients = handlers::router(parts.app.clone())
