@@ -151,7 +151,8 @@ begin
 
     return query
     with entries as materialized (
-        select e.*, min(e.ord) over (partition by e.room_id, e.user_id, e.client_id) as first_ord
+        -- Of entries that have the same name the first counts; the others answer what it gets.
+        select e.*, row_number() over (partition by e.room_id, e.user_id, e.client_id order by e.ord) as attempt
         from unnest(room_ids, event_ids, user_ids, client_ids, bodies, replies, threads, moments)
             with ordinality as e (room_id, id, user_id, client_id, body, reply_to, thread, at, ord)
     ),
@@ -172,15 +173,13 @@ begin
                 when m.user_id is null then 'not_a_member'
                 when r.archived_at is not null then 'archived'
                 when m.muted_until > e.at then 'muted'
-                when e.reply_to is not null and not exists (
-                    select 1 from events x
-                    where x.room_id = e.room_id and x.seq = e.reply_to
-                        and x.seq >= m.first_seq and x.kind = 'message'
-                ) then 'message_not_found'
-                when e.thread is not null and not exists (
-                    select 1 from events x
-                    where x.room_id = e.room_id and x.seq = e.thread
-                        and x.seq >= m.first_seq and x.kind = 'message'
+                when exists (
+                    select 1 from (select e.reply_to as seq union all select e.thread) named
+                    where named.seq is not null and not exists (
+                        select 1 from events x
+                        where x.room_id = e.room_id and x.seq = named.seq
+                            and x.seq >= m.first_seq and x.kind = 'message'
+                    )
                 ) then 'message_not_found'
                 when r.slow_mode_s > 0 and m.role = 'member'
                     and e.at < m.wrote_at + r.slow_mode_s * interval '1 second' then 'slow_mode'
@@ -194,24 +193,25 @@ begin
             where x.room_id = e.room_id and x.user_id = e.user_id and x.client_id = e.client_id
             limit 1
         ) stored on true
-        where e.ord = e.first_ord
     ),
     gated as materialized (
         select j.*,
             case
                 when j.verdict = 'stored' and j.is_slow
-                    and row_number() over (partition by j.room_id, j.user_id, j.verdict order by j.ord) > 1
+                    and row_number() over (partition by j.room_id, j.user_id, j.verdict, j.attempt order by j.ord) > 1
                     then 'slow_mode'
                 else j.verdict
             end as gate
         from judged j
     ),
-    placed as materialized (
-        select g.ord, g.room_id, g.id, g.user_id, g.client_id, g.body, g.reply_to, g.thread, g.at, g.is_slow,
-            g.head + row_number() over (partition by g.room_id order by g.ord) as seq,
-            g.messages + row_number() over (partition by g.room_id order by g.ord) as n
+    counted as materialized (
+        select g.*, g.gate = 'stored' and g.attempt = 1 as is_new,
+            count(*) filter (where g.gate = 'stored' and g.attempt = 1)
+                over (partition by g.room_id order by g.ord) as number
         from gated g
-        where g.gate = 'stored'
+    ),
+    placed as materialized (
+        select c.*, c.head + c.number as seq, c.messages + c.number as n from counted c where c.is_new
     ),
     inserted as (
         insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at)
@@ -228,20 +228,19 @@ begin
         from placed p
         where p.is_slow and members.room_id = p.room_id and members.user_id = p.user_id
     )
-    select e.ord,
-        case when g.gate = 'stored' and e.ord <> e.first_ord then 'duplicate' else g.gate end,
-        coalesce(p.seq, g.stored_seq),
-        coalesce(p.n, g.stored_n),
-        coalesce(p.id, g.stored_id),
-        coalesce(p.at, g.stored_at),
-        (extract(epoch from case g.gate
-            when 'muted' then g.muted_until - g.at
-            when 'slow_mode' then g.slow_mode_s * interval '1 second'
-                + case g.verdict when 'slow_mode' then g.wrote_at - g.at else interval '0' end
+    select c.ord,
+        case when c.attempt > 1 and first_value(c.is_new) over name then 'duplicate' else first_value(c.gate) over name end,
+        case when first_value(c.is_new) over name then first_value(c.head + c.number) over name else c.stored_seq end,
+        case when first_value(c.is_new) over name then first_value(c.messages + c.number) over name else c.stored_n end,
+        case when first_value(c.is_new) over name then first_value(c.id) over name else c.stored_id end,
+        case when first_value(c.is_new) over name then first_value(c.at) over name else c.stored_at end,
+        (extract(epoch from case first_value(c.gate) over name
+            when 'muted' then c.muted_until - c.at
+            when 'slow_mode' then c.slow_mode_s * interval '1 second'
+                + case c.verdict when 'slow_mode' then c.wrote_at - c.at else interval '0' end
         end) * 1000)::bigint
-    from entries e
-    join gated g on g.ord = e.first_ord
-    left join placed p on p.ord = g.ord
-    order by e.ord;
+    from counted c
+    window name as (partition by c.room_id, c.user_id, c.client_id order by c.attempt)
+    order by c.ord;
 end
 $$;

@@ -87,7 +87,7 @@ fn json(rows: &[Row<'_>]) -> String {
 
 const JUDGE: &str = "
     with entries as materialized (
-        select e.*, min(e.ord) over (partition by e.room_id, e.user_id, e.client_id) as first_ord
+        select e.*, row_number() over (partition by e.room_id, e.user_id, e.client_id order by e.ord) as attempt
         from (
             select key as ord, unhex(value ->> 'room') as room_id, unhex(value ->> 'id') as id,
                 unhex(value ->> 'user') as user_id, value ->> 'client_id' as client_id,
@@ -112,15 +112,13 @@ const JUDGE: &str = "
                 when m.user_id is null then 'not_a_member'
                 when r.archived_at is not null then 'archived'
                 when m.muted_until > e.at then 'muted'
-                when e.reply_to is not null and not exists (
-                    select 1 from events x
-                    where x.room_id = e.room_id and x.seq = e.reply_to
-                        and x.seq >= m.first_seq and x.kind = 'message'
-                ) then 'message_not_found'
-                when e.thread is not null and not exists (
-                    select 1 from events x
-                    where x.room_id = e.room_id and x.seq = e.thread
-                        and x.seq >= m.first_seq and x.kind = 'message'
+                when exists (
+                    select 1 from (select e.reply_to as seq union all select e.thread) named
+                    where named.seq is not null and not exists (
+                        select 1 from events x
+                        where x.room_id = e.room_id and x.seq = named.seq
+                            and x.seq >= m.first_seq and x.kind = 'message'
+                    )
                 ) then 'message_not_found'
                 when r.slow_mode_s > 0 and m.role = 'member'
                     and e.at < m.wrote_at + r.slow_mode_s * 1000 then 'slow_mode'
@@ -131,39 +129,39 @@ const JUDGE: &str = "
         left join members m on m.room_id = e.room_id and m.user_id = e.user_id
         left join events stored on stored.room_id = e.room_id
             and stored.user_id = e.user_id and stored.client_id = e.client_id
-        where e.ord = e.first_ord
     ),
     gated as materialized (
         select j.*,
             case
                 when j.verdict = 'stored' and j.is_slow
-                    and row_number() over (partition by j.room_id, j.user_id, j.verdict order by j.ord) > 1
+                    and row_number() over (partition by j.room_id, j.user_id, j.verdict, j.attempt order by j.ord) > 1
                     then 'slow_mode'
                 else j.verdict
             end as gate
         from judged j
     ),
-    placed as materialized (
-        select g.ord, g.id, g.at,
-            g.head + row_number() over (partition by g.room_id order by g.ord) as seq,
-            g.messages + row_number() over (partition by g.room_id order by g.ord) as n
+    counted as materialized (
+        select g.*, g.gate = 'stored' and g.attempt = 1 as is_new,
+            count(*) filter (where g.gate = 'stored' and g.attempt = 1)
+                over (partition by g.room_id order by g.ord) as number
         from gated g
-        where g.gate = 'stored'
     )
     select
-        case when g.gate = 'stored' and e.ord <> e.first_ord then 'duplicate' else g.gate end as outcome,
-        coalesce(p.seq, g.stored_seq) as place,
-        coalesce(p.n, g.stored_n) as place_n,
-        coalesce(p.id, g.stored_id) as place_id,
-        coalesce(p.at, g.stored_at) as place_at,
-        case g.gate
-            when 'muted' then g.muted_until - g.at
-            when 'slow_mode' then g.slow_mode_s * 1000 + case g.verdict when 'slow_mode' then g.wrote_at - g.at else 0 end
+        case when c.attempt > 1 and first_value(c.is_new) over name then 'duplicate' else first_value(c.gate) over name end
+            as outcome,
+        case when first_value(c.is_new) over name then first_value(c.head + c.number) over name else c.stored_seq end
+            as place,
+        case when first_value(c.is_new) over name then first_value(c.messages + c.number) over name else c.stored_n end
+            as place_n,
+        case when first_value(c.is_new) over name then first_value(c.id) over name else c.stored_id end as place_id,
+        case when first_value(c.is_new) over name then first_value(c.at) over name else c.stored_at end as place_at,
+        case first_value(c.gate) over name
+            when 'muted' then c.muted_until - c.at
+            when 'slow_mode' then c.slow_mode_s * 1000 + case c.verdict when 'slow_mode' then c.wrote_at - c.at else 0 end
         end as retry_after_ms
-    from entries e
-    join gated g on g.ord = e.first_ord
-    left join placed p on p.ord = g.ord
-    order by e.ord";
+    from counted c
+    window name as (partition by c.room_id, c.user_id, c.client_id order by c.attempt)
+    order by c.ord";
 
 const INSERT: &str = "
     insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at)
