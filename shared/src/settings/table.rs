@@ -143,7 +143,7 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Server, "CHATX_DATA_DIR", "the directory of the SQLite file and the generated keys", |s| &mut s.data_dir),
         S::new(Server, "DATABASE_URL", "`sqlite:…`, or `postgres://…` for more than one process", |s| &mut s.database_url)
             .otherwise("`chatx.db` in the data directory").secret().check(database_url),
-        S::new(Server, "REDIS_URL", "`redis://…`: presence, rate limits and tickets for more than one process", |s| &mut s.redis_url)
+        S::new(Server, "REDIS_URL", "`redis://…` or `rediss://…`: presence, rate limits and tickets for more than one process", |s| &mut s.redis_url)
             .otherwise("none: kept in the process").secret().check(redis_url),
         S::new(Server, "CHATX_PUBLIC_URL", "the url by which clients reach this process", |s| &mut s.public_url)
             .otherwise("`http://` and the listening address").check(http_url),
@@ -229,11 +229,11 @@ fn database_url(text: &str) -> Result<(), String> {
 }
 
 fn redis_url(text: &str) -> Result<(), String> {
-    let known = ["redis://", "redis+unix://", "unix://"];
+    let known = ["redis://", "rediss://", "redis+unix://", "unix://"];
     if known.iter().any(|scheme| text.starts_with(scheme)) {
         Ok(())
     } else {
-        Err("does not begin with `redis://`".to_owned())
+        Err("begins with neither `redis://` nor `rediss://`".to_owned())
     }
 }
 
