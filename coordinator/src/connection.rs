@@ -2,6 +2,7 @@
 //! rooms is the rooms' business.
 
 mod frames;
+mod openings;
 mod pace;
 mod pulse;
 mod requests;
@@ -22,7 +23,7 @@ use hyper::upgrade::Upgraded;
 use metrics::{counter, gauge};
 use pace::Pace;
 use protocol::{
-    ConnectionId, SessionId, Timestamp,
+    ConnectionId, SessionId, Timestamp, UserId,
     accounts::UserSummary,
     frame::{CloseReason, PresenceState, Ready, ServerFrame},
 };
@@ -37,6 +38,7 @@ use tracing::{Instrument, info, info_span};
 
 use crate::{
     Node,
+    connections::Registered,
     encoded::Encoded,
     errand::Errand,
     outbox::{Capacity, Item, Outbox},
@@ -57,8 +59,7 @@ pub(crate) struct Passport {
     pub(crate) ip: IpAddr,
 }
 
-/// A live socket, as the rest of the node sees it. Cloning gives the same one.
-#[derive(Clone)]
+/// A live socket, as the rest of the node sees it.
 pub(crate) struct Connection {
     /// Names the socket.
     pub(crate) id: ConnectionId,
@@ -68,7 +69,7 @@ pub(crate) struct Connection {
     pub(crate) session: SessionId,
     /// What waits for it.
     pub(crate) outbox: Outbox,
-    ending: Arc<Ending>,
+    ending: Ending,
 }
 
 #[derive(Default)]
@@ -84,7 +85,7 @@ impl Connection {
             user: passport.user.clone(),
             session: passport.session,
             outbox: Outbox::new(Capacity::default()),
-            ending: Arc::default(),
+            ending: Ending::default(),
         }
     }
 
@@ -130,38 +131,60 @@ pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {
         session.id = %passport.session,
     );
     let served = async {
-        let connection = Connection::new(id, &passport);
-        let registered = node.connections.add(connection.clone());
-        node.presences
-            .note(connection.user.id, id, PresenceState::Online);
+        let connection = Arc::new(Connection::new(id, &passport));
+        let here = Here::new(&node, &connection);
         let opened_at = Instant::now();
-        gauge!("chatx_sockets").increment(1.0);
         info!(ip = %passport.ip, "connection opened");
 
         let socket = Socket::new(upgraded, &node.app.settings.limits).await;
-        let mut owner = Owner::new(node.clone(), connection.clone(), socket, &passport);
+        let mut owner = Owner::new(node, connection, socket, &passport);
         let end = owner.run_inner().await;
+        drop(here);
+        // On the heap, so that live sockets do not carry it around.
+        Box::pin(owner.finish(end)).await;
 
-        drop(registered);
-        node.presences.clear(connection.user.id, id);
-        owner.finish(end).await;
-        gauge!("chatx_sockets").decrement(1.0);
         counter!("chatx_socket_closes_total", "reason" => end.as_str()).increment(1);
         let duration_ms = u64::try_from(opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        info!(
-            close.code = end.code(),
-            reason = end.as_str(),
-            duration_ms,
-            "connection closed"
-        );
+        let (code, reason) = (end.code(), end.as_str());
+        info!(close.code = code, reason, duration_ms, "connection closed");
     };
     served.instrument(span).await;
+}
+
+/// What the node knows of a live socket, taken back however the socket ends.
+struct Here {
+    node: Node,
+    id: ConnectionId,
+    user: UserId,
+    _registered: Registered,
+}
+
+impl Here {
+    fn new(node: &Node, connection: &Arc<Connection>) -> Self {
+        let (id, user) = (connection.id, connection.user.id);
+        node.presences.note(user, id, PresenceState::Online);
+        gauge!("chatx_sockets").increment(1.0);
+        let _registered = node.connections.add(Arc::clone(connection));
+        Self {
+            node: node.clone(),
+            id,
+            user,
+            _registered,
+        }
+    }
+}
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        self.node.presences.clear(self.user, self.id);
+        gauge!("chatx_sockets").decrement(1.0);
+    }
 }
 
 /// The task that owns the socket.
 struct Owner {
     node: Node,
-    connection: Connection,
+    connection: Arc<Connection>,
     socket: Socket,
     presence: PresenceState,
     subscriptions: Subscriptions,
@@ -175,13 +198,12 @@ struct Owner {
 }
 
 impl Owner {
-    fn new(node: Node, connection: Connection, socket: Socket, passport: &Passport) -> Self {
+    fn new(node: Node, connection: Arc<Connection>, socket: Socket, passport: &Passport) -> Self {
         let now = Instant::now();
         let expires_at = now + passport.expires_at.since(node.app.clock.now());
-        let subscriptions =
-            Subscriptions::new(node.app.clone(), node.rooms.clone(), connection.clone());
+        let subscriptions = Subscriptions::new(node.clone(), Arc::clone(&connection));
         Self {
-            sends: Sends::new(node.app.clone(), node.rooms.clone(), connection.clone()),
+            sends: Sends::new(node.clone(), Arc::clone(&connection)),
             requests: Requests::new(&node, &connection, passport),
             pace: Pace::new(&node.app.settings.rates, now),
             pulse: Pulse::new(now, expires_at),
@@ -218,6 +240,10 @@ impl Owner {
             let deadline = self.pulse.deadline();
             let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
             let reads = !self.connection.outbox.has_many_answers() && self.sends.have_room();
+            if !reads {
+                // Nobody listens, so that it is silent means nothing; that it stalls still does.
+                self.pulse.heard(now);
+            }
             // Ending comes first, then time, because both are rare. Next come the answers of the
             // store: as many as were asked for. Then what waits for the peer, which is taken only
             // when the socket has room. The socket is last, since a peer that never pauses is

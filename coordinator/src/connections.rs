@@ -18,7 +18,7 @@ pub(crate) struct Connections(Arc<Mutex<Live>>);
 
 #[derive(Default)]
 struct Live {
-    connections: HashMap<ConnectionId, Connection>,
+    connections: HashMap<ConnectionId, Arc<Connection>>,
     of_session: HashMap<SessionId, HashSet<ConnectionId>>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Registered {
 
 impl Connections {
     /// Adds a socket, for as long as the answer lives.
-    pub(crate) fn add(&self, connection: Connection) -> Registered {
+    pub(crate) fn add(&self, connection: Arc<Connection>) -> Registered {
         let (id, session) = (connection.id, connection.session);
         let mut live = self.live();
         live.of_session.entry(session).or_default().insert(id);
@@ -44,7 +44,7 @@ impl Connections {
     }
 
     /// Every socket.
-    pub(crate) fn all(&self) -> Vec<Connection> {
+    pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
         self.live().connections.values().cloned().collect()
     }
 

@@ -25,7 +25,7 @@ mod tail;
 mod internal;
 mod connections;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use axum::Router;
 use connections::Connections;
@@ -33,10 +33,10 @@ use presences::Presences;
 use protocol::frame::{CloseReason, Goaway, ServerFrame};
 use reads::Reads;
 use rooms::Rooms;
-use shared::{App, hints::Hint};
+use shared::{App, cluster, hints::Hint};
 use tokio::{
     sync::mpsc,
-    time::{Duration, Instant, sleep_until, timeout},
+    time::{Duration, Instant, sleep_until, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
@@ -46,9 +46,11 @@ pub struct Coordinator {
     node: Node,
 }
 
-/// What everything on this node stands on. Cloning is cheap and gives the same.
+/// What everything on this node stands on. Cloning gives the same; every socket holds it.
 #[derive(Clone)]
-struct Node {
+struct Node(Arc<Parts>);
+
+struct Parts {
     app: App,
     /// Its name in the cluster.
     name: Arc<str>,
@@ -62,9 +64,11 @@ struct Node {
     draining: CancellationToken,
 }
 
-/// How long a client waits before it connects elsewhere, when there is nobody else: about as long as
-/// a restart takes.
-const RECONNECT_AFTER: Duration = Duration::from_secs(1);
+/// How long a client waits before it comes back, when there is nobody else: about as long as a
+/// restart takes.
+const RESTART: Duration = Duration::from_secs(1);
+/// In which part of the drain time all sockets are told; the rest is for the last of them to move.
+const TOLD_WITHIN: f64 = 0.75;
 /// How long sockets may take to say goodbye: their last answers, and a little.
 const GOODBYES: Duration = Duration::from_millis(4_000);
 
@@ -81,7 +85,7 @@ impl Coordinator {
         let draining = CancellationToken::new();
         app.live_as_node(tasks, &draining, cancel);
         let rooms = Rooms::new(app.clone(), tasks.clone(), cancel.clone());
-        let node = Node {
+        let node = Node(Arc::new(Parts {
             name: app.settings.node.as_str().into(),
             rooms: rooms.clone(),
             connections: Connections::default(),
@@ -89,20 +93,14 @@ impl Coordinator {
             reads: Reads::default(),
             tasks: TaskTracker::new(),
             draining,
-            app,
-        };
-        let Node {
-            app,
-            connections,
-            presences,
-            reads,
-            ..
-        } = node.clone();
+            app: app.clone(),
+        }));
+        let (connections, presences) = (node.connections.clone(), node.presences.clone());
         tasks.spawn(tail::listen(rooms.clone(), hints, cancel.clone()));
         tasks.spawn(tail::watch(rooms, app.store.clone(), cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));
         tasks.spawn(presences.tell(app.presence.clone(), cancel.clone()));
-        tasks.spawn(reads.keep(app, cancel.clone()));
+        tasks.spawn(node.reads.clone().keep(app, cancel.clone()));
         Self { node }
     }
 
@@ -117,61 +115,72 @@ impl Coordinator {
     }
 
     /// Takes no more sockets, tells those there are to connect elsewhere, and closes them when all that
-    /// they sent is answered. They are told one after the other over the drain time, so that the
-    /// other nodes are not overrun; at once if there are none.
+    /// they sent is answered. With other nodes they are told one after the other, so that those are not
+    /// overrun, and live until the drain time is over; without, all end at once.
     pub async fn drain(&self) {
-        let Node {
+        let Parts {
             app,
             connections,
             tasks,
             draining,
             reads,
             ..
-        } = &self.node;
+        } = &*self.node.0;
         draining.cancel();
-        let leaving = connections.all();
+        tasks.close();
         let others = app.cluster.live().await;
-        let others = others
-            .iter()
-            .filter(|other| *other.name != *self.node.name && !other.draining);
-        let span = if others.count() > 0 {
+        let is_other = |node: &&cluster::Node| node.name != *self.node.name && !node.draining;
+        let span = if others.iter().any(|node| is_other(&node)) {
             app.settings.drain
         } else {
             Duration::ZERO
         };
+        let (sockets, begun) = (connections.all(), Instant::now());
         info!(
-            sockets = leaving.len(),
-            span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX),
+            sockets = sockets.len(),
+            span_ms = whole_ms(span),
             "draining"
         );
         let reconnect_after = if span.is_zero() {
-            RECONNECT_AFTER
+            RESTART
         } else {
             Duration::ZERO
         };
         let goaway = ServerFrame::Goaway(Goaway {
             reason: CloseReason::NodeGoingAway.as_str().to_owned(),
-            reconnect_after_ms: u64::try_from(reconnect_after.as_millis()).unwrap_or(u64::MAX),
+            reconnect_after_ms: whole_ms(reconnect_after),
             url: None,
         });
-        let begun = Instant::now();
-        let count = u32::try_from(leaving.len()).unwrap_or(u32::MAX).max(1);
-        for (turn, connection) in (0_u32..).zip(leaving) {
-            sleep_until(begun + span * turn / count).await;
-            connection.outbox.answer(&goaway);
-            connection.close(CloseReason::NodeGoingAway);
+        let telling = span.mul_f64(TOLD_WITHIN);
+        let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX).max(1);
+        for (turn, socket) in (0_u32..).zip(sockets) {
+            sleep_until(begun + telling * turn / count).await;
+            socket.outbox.answer(&goaway);
         }
-        // Some may have come through the door while it closed.
-        for connection in connections.all() {
-            connection.close(CloseReason::NodeGoingAway);
+        // Who has connected elsewhere closes by itself.
+        drop(timeout_at(begun + span, tasks.wait()).await);
+        for socket in connections.all() {
+            socket.close(CloseReason::NodeGoingAway);
         }
-        tasks.close();
         if timeout(GOODBYES, tasks.wait()).await.is_err() {
+            let sockets = connections.all().len();
             warn!(
-                sockets = connections.all().len(),
+                sockets,
                 "sockets that did not say goodbye in time are dropped"
             );
         }
         reads.store(app).await;
     }
+}
+
+impl Deref for Node {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+fn whole_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

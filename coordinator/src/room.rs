@@ -1,6 +1,6 @@
-//! One live room: the task that gives messages to the store in order, and what is stored to the
-//! sockets that follow it. It never waits for a socket, and decides nothing that the store decides.
+//! One live room, as sockets and the node see it. What it does with what it is told is `owner`'s.
 
+mod owner;
 mod appends;
 mod audience;
 mod recent;
@@ -10,31 +10,19 @@ pub(crate) use recent::Following;
 
 use std::sync::Arc;
 
-use appends::Appends;
-use audience::{Audience, Listener};
+use audience::Listener;
+use owner::Owner;
 use protocol::{
     ConnectionId, ErrorCode, RoomId, Seq, UserId,
     accounts::UserSummary,
-    events::{Event, EventKind},
-    frame::{Online, PresenceFrame, PresenceState, ReadFrame, ServerFrame, TypingFrame},
+    frame::{Online, PresenceState},
 };
 use recent::Recent;
-use shared::{App, Refusal, store};
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Duration, Instant, sleep_until},
-};
+use shared::{App, Refusal};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
 
-use crate::{
-    delivery::{Next, Verdict},
-    encoded::{Encoded, Entry},
-    errand::Errand,
-    outbox::Outbox,
-    rooms::Rooms,
-    roster::{Effect, Happening, Roster},
-};
+use crate::{connection::Connection, rooms::Rooms};
 
 /// A live room. Cloning gives the same room.
 #[derive(Clone)]
@@ -85,15 +73,7 @@ pub(crate) struct Listen {
 
 /// Commands that may wait for a room. When it is full, messages are refused `unavailable`, and what
 /// may be lost is lost.
-const COMMANDS: usize = 1_024;
-/// How many commands are taken at once.
-const COMMANDS_AT_ONCE: usize = 256;
-/// How many events are read from the store at once.
-const EVENTS_AT_ONCE: u32 = 500;
-/// How often it is seen who is still attached, at most.
-const COUNTED_EVERY: Duration = Duration::from_secs(1);
-/// How long a room without sockets stays loaded: a page that is loaded again takes less.
-const STAYS_LOADED: Duration = Duration::from_secs(10);
+const COMMANDS: usize = 8_192;
 
 impl Room {
     /// The room, and the task that owns it.
@@ -103,30 +83,15 @@ impl Room {
         app: App,
         cancel: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (sender, commands) = mpsc::channel(COMMANDS);
+        let (commands, taken) = mpsc::channel(COMMANDS);
         let recent = Arc::new(Recent::new());
-        let owner = Owner {
-            id,
-            roster: Roster::new(&app.settings.limits),
-            app,
-            rooms,
-            commands,
-            recent: Arc::clone(&recent),
-            next: Next::after(Seq::ZERO),
-            target: Seq::ZERO,
-            looking: Errand::idle(),
-            appends: Appends::default(),
-            audience: Audience::new(id),
-            empty_since: Instant::now(),
-            counted_at: Instant::now(),
-        };
-        (
-            Self {
-                commands: sender,
-                recent,
-            },
-            owner.run(cancel),
-        )
+        let owner = Owner::new(id, rooms, app, taken, Arc::clone(&recent));
+        (Self { commands, recent }, owner.run(cancel))
+    }
+
+    /// Whether its task has ended.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.commands.is_closed()
     }
 
     /// The place of the latest event that was delivered.
@@ -175,21 +140,26 @@ impl Attached {
     /// A hold on `room`, what tells the room of it, and what tells when the room is loaded.
     pub(crate) fn new(
         room: Room,
-        connection: ConnectionId,
-        user: UserSummary,
-        outbox: Outbox,
+        connection: &Connection,
     ) -> (Arc<Self>, Listen, oneshot::Receiver<Result<(), Refusal>>) {
-        let attached = Arc::new(Self { room, connection });
+        let Connection {
+            id, user, outbox, ..
+        } = connection;
+        let attached = Arc::new(Self {
+            room,
+            connection: *id,
+        });
         let (loaded, is_loaded) = oneshot::channel();
+        let weak = Arc::downgrade(&attached);
         let listener = Listener {
-            user,
-            outbox,
-            attached: Arc::downgrade(&attached),
+            user: user.clone(),
+            outbox: outbox.clone(),
+            attached: weak,
         };
         (
             attached,
             Listen {
-                connection,
+                connection: *id,
                 listener,
                 loaded,
             },
@@ -207,295 +177,5 @@ impl Drop for Attached {
     fn drop(&mut self) {
         // A room that is too busy to hear it notices by itself.
         drop(self.room.tell(Command::Detach(self.connection)));
-    }
-}
-
-/// The task behind a room.
-struct Owner {
-    id: RoomId,
-    app: App,
-    rooms: Rooms,
-    commands: mpsc::Receiver<Command>,
-    recent: Arc<Recent>,
-    /// The place of the next event to deliver.
-    next: Next,
-    /// The latest place that the log is known, or said, to have reached.
-    target: Seq,
-    /// A look at the store, for events that others appended.
-    looking: Errand<store::Result<Looked>>,
-    appends: Appends,
-    audience: Audience,
-    roster: Roster,
-    empty_since: Instant,
-    /// When it was last seen who is still attached.
-    counted_at: Instant,
-}
-
-/// What a look at the store finds.
-enum Looked {
-    /// These events follow; none if there are no others.
-    Events(Vec<Event>),
-    /// The room is deleted.
-    Gone,
-}
-
-impl Owner {
-    async fn run(mut self, cancel: CancellationToken) {
-        let loaded = tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(ErrorCode::Unavailable.into()),
-            loaded = self.load() => loaded,
-        };
-        if let Err(refusal) = loaded {
-            self.rooms.forget(self.id);
-            self.refuse_all(&refusal);
-            return;
-        }
-        debug!(room.id = %self.id, seq = self.next.last().0, "room loaded");
-        self.own(cancel).await;
-        debug!(room.id = %self.id, seq = self.next.last().0, "room unloaded");
-    }
-
-    /// Deliveries begin where the log stands now: whoever listens reads what came before it from
-    /// the store.
-    async fn load(&mut self) -> Result<(), Refusal> {
-        let heads = self.app.store.heads(&[self.id]).await?;
-        let head = heads.iter().find(|head| head.room == self.id && !head.gone);
-        let head = head.ok_or(ErrorCode::RoomNotFound)?.seq;
-        self.next = Next::after(head);
-        self.recent.begin(head);
-        Ok(())
-    }
-
-    fn refuse_all(&mut self, refusal: &Refusal) {
-        self.commands.close();
-        while let Ok(command) = self.commands.try_recv() {
-            match command {
-                // Whoever no longer waits for the answer does not need it.
-                Command::Listen(listen) => drop(listen.loaded.send(Err(refusal.clone()))),
-                Command::Send(sending) => sending.refuse(refusal.clone()),
-                _ => {}
-            }
-        }
-    }
-
-    async fn own(&mut self, cancel: CancellationToken) {
-        let mut taken = Vec::new();
-        loop {
-            self.look_if_behind();
-            let deadline = self.deadline();
-            // Ending comes first. What is stored leaves before anything new is taken in, so that a
-            // busy room cannot run ahead of its deliveries; time comes last, as it can wait.
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => break,
-                settled = self.appends.settled(), if !self.appends.is_empty() => self.settle(settled),
-                looked = self.looking.done() => self.looked(looked),
-                _ = self.commands.recv_many(&mut taken, COMMANDS_AT_ONCE) => {
-                    for command in taken.drain(..) {
-                        self.obey(command);
-                    }
-                }
-                () = sleep_until(deadline) => {
-                    if self.tick() {
-                        break;
-                    }
-                }
-            }
-        }
-        // What came in the very last moment is answered, not lost.
-        self.refuse_all(&ErrorCode::Unavailable.into());
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Listen(Listen {
-                connection,
-                listener,
-                loaded,
-            }) => {
-                self.audience.add(connection, listener);
-                drop(loaded.send(Ok(())));
-            }
-            Command::Enter {
-                connection,
-                state,
-                member_count,
-                online,
-            } => {
-                if let Some(user) = self.audience.user_of(connection).cloned() {
-                    self.happen(Happening::Counted(member_count));
-                    self.happen(Happening::Entered(connection, user, state));
-                    drop(online.send(self.roster.online()));
-                }
-            }
-            Command::Detach(connection) => {
-                if let Some(user) = self.audience.remove(connection) {
-                    self.left(connection, user);
-                }
-            }
-            Command::Send(sending) => self.append(*sending),
-            Command::Look(seq) => self.target = self.target.max(seq),
-            Command::Gone => self.audience.gone(),
-            Command::Presence(connection, user, state) => {
-                self.happen(Happening::Changed(connection, user, state));
-            }
-            Command::Typing(user, on) => self.happen(Happening::Typed(user, on)),
-            Command::Read(user, seq) => {
-                let seq = seq.min(self.next.last());
-                let frame = ServerFrame::Read(ReadFrame {
-                    room: self.id,
-                    user,
-                    seq,
-                });
-                self.audience.pass(&[Encoded::of(&frame)]);
-            }
-        }
-    }
-
-    fn append(&mut self, sending: Sending) {
-        if self.appends.is_full() {
-            let refusal = Refusal::from(ErrorCode::Unavailable);
-            return sending.refuse(refusal.retry_after(Duration::from_secs(1)));
-        }
-        match self.app.appender.submit(sending.append.clone()) {
-            Ok(receipt) => self.appends.push(sending, receipt),
-            Err(refusal) => sending.refuse(refusal),
-        }
-    }
-
-    /// Answers and delivers what is committed.
-    fn settle(&mut self, settled: Vec<(Sending, Result<store::Appended, Refusal>)>) {
-        let mut entries = Vec::new();
-        for (sending, result) in settled {
-            match result {
-                Ok(store::Appended::Stored(place)) => {
-                    self.target = self.target.max(place.seq);
-                    sending.acknowledge(place, false);
-                    // Others may have written before it: then it is read with theirs.
-                    if self.next.offer(place.seq) == Verdict::Send {
-                        entries.push(Entry::new(sending.into_event(place)));
-                    }
-                }
-                Ok(store::Appended::Duplicate(place)) => {
-                    self.target = self.target.max(place.seq);
-                    sending.acknowledge(place, true);
-                }
-                Ok(store::Appended::Refused(refusal)) | Err(refusal) => sending.refuse(refusal),
-            }
-        }
-        self.deliver(&entries);
-    }
-
-    fn look_if_behind(&mut self) {
-        if self.target >= self.next.seq() && self.looking.is_idle() {
-            let (store, room, after) = (self.app.store.clone(), self.id, self.next.last());
-            self.looking.begin(async move {
-                let events = store.events(room, after, EVENTS_AT_ONCE).await?;
-                if events.is_empty() {
-                    let heads = store.heads(&[room]).await?;
-                    if heads.iter().all(|head| head.room != room || head.gone) {
-                        return Ok(Looked::Gone);
-                    }
-                }
-                Ok(Looked::Events(events))
-            });
-        }
-    }
-
-    fn looked(&mut self, looked: store::Result<Looked>) {
-        match looked {
-            Ok(Looked::Events(events)) => {
-                if events.is_empty() {
-                    // A hint was wrong, or told of what is no event.
-                    self.target = self.next.last();
-                }
-                let mut entries = Vec::with_capacity(events.len());
-                for event in events {
-                    if self.next.offer(event.seq) == Verdict::Send {
-                        self.notice(&event);
-                        entries.push(Entry::new(event));
-                    }
-                }
-                self.deliver(&entries);
-            }
-            Ok(Looked::Gone) => {
-                self.target = self.next.last();
-                self.audience.gone();
-            }
-            Err(error) => {
-                // The next look at all heads, in a second, tries again.
-                self.target = self.next.last();
-                let refusal = Refusal::from(error);
-                debug!(room.id = %self.id, error = %refusal, "events cannot be read");
-            }
-        }
-    }
-
-    /// Learns from an event who is a member.
-    fn notice(&mut self, event: &Event) {
-        match &event.kind {
-            EventKind::Leave => self.happen(Happening::Removed(event.user.id)),
-            EventKind::Kick(moderated) | EventKind::Ban(moderated) => {
-                self.happen(Happening::Removed(moderated.member.id));
-            }
-            _ => {}
-        }
-    }
-
-    fn deliver(&mut self, entries: &[Arc<Entry>]) {
-        if !entries.is_empty() {
-            // The ring comes first: a socket that drops an event finds it there.
-            self.recent.extend(entries);
-            self.audience.deliver(entries);
-        }
-    }
-
-    fn left(&mut self, connection: ConnectionId, user: UserId) {
-        self.happen(Happening::Gone(connection, user));
-        if self.audience.is_empty() {
-            self.empty_since = Instant::now();
-        }
-    }
-
-    fn happen(&mut self, happening: Happening) {
-        let effects = self.roster.apply(happening, Instant::now());
-        let room = self.id;
-        let frames = effects.into_iter().map(|effect| {
-            Encoded::of(&match effect {
-                Effect::Presence(user, state) => {
-                    ServerFrame::Presence(PresenceFrame { room, user, state })
-                }
-                Effect::Typing(user, on) => ServerFrame::Typing(TypingFrame { room, user, on }),
-            })
-        });
-        self.audience.pass(&frames.collect::<Vec<_>>());
-    }
-
-    /// When there is something to do even if nothing happens.
-    fn deadline(&self) -> Instant {
-        let since = if self.audience.is_empty() {
-            self.empty_since
-        } else {
-            self.counted_at
-        };
-        let own = (since + STAYS_LOADED).max(self.counted_at + COUNTED_EVERY);
-        self.roster.deadline().map_or(own, |at| at.min(own))
-    }
-
-    /// Lets time pass; whether the room is unloaded.
-    fn tick(&mut self) -> bool {
-        let now = Instant::now();
-        if now >= self.counted_at + COUNTED_EVERY {
-            self.counted_at = now;
-            for (connection, user) in self.audience.take_detached() {
-                self.left(connection, user);
-            }
-        }
-        self.happen(Happening::Tick);
-        let is_idle = self.audience.is_empty()
-            && self.appends.is_empty()
-            && self.empty_since.elapsed() >= STAYS_LOADED;
-        is_idle && self.rooms.retire(self.id, &self.commands)
     }
 }

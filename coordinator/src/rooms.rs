@@ -4,16 +4,17 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use metrics::gauge;
-use protocol::{ConnectionId, ErrorCode, RoomId, Seq, accounts::UserSummary};
+use protocol::{ErrorCode, RoomId, Seq};
 use shared::{App, Refusal};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    outbox::Outbox,
+    connection::Connection,
     room::{Attached, Command, Room, Sending},
 };
 
@@ -27,6 +28,9 @@ struct Inner {
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
+
+/// After how long a room that is too busy may be asked again.
+const BUSY: Duration = Duration::from_secs(1);
 
 /// A hold on a room that is live, or about to be.
 pub(crate) struct Attaching {
@@ -48,30 +52,22 @@ impl Rooms {
     }
 
     /// Has a room deliver to a socket from now on, and tells when it is loaded.
-    pub(crate) fn attach(
-        &self,
-        id: RoomId,
-        connection: ConnectionId,
-        user: UserSummary,
-        outbox: Outbox,
-    ) -> Result<Attaching, Refusal> {
-        let mut live = self.live();
-        let room = self.live_room(&mut live, id);
-        let (attached, listen, loaded) = Attached::new(room.clone(), connection, user, outbox);
-        let told = room.tell(Command::Listen(listen));
-        drop(live);
-        told.map_err(|_| ErrorCode::Unavailable)?;
-        Ok(Attaching { attached, loaded })
+    pub(crate) fn attach(&self, id: RoomId, connection: &Connection) -> Result<Attaching, Refusal> {
+        self.with_room(id, |room| {
+            let (attached, listen, loaded) = Attached::new(room.clone(), connection);
+            match room.tell(Command::Listen(listen)) {
+                Ok(()) => Ok(Attaching { attached, loaded }),
+                Err(_) => Err(Refusal::from(ErrorCode::Unavailable).retry_after(BUSY)),
+            }
+        })
     }
 
     /// Gives a message to its room.
     pub(crate) fn send(&self, sending: Sending) {
-        let mut live = self.live();
-        let room = self.live_room(&mut live, sending.append.room);
-        let told = room.tell(Command::Send(Box::new(sending)));
-        drop(live);
+        let room = sending.append.room;
+        let told = self.with_room(room, |room| room.tell(Command::Send(Box::new(sending))));
         if let Err(Command::Send(sending)) = told {
-            sending.refuse(ErrorCode::Unavailable.into());
+            sending.refuse(Refusal::from(ErrorCode::Unavailable).retry_after(BUSY));
         }
     }
 
@@ -109,9 +105,12 @@ impl Rooms {
         is_idle
     }
 
-    /// Forgets a room that could not be loaded.
-    pub(crate) fn forget(&self, id: RoomId) {
-        Self::remove(&mut self.live(), id);
+    /// Forgets a room whose task has ended, however it came to that; not one that was loaded anew.
+    pub(crate) fn forget_ended(&self, id: RoomId) {
+        let mut live = self.live();
+        if live.get(&id).is_some_and(Room::is_ended) {
+            Self::remove(&mut live, id);
+        }
     }
 
     fn remove(live: &mut HashMap<RoomId, Room>, id: RoomId) {
@@ -120,16 +119,26 @@ impl Rooms {
         }
     }
 
-    fn live_room<'a>(&self, live: &'a mut HashMap<RoomId, Room>, id: RoomId) -> &'a Room {
-        live.entry(id).or_insert_with(|| {
-            let Inner {
-                app, tasks, cancel, ..
-            } = &*self.0;
-            let (room, task) = Room::start(id, self.clone(), app.clone(), cancel.clone());
+    /// Says something to a room, which is loaded if it is not live. It is said under the lock, see
+    /// [`Rooms::retire`].
+    fn with_room<T>(&self, id: RoomId, say: impl FnOnce(&Room) -> T) -> T {
+        let Inner {
+            app, tasks, cancel, ..
+        } = &*self.0;
+        let mut started = None;
+        let said = {
+            let mut live = self.live();
+            say(live.entry(id).or_insert_with(|| {
+                let (room, task) = Room::start(id, self.clone(), app.clone(), cancel.clone());
+                started = Some(task);
+                gauge!("chatx_rooms").increment(1.0);
+                room
+            }))
+        };
+        if let Some(task) = started {
             tasks.spawn(task);
-            gauge!("chatx_rooms").increment(1.0);
-            room
-        })
+        }
+        said
     }
 
     fn live(&self) -> MutexGuard<'_, HashMap<RoomId, Room>> {

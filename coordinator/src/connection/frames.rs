@@ -10,7 +10,7 @@ use protocol::{
 use shared::{Refusal, token::AccessClaims};
 use tokio::time::Instant;
 
-use super::{Owner, pace::Paced, requests::Request};
+use super::{Owner, openings::Wish, pace::Paced, requests::Request};
 use crate::{answers, room::Command};
 
 impl Owner {
@@ -50,8 +50,13 @@ impl Owner {
 
     fn obey(&mut self, id: Option<FrameId>, frame: ClientFrame) {
         match frame {
-            ClientFrame::Subscribe(wish) => {
-                if let Err((id, refusal)) = self.subscriptions.subscribe(id, wish, self.presence) {
+            ClientFrame::Subscribe(subscribe) => {
+                let wish = Wish {
+                    id,
+                    subscribe,
+                    presence: self.presence,
+                };
+                if let Err((id, refusal)) = self.subscriptions.subscribe(wish) {
                     self.refuse(id, refusal);
                 }
             }

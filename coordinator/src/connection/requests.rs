@@ -7,12 +7,11 @@ use protocol::{
     ErrorCode, RoomId, Seq,
     events::Event,
     frame::{Ack, EditFrame, FrameId, ServerFrame},
-    messages::{History, MessageList, Span},
+    messages::History,
     rooms::{CreateRoom, FindRooms, Join, Page},
 };
 use shared::{App, Caller, Refusal, messages, rooms};
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::{Connection, Passport};
@@ -20,14 +19,14 @@ use crate::{Node, answers, encoded::Encoded, outbox::Outbox};
 
 /// The requests of one socket that have no answer yet.
 pub(super) struct Requests {
-    app: App,
+    node: Node,
     caller: Caller,
     outbox: Outbox,
-    tasks: TaskTracker,
     unanswered: Arc<Semaphore>,
 }
 
 /// Something to be done for a client.
+#[derive(Clone)]
 pub(super) enum Request {
     Edit(EditFrame),
     Delete(RoomId, Seq),
@@ -54,10 +53,9 @@ impl Requests {
             admin: passport.admin,
         };
         Self {
-            app: node.app.clone(),
+            node: node.clone(),
             caller,
             outbox: connection.outbox.clone(),
-            tasks: node.tasks.clone(),
             unanswered: Arc::new(Semaphore::new(AT_ONCE as usize)),
         }
     }
@@ -71,17 +69,17 @@ impl Requests {
         let Ok(unanswered) = Arc::clone(&self.unanswered).try_acquire_owned() else {
             return Err((id, ErrorCode::RateLimited.into()));
         };
-        let (app, caller, outbox) = (self.app.clone(), self.caller.clone(), self.outbox.clone());
+        let node = self.node.clone();
+        let (caller, outbox) = (self.caller.clone(), self.outbox.clone());
         let task = async move {
-            let answer = answer(&app, &caller, id.clone(), request).await;
-            match answer {
+            match fitting(&node.app, &caller, id.as_ref(), request).await {
                 Ok(Some(frame)) => outbox.answer(&frame),
                 Ok(None) => {}
                 Err(refusal) => outbox.answer(&answers::refused(id, refusal)),
             }
             drop(unanswered);
         };
-        self.tasks.spawn(task.in_current_span());
+        self.node.tasks.spawn(task.in_current_span());
         Ok(())
     }
 
@@ -89,6 +87,36 @@ impl Requests {
     pub(super) fn all_answered(&self) -> impl Future<Output = ()> + use<> {
         let all = Arc::clone(&self.unanswered).acquire_many_owned(AT_ONCE);
         async move { drop(all.await) }
+    }
+}
+
+impl Request {
+    /// How many entries of a list are asked for, if it is a list.
+    const fn limit_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::ListRooms(find) => Some(&mut find.limit),
+            Self::History(_, history) => Some(&mut history.limit),
+            Self::Members(_, page) => Some(&mut page.limit),
+            _ => None,
+        }
+    }
+}
+
+/// Does what is asked for, and of a list answers as much as a frame may carry.
+async fn fitting(
+    app: &App,
+    caller: &Caller,
+    id: Option<&FrameId>,
+    mut request: Request,
+) -> Result<Option<ServerFrame>, Refusal> {
+    let max_bytes = app.settings.limits.server_frame_max_bytes;
+    loop {
+        let frame = answer(app, caller, id.cloned(), request.clone()).await?;
+        let fits = |frame| Encoded::of(frame).len() <= max_bytes;
+        match request.limit_mut() {
+            Some(limit) if *limit > 1 && !frame.as_ref().is_none_or(fits) => *limit /= 2,
+            _ => return Ok(frame),
+        }
     }
 }
 
@@ -128,13 +156,7 @@ async fn answer(
         }
         Request::ListRooms(find) => answers::result(id, &rooms::list(app, caller, &find).await?),
         Request::History(room, history) => {
-            let list = messages::history(app, caller, room, &history).await?;
-            fitting(
-                id.as_ref(),
-                list,
-                history.span,
-                app.settings.limits.server_frame_max_bytes,
-            )
+            answers::result(id, &messages::history(app, caller, room, &history).await?)
         }
         Request::Members(room, page) => {
             answers::result(id, &rooms::members(app, caller, room, &page).await?)
@@ -153,29 +175,4 @@ fn acknowledged(id: Option<FrameId>, target: Seq, event: &Event) -> ServerFrame 
         target: Some(target),
         duplicate: false,
     })
-}
-
-/// As much of the list as a frame may carry, from the end that was asked for.
-fn fitting(
-    id: Option<&FrameId>,
-    mut list: MessageList,
-    span: Span,
-    max_bytes: usize,
-) -> ServerFrame {
-    loop {
-        let frame = answers::result(id.cloned(), &list);
-        if Encoded::of(&frame).len() <= max_bytes || list.messages.len() < 2 {
-            return frame;
-        }
-        let half = list.messages.len() / 2;
-        match span {
-            Span::Latest | Span::Before(_) => drop(list.messages.drain(..half)),
-            Span::After(_) => list.messages.truncate(half),
-            Span::Around(_) => {
-                list.messages.drain(..half / 2);
-                list.messages.truncate(half);
-            }
-        }
-        list.has_more = true;
-    }
 }

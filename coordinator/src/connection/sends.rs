@@ -5,20 +5,18 @@ use std::{collections::VecDeque, sync::Arc};
 
 use protocol::frame::{FrameId, SendFrame};
 use shared::{
-    App,
     limiter::{Allowance, Limited},
     store::Append,
 };
 use tokio::sync::Semaphore;
 
 use super::Connection;
-use crate::{errand::Errand, room::Sending, rooms::Rooms};
+use crate::{Node, errand::Errand, room::Sending};
 
 /// Messages of one socket that have no answer yet.
 pub(super) struct Sends {
-    app: App,
-    rooms: Rooms,
-    connection: Connection,
+    node: Node,
+    connection: Arc<Connection>,
     waiting: VecDeque<Sending>,
     /// Whether the first of those waiting may go.
     checking: Errand<Checked>,
@@ -39,10 +37,9 @@ type Checked = Result<Allowance, Limited>;
 const MAX_UNANSWERED: u32 = 256;
 
 impl Sends {
-    pub(super) fn new(app: App, rooms: Rooms, connection: Connection) -> Self {
+    pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
         Self {
-            app,
-            rooms,
+            node,
             connection,
             waiting: VecDeque::new(),
             checking: Errand::idle(),
@@ -69,7 +66,7 @@ impl Sends {
         };
         let SendFrame { room, message } = frame;
         let client_id = message.client_id.expect("a send frame has a client_id");
-        let clock = &self.app.clock;
+        let clock = &self.node.app.clock;
         let append = Append {
             room,
             id: clock.id(),
@@ -80,7 +77,7 @@ impl Sends {
             thread: message.thread,
             at: clock.now(),
         };
-        let Connection { user, outbox, .. } = self.connection.clone();
+        let (user, outbox) = (self.connection.user.clone(), self.connection.outbox.clone());
         self.waiting.push_back(Sending {
             append,
             user,
@@ -107,7 +104,7 @@ impl Sends {
         let Turn::Checked(checked) = turn else { return };
         if let Some(sending) = self.waiting.pop_front() {
             match *checked {
-                Ok(_) => self.rooms.send(sending),
+                Ok(_) => self.node.rooms.send(sending),
                 Err(limited) => sending.refuse(limited.into()),
             }
         }
@@ -116,8 +113,8 @@ impl Sends {
 
     fn check_next(&mut self) {
         if !self.waiting.is_empty() && self.checking.is_idle() {
-            let limiter = self.app.limiter.clone();
-            let rate = self.app.settings.rates.send;
+            let limiter = self.node.app.limiter.clone();
+            let rate = self.node.app.settings.rates.send;
             let key = format!("send:user:{}", self.connection.user.id);
             self.checking
                 .begin(async move { limiter.check(rate, &key).await });

@@ -145,7 +145,7 @@ impl Socket {
     async fn pass_over(&mut self) {
         let wire = self.stream.get_mut();
         if wire.shutdown().await.is_ok() {
-            let mut buffer = [0; READ_BUFFER_BYTES];
+            let mut buffer = vec![0; READ_BUFFER_BYTES];
             while !matches!(wire.read(&mut buffer).await, Ok(0) | Err(_)) {}
         }
     }

@@ -6,43 +6,35 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use metrics::counter;
 use protocol::{
     ErrorCode, RoomId, Seq, UserId,
     events::Event,
-    frame::{
-        FrameId, Online, PresenceState, ServerFrame, Subscribe, Subscribed, UnsubscribeReason,
-        Unsubscribed,
-    },
+    frame::{FrameId, PresenceState, ServerFrame, UnsubscribeReason, Unsubscribed},
 };
-use shared::{App, Refusal, store::Resume};
-use tokio::{
-    sync::{Semaphore, oneshot},
-    time::{Duration, sleep},
-};
+use shared::Refusal;
+use tokio::time::{Duration, sleep};
 
-use super::{Connection, socket::Socket};
+use super::{
+    Connection,
+    openings::{Opened, Opening, Openings, Wish},
+    socket::Socket,
+};
 use crate::{
-    answers,
+    Node, answers,
     delivery::{Next, Verdict},
     encoded::{Encoded, Entry},
     errand::Errand,
     room::{Attached, Command, Following, Room},
-    rooms::{Attaching, Rooms},
+    rooms::Attaching,
 };
 
 /// The rooms that one socket follows, or is about to.
 pub(super) struct Subscriptions {
-    app: App,
-    rooms: Rooms,
-    connection: Connection,
+    node: Node,
+    connection: Arc<Connection>,
     followed: HashMap<RoomId, Followed>,
-    /// Tells an opening that is still wanted from one that was overtaken.
-    openings_begun: u64,
-    openings: FuturesUnordered<BoxFuture<'static, Opened>>,
-    /// How many openings ask the store at once.
-    asking: Arc<Semaphore>,
+    openings: Openings,
     /// Rooms of which this socket missed something, in the order in which they catch up.
     behind: VecDeque<RoomId>,
     /// A page of the log, for a room that is far behind; one at a time.
@@ -52,7 +44,8 @@ pub(super) struct Subscriptions {
 /// One room.
 struct Followed {
     attached: Arc<Attached>,
-    opening: u64,
+    /// The latest wish to follow it; answers to earlier ones come too late.
+    opening: Opening,
     state: State,
 }
 
@@ -73,22 +66,12 @@ pub(super) enum Answer {
     Page(Page),
 }
 
-/// What the store answers to somebody who wants to follow a room.
-pub(super) struct Opened {
-    room: RoomId,
-    opening: u64,
-    id: Option<FrameId>,
-    result: Result<(Resume, Online), Refusal>,
-}
-
 /// A page of a room's log.
 pub(super) struct Page {
     room: RoomId,
     events: Result<Vec<Event>, Refusal>,
 }
 
-/// A socket asks the store about so many rooms at once.
-const OPENINGS_AT_ONCE: usize = 8;
 /// How many events are read at once for a socket that is behind.
 const PAGE_EVENTS: u32 = 100;
 /// How long to wait before a page is asked for again.
@@ -97,83 +80,47 @@ const PAGE_RETRY: Duration = Duration::from_secs(1);
 pub(super) const BURST_BYTES: usize = 64 * 1_024;
 
 impl Subscriptions {
-    pub(super) fn new(app: App, rooms: Rooms, connection: Connection) -> Self {
+    pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
         Self {
-            app,
-            rooms,
+            openings: Openings::new(node.clone(), Arc::clone(&connection)),
+            node,
             connection,
             followed: HashMap::new(),
-            openings_begun: 0,
-            openings: FuturesUnordered::new(),
-            asking: Arc::new(Semaphore::new(OPENINGS_AT_ONCE)),
             behind: VecDeque::new(),
             reading: Errand::idle(),
         }
     }
 
     /// Begins to follow a room, or begins anew from another place.
-    pub(super) fn subscribe(
-        &mut self,
-        id: Option<FrameId>,
-        wish: Subscribe,
-        state: PresenceState,
-    ) -> Result<(), (Option<FrameId>, Refusal)> {
-        let max_rooms = self.app.settings.limits.socket_max_rooms;
-        let is_new = !self.followed.contains_key(&wish.room);
-        if self.openings.len() >= max_rooms || (is_new && self.followed.len() >= max_rooms) {
-            return Err((id, ErrorCode::RateLimited.into()));
+    pub(super) fn subscribe(&mut self, wish: Wish) -> Result<(), (Option<FrameId>, Refusal)> {
+        let id = wish.subscribe.room;
+        let max_rooms = self.node.app.settings.limits.socket_max_rooms;
+        if self.openings.len() >= max_rooms {
+            return Err((wish.id, ErrorCode::RateLimited.into()));
         }
-        self.openings_begun += 1;
-        let opening = self.openings_begun;
-        let mut loaded = None;
-        if let Some(followed) = self.followed.get_mut(&wish.room) {
-            followed.opening = opening;
+        if let Some(followed) = self.followed.get_mut(&id) {
+            let room = followed.attached.room().clone();
+            followed.opening = self.openings.begin(room, wish, None);
             followed.state = State::Opening;
-        } else {
-            let Connection {
-                id: connection,
-                user,
-                outbox,
-                ..
-            } = &self.connection;
-            let attaching = self
-                .rooms
-                .attach(wish.room, *connection, user.clone(), outbox.clone());
-            let Attaching {
-                attached,
-                loaded: is_loaded,
-            } = attaching.map_err(|refusal| (id.clone(), refusal))?;
-            loaded = Some(is_loaded);
-            let state = State::Opening;
-            self.followed.insert(
-                wish.room,
-                Followed {
-                    attached,
-                    opening,
-                    state,
-                },
-            );
+            return Ok(());
         }
-        let room = self.followed[&wish.room].attached.room().clone();
-        let asking = Arc::clone(&self.asking);
-        let open = open(
-            self.app.clone(),
-            room,
-            self.connection.clone(),
-            wish,
-            state,
-            loaded,
-        );
-        self.openings.push(Box::pin(async move {
-            let _turn = asking.acquire_owned().await;
-            let (room, result) = open.await;
-            Opened {
-                room,
+        if self.followed.len() >= max_rooms {
+            return Err((wish.id, ErrorCode::Conflict.into()));
+        }
+        let Attaching { attached, loaded } = match self.node.rooms.attach(id, &self.connection) {
+            Ok(attaching) => attaching,
+            Err(refusal) => return Err((wish.id, refusal)),
+        };
+        let room = attached.room().clone();
+        let opening = self.openings.begin(room, wish, Some(loaded));
+        self.followed.insert(
+            id,
+            Followed {
+                attached,
                 opening,
-                id,
-                result,
-            }
-        }));
+                state: State::Opening,
+            },
+        );
         Ok(())
     }
 
@@ -246,9 +193,9 @@ impl Subscriptions {
             return socket.push(Encoded::of(&answers::refused(id, refusal)));
         };
         match result {
-            Ok((resume, online)) => {
-                let max_bytes = self.app.settings.limits.server_frame_max_bytes;
-                let (frame, next) = subscribed(id, room, resume, online, max_bytes);
+            Ok(missed) => {
+                let max_bytes = self.node.app.settings.limits.server_frame_max_bytes;
+                let (frame, next) = missed.into_frame(id, room, max_bytes);
                 socket.push(frame);
                 followed.state = State::Behind(next);
                 self.behind.push_back(room);
@@ -376,7 +323,7 @@ impl Subscriptions {
     }
 
     fn read(&mut self, room: RoomId, after: Seq) {
-        let store = self.app.store.clone();
+        let store = self.node.app.store.clone();
         self.reading.begin(async move {
             let events = store
                 .events(room, after, PAGE_EVENTS)
@@ -387,78 +334,5 @@ impl Subscriptions {
             }
             Page { room, events }
         });
-    }
-}
-
-/// Asks the store what was missed, and the room who is there. The room delivers to this socket
-/// since before the store is asked, so nothing is missed in between.
-async fn open(
-    app: App,
-    room: Room,
-    connection: Connection,
-    wish: Subscribe,
-    state: PresenceState,
-    loaded: Option<oneshot::Receiver<Result<(), Refusal>>>,
-) -> (RoomId, Result<(Resume, Online), Refusal>) {
-    let opening = async {
-        if let Some(loaded) = loaded {
-            loaded.await.map_err(|_| ErrorCode::Unavailable)??;
-        }
-        let Subscribe {
-            room: id,
-            after,
-            after_id,
-            limit,
-        } = wish;
-        let limits = &app.settings.limits;
-        let user = connection.user.id;
-        let resume = app
-            .store
-            .resume(id, user, after, after_id, limit, limits)
-            .await?;
-        let online = room
-            .enter(connection.id, state, resume.member_count)
-            .await?;
-        Ok((resume, online))
-    };
-    (wish.room, opening.await)
-}
-
-/// The `subscribed` frame with as many events as fit, and the place after them.
-fn subscribed(
-    id: Option<FrameId>,
-    room: RoomId,
-    resume: Resume,
-    online: Online,
-    max_bytes: usize,
-) -> (Encoded, Next) {
-    let Resume {
-        head,
-        first,
-        reset,
-        events,
-        ..
-    } = resume;
-    let before = events.first().map_or(head, |event| event.seq.previous());
-    let mut subscribed = Subscribed {
-        id,
-        room,
-        head,
-        first,
-        events,
-        reset,
-        online,
-    };
-    loop {
-        let encoded = Encoded::of(&ServerFrame::Subscribed(subscribed.clone()));
-        let events = &mut subscribed.events;
-        if encoded.len() <= max_bytes || events.is_empty() {
-            return (
-                encoded,
-                Next::after(events.last().map_or(before, |event| event.seq)),
-            );
-        }
-        // Half as many fit sooner or later; a few rounds are cheaper than measuring each event.
-        events.truncate(events.len() / 2);
     }
 }
