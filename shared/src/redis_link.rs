@@ -10,9 +10,10 @@ use std::{
     time::Duration,
 };
 
+use deadpool_redis::{Manager, Pool, PoolError, Runtime};
 use redis::{
     Client, RedisResult,
-    aio::{ConnectionManager, ConnectionManagerConfig, PubSub},
+    aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
@@ -27,6 +28,8 @@ pub struct Redis {
     connection: Arc<Mutex<ConnectionManager>>,
     /// Whether that connection has answered yet. One that is still being made is left alone.
     has_answered: Arc<AtomicBool>,
+    /// For who must hold a connection alone, because their question waits inside Redis.
+    alone: Pool,
     prefix: Arc<str>,
     deadline: Duration,
     breaker: Arc<Breaker>,
@@ -41,6 +44,8 @@ pub struct Away;
 pub const DEADLINE: Duration = Duration::from_millis(50);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// One that listens, and one that takes its place when it breaks.
+const HELD_ALONE: usize = 2;
 
 impl Redis {
     /// Prepares a connection, which is made when it is first used. Every key begins with `prefix`, so
@@ -71,7 +76,16 @@ impl Redis {
             // What does not fit waits, and gives up at its deadline.
             .set_pipeline_buffer_size(1_024);
         let connection = ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?;
+        let alone = Pool::builder(Manager::new(url.expose_secret())?)
+            .max_size(HELD_ALONE)
+            .wait_timeout(Some(CONNECT_TIMEOUT))
+            .create_timeout(Some(CONNECT_TIMEOUT))
+            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .expect("a pool with a runtime may have timeouts");
         Ok(Self {
+            alone,
             client,
             config,
             connection: Arc::new(Mutex::new(connection)),
@@ -153,17 +167,14 @@ impl Redis {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection of its own, which listens.
-    pub(crate) async fn listen(&self, channel: &str) -> RedisResult<PubSub> {
-        let connect = async {
-            let mut listening = self.client.get_async_pubsub().await?;
-            listening.subscribe(self.key(channel)).await?;
-            Ok(listening)
-        };
-        match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
-            Ok(connected) => connected,
-            Err(_) => Err((redis::ErrorKind::Io, "no answer in time").into()),
-        }
+    /// A connection that nobody else uses until it is dropped, whose answers may take `patience`.
+    pub(crate) async fn hold_alone(
+        &self,
+        patience: Duration,
+    ) -> Result<deadpool_redis::Connection, PoolError> {
+        let mut connection = self.alone.get().await?;
+        connection.set_response_timeout(patience);
+        Ok(connection)
     }
 }
 

@@ -7,9 +7,11 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
 use protocol::{ErrorCode, SessionId, Timestamp};
-use redis::{AsyncTypedCommands, Value, aio::PubSub};
+use redis::{
+    AsyncTypedCommands,
+    streams::{StreamMaxlen, StreamReadOptions},
+};
 use tokio::{
     sync::broadcast,
     time::{Instant, MissedTickBehavior},
@@ -43,6 +45,15 @@ struct Known {
     refreshed: Option<Instant>,
 }
 
+/// Why a node hears nothing from Redis.
+#[derive(Debug, thiserror::Error)]
+enum ListenError {
+    #[error(transparent)]
+    Connect(#[from] deadpool_redis::PoolError),
+    #[error(transparent)]
+    Answer(#[from] redis::RedisError),
+}
+
 const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Twice in the second within which a socket must close.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -51,10 +62,16 @@ const POLL_EVERY: Duration = Duration::from_millis(500);
 const OVERLAP: Duration = Duration::from_secs(15);
 /// A receiver that falls behind further is told so, and asks for each of its sessions.
 const QUEUE: usize = 1_024;
-const CHANNEL: &str = "revocations";
+/// A stream and not a channel: who was cut off hears what it missed.
+const STREAM: &str = "revocations";
+const STREAM_FIELD: &str = "sessions";
+/// More are revoked in a moment only while something is very wrong; then the store tells.
+const STREAM_ENTRIES: usize = 1_024;
 const LISTEN_AGAIN_AFTER: Duration = Duration::from_secs(1);
-const SIGN_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
-const SIGN_OF_LIFE_WITHIN: Duration = Duration::from_secs(2);
+/// How long Redis keeps a listener waiting before it says that nothing came.
+const WAIT_IN_REDIS: Duration = Duration::from_secs(5);
+/// A Redis that has not even said so by then has vanished.
+const LISTEN_PATIENCE: Duration = Duration::from_secs(7);
 
 impl Revocations {
     /// Those of `store`, spread through `redis` if there is one.
@@ -95,7 +112,7 @@ impl Revocations {
         let now = self.0.clock.now();
         self.0.add(sessions.iter().map(|session| (*session, now)));
         let Some(redis) = &self.0.redis else { return };
-        let channel = redis.key(CHANNEL);
+        let stream = redis.key(STREAM);
         let message = sessions
             .iter()
             .map(ToString::to_string)
@@ -103,7 +120,11 @@ impl Revocations {
             .join(" ");
         // What is lost here is found in the store.
         let _ = redis
-            .ask(async |mut connection| connection.publish(channel, message).await)
+            .ask(async |mut connection| {
+                let most = StreamMaxlen::Approx(STREAM_ENTRIES);
+                let entry = [(STREAM_FIELD, message)];
+                connection.xadd_maxlen(stream, most, "*", &entry).await
+            })
             .await;
     }
 
@@ -137,32 +158,29 @@ impl Revocations {
         let Some(redis) = &self.0.redis else {
             return std::future::pending().await;
         };
+        let mut heard_until = String::from("0-0");
         loop {
-            match redis.listen(CHANNEL).await {
-                Ok(connection) => self.hear(connection).await,
-                Err(error) => tracing::debug!(%error, "revocations come from the store only"),
+            if let Err(error) = self.hear(redis, &mut heard_until).await {
+                tracing::debug!(%error, "revocations come from the store only");
             }
             tokio::time::sleep(LISTEN_AGAIN_AFTER).await;
         }
     }
 
     /// Until the connection breaks, or its other end answers nothing any more.
-    async fn hear(&self, connection: PubSub) {
-        let (mut sink, mut messages) = connection.split();
-        let mut sign_of_life = tokio::time::interval(SIGN_OF_LIFE_EVERY);
+    async fn hear(&self, redis: &Redis, heard_until: &mut String) -> Result<(), ListenError> {
+        let mut connection = redis.hold_alone(LISTEN_PATIENCE).await?;
+        let stream = redis.key(STREAM);
+        let wait_ms = usize::try_from(WAIT_IN_REDIS.as_millis()).unwrap_or(usize::MAX);
+        let options = StreamReadOptions::default().block(wait_ms);
         loop {
-            tokio::select! {
-                biased;
-                message = messages.next() => match message {
-                    Some(message) => self.heard(&message.get_payload::<String>().unwrap_or_default()),
-                    None => break,
-                },
-                _ = sign_of_life.tick() => {
-                    let pong = tokio::time::timeout(SIGN_OF_LIFE_WITHIN, sink.ping::<Value>()).await;
-                    if !matches!(pong, Ok(Ok(_))) {
-                        break;
-                    }
-                }
+            let news = connection
+                .xread_options(&[&stream], &[heard_until.as_str()], &options)
+                .await?;
+            let entries = news.into_iter().flat_map(|news| news.keys);
+            for entry in entries.flat_map(|stream| stream.ids) {
+                self.heard(&entry.get::<String>(STREAM_FIELD).unwrap_or_default());
+                *heard_until = entry.id;
             }
         }
     }
