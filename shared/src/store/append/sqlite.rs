@@ -1,8 +1,12 @@
 //! The append on SQLite: one immediate transaction on the only writer. The batch goes in as JSON, so
 //! that its size does not change the statements: judge, insert, move the heads.
 
+use std::collections::BTreeMap;
+
+use protocol::Seq;
 use serde::Serialize;
-use sqlx::SqlitePool;
+use sqlx::{FromRow, SqlitePool, types::Json};
+use uuid::Uuid;
 
 use super::{Append, Outcome, Verdict};
 use crate::store::{
@@ -12,41 +16,44 @@ use crate::store::{
 
 pub(super) async fn append(writer: &SqlitePool, entries: &[Append]) -> Result<Vec<Verdict>> {
     let mut transaction = begin_immediate(writer).await?;
-    let rows: Vec<Row<'_>> = entries.iter().map(Row::from).collect();
-    let verdicts: Vec<Verdict> = within(
-        sqlx::query_as(JUDGE)
-            .bind(json(&rows))
-            .fetch_all(&mut *transaction),
-    )
-    .await?;
-    let placed: Vec<Row<'_>> = rows
-        .into_iter()
-        .zip(&verdicts)
-        .filter(|(_, verdict)| verdict.outcome.0 == Outcome::Stored)
-        .map(|(row, verdict)| Row {
-            seq: verdict.place,
-            n: verdict.place_n,
-            ..row
-        })
+    // A text is long, and no matter to the judging.
+    let asked: Vec<Row<'_>> = entries.iter().map(Row::without_body).collect();
+    let judged: Vec<Judged> =
+        within(sqlx::query_as(JUDGE).bind(Json(asked)).fetch_all(&mut *transaction)).await?;
+    let new: Vec<Row<'_>> =
+        entries.iter().zip(&judged).filter_map(|(entry, judged)| Row::placed(entry, judged)).collect();
+    if !new.is_empty() {
+        within(sqlx::query(INSERT).bind(Json(&new)).execute(&mut *transaction)).await?;
+        // In the order of the batch, so that of each room the last one stays.
+        let heads: BTreeMap<&str, &Row<'_>> = new.iter().map(|row| (row.room.as_str(), row)).collect();
+        let heads: Vec<_> = heads.values().map(|row| (&row.room, row.seq, row.n)).collect();
+        within(sqlx::query(MOVE_HEADS).bind(Json(heads)).execute(&mut *transaction)).await?;
+    }
+    let slow: Vec<_> = entries
+        .iter()
+        .zip(&judged)
+        .filter(|(_, judged)| judged.is_new() && judged.is_slow == Some(true))
+        .map(|(entry, _)| (hex(entry.room.uuid()), hex(entry.user.uuid()), entry.at.unix_ms()))
         .collect();
-    if !placed.is_empty() {
-        let placed = json(&placed);
-        within(sqlx::query(INSERT).bind(&placed).execute(&mut *transaction)).await?;
-        within(
-            sqlx::query(MOVE_HEADS)
-                .bind(&placed)
-                .execute(&mut *transaction),
-        )
-        .await?;
-        within(
-            sqlx::query(MARK_SLOW)
-                .bind(&placed)
-                .execute(&mut *transaction),
-        )
-        .await?;
+    if !slow.is_empty() {
+        within(sqlx::query(MARK_SLOW).bind(Json(slow)).execute(&mut *transaction)).await?;
     }
     within(transaction.commit()).await?;
-    Ok(verdicts)
+    Ok(judged.into_iter().map(|judged| judged.verdict).collect())
+}
+
+/// What is said of an entry, and whether its sender has to wait before the next one.
+#[derive(FromRow)]
+struct Judged {
+    #[sqlx(flatten)]
+    verdict: Verdict,
+    is_slow: Option<bool>,
+}
+
+impl Judged {
+    fn is_new(&self) -> bool {
+        self.verdict.outcome.0 == Outcome::Stored
+    }
 }
 
 /// An entry as SQLite reads it: bytes as hexadecimal digits, moments as milliseconds.
@@ -56,33 +63,40 @@ struct Row<'a> {
     id: String,
     user: String,
     client_id: &'a str,
-    body: &'a str,
     reply_to: Option<i64>,
     thread: Option<i64>,
     at: i64,
+    body: Option<&'a str>,
     seq: Option<i64>,
     n: Option<i64>,
 }
 
-impl<'a> From<&'a Append> for Row<'a> {
-    fn from(entry: &'a Append) -> Self {
+impl<'a> Row<'a> {
+    fn without_body(entry: &'a Append) -> Self {
         Self {
-            room: entry.room.uuid().simple().to_string(),
-            id: entry.id.uuid().simple().to_string(),
-            user: entry.user.uuid().simple().to_string(),
+            room: hex(entry.room.uuid()),
+            id: hex(entry.id.uuid()),
+            user: hex(entry.user.uuid()),
             client_id: entry.client_id.as_str(),
-            body: entry.body.as_str(),
-            reply_to: entry.reply_to.map(protocol::Seq::to_i64),
-            thread: entry.thread.map(protocol::Seq::to_i64),
+            reply_to: entry.reply_to.map(Seq::to_i64),
+            thread: entry.thread.map(Seq::to_i64),
             at: entry.at.unix_ms(),
+            body: None,
             seq: None,
             n: None,
         }
     }
+
+    /// The row of an entry that gets a place.
+    fn placed(entry: &'a Append, judged: &Judged) -> Option<Self> {
+        let Verdict { place, place_n, .. } = judged.verdict;
+        let body = Some(entry.body.as_str());
+        judged.is_new().then(|| Self { body, seq: place, n: place_n, ..Self::without_body(entry) })
+    }
 }
 
-fn json(rows: &[Row<'_>]) -> String {
-    serde_json::to_string(rows).expect("text and numbers are always JSON")
+fn hex(id: Uuid) -> String {
+    id.simple().to_string()
 }
 
 const JUDGE: &str = "
@@ -158,7 +172,8 @@ const JUDGE: &str = "
         case first_value(c.gate) over name
             when 'muted' then c.muted_until - c.at
             when 'slow_mode' then c.slow_mode_s * 1000 + case c.verdict when 'slow_mode' then c.wrote_at - c.at else 0 end
-        end as retry_after_ms
+        end as retry_after_ms,
+        c.is_slow
     from counted c
     window name as (partition by c.room_id, c.user_id, c.client_id order by c.attempt)
     order by c.ord";
@@ -174,18 +189,15 @@ const INSERT: &str = "
 const MOVE_HEADS: &str = "
     update rooms set head = placed.head, messages = placed.messages
     from (
-        select unhex(value ->> 'room') as room_id, max(value ->> 'seq') as head, max(value ->> 'n') as messages
+        select unhex(value ->> 0) as room_id, value ->> 1 as head, value ->> 2 as messages
         from json_each($1)
-        group by 1
     ) placed
     where rooms.id = placed.room_id";
 
 const MARK_SLOW: &str = "
     update members set wrote_at = placed.at
     from (
-        select unhex(value ->> 'room') as room_id, unhex(value ->> 'user') as user_id, max(value ->> 'at') as at
+        select unhex(value ->> 0) as room_id, unhex(value ->> 1) as user_id, value ->> 2 as at
         from json_each($1)
-        group by 1, 2
-    ) placed, rooms
-    where rooms.id = placed.room_id and rooms.slow_mode_s > 0
-        and members.room_id = placed.room_id and members.user_id = placed.user_id";
+    ) placed
+    where members.room_id = placed.room_id and members.user_id = placed.user_id";
