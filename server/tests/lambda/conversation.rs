@@ -173,15 +173,18 @@ pub(crate) async fn converse(
         "{sessions}"
     );
 
-    let missing = ask(
-        Request {
-            path: "/v1/nowhere",
-            ..get.clone()
-        },
-        404,
-    )
-    .await?;
-    assert_eq!(missing.json()["error"]["code"], "not_found");
+    // Sockets are elsewhere, and only the way to them is here.
+    for path in ["/v1/nowhere", "/v1/socket"] {
+        let missing = ask(
+            Request {
+                path,
+                ..get.clone()
+            },
+            404,
+        )
+        .await?;
+        assert_eq!(missing.json()["error"]["code"], "not_found");
+    }
     keep_in_cookies(&ask, login).await?;
 
     // Text travels as text, and what is none as base64.

@@ -25,7 +25,7 @@ use shared::{
     settings::Rates,
     store::StoreOptions,
 };
-use testkit::{Chatx, Database};
+use testkit::{Chatx, Database, Durability, PgBouncer, Postgres, Redis};
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -62,7 +62,9 @@ async fn answer_every_front(database_url: &str) -> Result<()> {
     };
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     let app = App::connect(settings, Clock::system(), None, &tasks, &end).await?;
-    let service = Adapter::from(function::service(handlers::router(app.clone())));
+    let service = Adapter::from(function::service(handlers::router_without_sockets(
+        app.clone(),
+    )));
     for front in Front::ALL {
         let call = async |event: Value| {
             let event = LambdaEvent::new(
@@ -88,7 +90,7 @@ async fn answer_every_front(database_url: &str) -> Result<()> {
 async fn the_program_answers_what_lambda_hands_it() -> Result<()> {
     let database = Database::fresh().await?;
     migrate(&database.url()).await?;
-    let lambda = Lambda::start(&settings(&database, None)).await?;
+    let lambda = Lambda::start(&settings(&database.url(), None)).await?;
     for front in Front::ALL {
         converse(front, async |event| lambda.invoke(event).await)
             .await
@@ -102,18 +104,52 @@ async fn the_program_answers_what_lambda_hands_it() -> Result<()> {
     converse(Front::HttpApi, async |event| lambda.invoke(event).await).await
 }
 
+/// While a function is frozen, everything that it is connected to may come and go.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_died_in_the_meantime_are_not_trusted() -> Result<()> {
+    let mut postgres = Postgres::start_with(Durability::Fast).await?;
+    let mut redis = Redis::start().await?;
+    let database = Database::fresh_on(&postgres.url()).await?;
+    migrate(&database.url()).await?.close().await;
+    let lambda = Lambda::start(&settings(&database.url(), Some(redis.url()))).await?;
+    converse(Front::HttpApi, async |event| lambda.invoke(event).await).await?;
+    redis.stop().await?;
+    postgres.stop().await?;
+    redis.start_again().await?;
+    postgres.start_again().await?;
+    converse(Front::HttpApi, async |event| lambda.invoke(event).await).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_functions_may_share_connections_through_a_pooler() -> Result<()> {
+    let postgres = Postgres::start_with(Durability::Fast).await?;
+    let database = Database::fresh_on(&postgres.url()).await?;
+    migrate(&database.url()).await?.close().await;
+    let pooler = PgBouncer::start(&postgres, 2).await?;
+    let settings = settings(&pooler.url(database.name()), None);
+    let talk = async |front| {
+        let lambda = Lambda::start(&settings).await?;
+        converse(front, async |event| lambda.invoke(event).await)
+            .await
+            .with_context(|| format!("{front:?}"))
+    };
+    let [first, second, third] = Front::ALL;
+    tokio::try_join!(talk(first), talk(second), talk(third))?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn people_of_the_function_chat_through_a_coordinator() -> Result<()> {
     let database = Database::fresh().await?;
     migrate(&database.url()).await?;
-    let redis = testkit::Redis::start().await?;
+    let redis = Redis::start().await?;
     let coordinator = Chatx::role("coordinator")
         .set("DATABASE_URL", database.url())
         .set("REDIS_URL", redis.url())
         .set("CHATX_CLUSTER_SECRET", SECRET)
         .start()
         .await?;
-    let lambda = Arc::new(Lambda::start(&settings(&database, Some(redis.url()))).await?);
+    let lambda = Arc::new(Lambda::start(&settings(&database.url(), Some(redis.url()))).await?);
     let function = Http::new(lambda.url().await?.to_string());
 
     let host = Person::register(&function, "host")
@@ -240,7 +276,7 @@ async fn a_rooms_owner_is_told_before_the_function_freezes() -> Result<()> {
         let (draining, end) = (CancellationToken::new(), end.clone());
         async move { alive.run(node, draining, end).await }
     });
-    let lambda = Arc::new(Lambda::start(&settings(&database, None)).await?);
+    let lambda = Arc::new(Lambda::start(&settings(&database.url(), None)).await?);
     let host = Person::register(&Http::new(lambda.url().await?.to_string()), "host").await?;
     let room = host.create_room().await?;
     let path = format!("/v1/rooms/{room}/messages");
@@ -289,9 +325,9 @@ async fn a_function_without_a_shared_store_says_what_it_needs() -> Result<()> {
 }
 
 /// The settings of the function.
-fn settings(database: &Database, redis_url: Option<String>) -> Vec<(&'static str, String)> {
+fn settings(database_url: &str, redis_url: Option<String>) -> Vec<(&'static str, String)> {
     let mut settings = vec![
-        ("DATABASE_URL", database.url()),
+        ("DATABASE_URL", database_url.to_owned()),
         ("CHATX_CLUSTER_SECRET", SECRET.to_owned()),
         ("CHATX_RATE_LIMITS", "off".to_owned()),
     ];
