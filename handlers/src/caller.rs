@@ -9,9 +9,10 @@ use shared::{App, Caller, audit::By, token::AccessClaims};
 
 use crate::{
     address::Address,
+    allowances::Allowances,
     cookies,
     error::{Error, Result},
-    request::{Allowances, RequestId},
+    request::RequestId,
 };
 
 /// Somebody who has proved who they are, and has not asked too often.

@@ -1,12 +1,17 @@
-//! What a handler answers when it does not do what was asked; the body is written in one place, by
-//! `request`, because it names the request.
+//! What a handler answers when it does not do what was asked. The body is written once for all,
+//! around every request, because it names the request.
 
-use std::any::Any;
+use std::{any::Any, time::Duration};
 
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use protocol::{ErrorCode, Fields};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use protocol::{ErrorBody, ErrorCode, Fields, error::ErrorDetail};
 use shared::{Refusal, limiter::Limited, passwords::HashError, store};
+
+use crate::{allowances::tell_used_up, headers::whole_seconds};
 
 /// What handlers return.
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -69,6 +74,50 @@ impl IntoResponse for Error {
 /// The status that goes with `code`.
 fn status(code: ErrorCode) -> StatusCode {
     StatusCode::from_u16(code.status()).expect("every code names a status of HTTP")
+}
+
+/// Gives a refusal its body and headers; any other answer stays as it is.
+pub(crate) fn written(mut response: Response, request_id: &str) -> Response {
+    let refused = response.extensions_mut().remove::<Error>();
+    let refusal = match (refused, response.status()) {
+        (Some(Error(refusal)), _) => refusal,
+        // axum says this itself, and adds which methods there are.
+        (None, StatusCode::METHOD_NOT_ALLOWED) => ErrorCode::MethodNotAllowed.into(),
+        (None, _) => return response,
+    };
+    tell_when(response.headers_mut(), &refusal);
+    let body = ErrorBody {
+        error: ErrorDetail {
+            code: refusal.code,
+            message: refusal.code.message().to_owned(),
+            fields: refusal.fields,
+            request_id: request_id.to_owned(),
+        },
+    };
+    let (told, body) = Json(body).into_response().into_parts();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    headers.extend(told.headers);
+    *response.body_mut() = body;
+    response
+}
+
+/// Says when, and how, it would go through.
+fn tell_when(headers: &mut HeaderMap, refusal: &Refusal) {
+    let retry_after = match (refusal.code, refusal.retry_after) {
+        (ErrorCode::Unavailable, None) => Some(Duration::from_secs(1)),
+        (_, retry_after) => retry_after,
+    };
+    if let Some(span) = retry_after {
+        headers.insert(header::RETRY_AFTER, whole_seconds(span));
+    }
+    match refusal.code {
+        ErrorCode::Unauthenticated => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ErrorCode::RateLimited => tell_used_up(headers, retry_after.unwrap_or_default()),
+        _ => {}
+    }
 }
 
 /// Nothing is served at this path.

@@ -19,8 +19,11 @@
 //! | `/livez`, `/readyz`, `/.well-known/jwks.json` | `health` |
 //! | `/docs`, `/v1/openapi.json`, `/v1/asyncapi.json` | `docs` |
 
-mod error;
 mod request;
+
+mod allowances;
+mod error;
+mod headers;
 
 mod address;
 mod cookies;
@@ -81,7 +84,7 @@ fn assemble(app: App, more: Router<App>) -> Router {
         .route("/v1/{*unknown}", any(error::not_found))
         .fallback(error::not_found)
         .layer(CatchPanicLayer::custom(error::panicked));
-    let routes = match request::cors(&app.settings) {
+    let routes = match headers::cors(&app.settings) {
         Some(cors) => routes.layer(cors),
         None => routes,
     };
@@ -112,4 +115,43 @@ fn table() -> OpenApiRouter<App> {
         .merge(socket::routes())
         .merge(admin::routes())
         .merge(health::routes())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use http::Request;
+    use protocol::{ErrorBody, ErrorCode};
+    use shared::{Clock, Settings, hints::Hints};
+    use tokio_util::{sync::CancellationToken, task::TaskTracker};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn panics() {
+        panic!("a secret of the server");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_tells_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+        let settings = Settings {
+            database_url: url.into(),
+            ..Settings::default()
+        };
+        let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
+        let hints = Some(Hints::in_process().0);
+        let app = App::connect(settings, Clock::system(), hints, &tracker, &cancel)
+            .await
+            .unwrap();
+        let router = assemble(app, Router::new().route("/panics", get(panics)));
+        let request = Request::get("/panics").body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = to_bytes(response.into_body(), 4_096).await.unwrap();
+        let body: ErrorBody = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body.error.code, ErrorCode::Internal);
+        assert_eq!(body.error.message, ErrorCode::Internal.message());
+    }
 }

@@ -140,3 +140,23 @@ async fn a_user_is_told_how_much_they_may_still_ask() {
     server.advance(std::time::Duration::from_millis(200));
     ada.get("/v1/users/me").await_status(200).await;
 }
+
+#[tokio::test]
+async fn who_sends_without_a_pause_meets_a_limit() {
+    let server = Server::start_with(|settings| settings.rates.on = true).await;
+    let ada = server.register("ada").await;
+    let room = ada.room(json!({ "name": "Tea" })).await;
+    for number in 0..20 {
+        ada.say(&room, &format!("number {number}")).await;
+    }
+    let more = ada
+        .post(format!("{room}/messages"))
+        .json(json!({ "body": "one more" }));
+    let refused = more.refused(ErrorCode::RateLimited).await;
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(refused.header("ratelimit-remaining"), "0");
+    let listed = ada.get(format!("{room}/messages")).await_status(200).await;
+    assert_eq!(listed.json["messages"].as_array().unwrap().len(), 20);
+    server.advance(std::time::Duration::from_millis(200));
+    ada.say(&room, "one more").await;
+}
