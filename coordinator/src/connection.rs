@@ -21,7 +21,7 @@ use std::{
 use frames::Renewed;
 use hyper::upgrade::Upgraded;
 use metrics::{counter, gauge};
-use pace::Pace;
+use pace::{Pace, Paced};
 use protocol::{
     ConnectionId, SessionId, Timestamp, UserId,
     accounts::UserSummary,
@@ -294,8 +294,11 @@ impl Owner {
                 self.hear(&text).err().map(End::Closed)
             }
             Step::Heard => {
-                self.pulse.heard(Instant::now());
-                None
+                let now = Instant::now();
+                self.pulse.heard(now);
+                // Pings cost little, and a flood of them is a flood.
+                let is_flood = self.pace.frame(now) == Paced::Flooding;
+                is_flood.then_some(End::Closed(CloseReason::Flooding))
             }
             Step::Written => None,
             Step::Broken(reason) => Some(End::Closed(reason)),

@@ -52,8 +52,10 @@ pub(super) enum Step {
 /// A ping without payload.
 const PING: Bytes = Bytes::from_static(&[0x89, 0]);
 const FINAL_CLOSE: u8 = 0x88;
-/// How long a closing socket may take to read what it was sent, and to say goodbye.
+/// How long a closing socket may take to read what it was sent.
 const GOODBYE: Duration = Duration::from_secs(3);
+/// How long it may then take to close, too.
+const LAST_WORD: Duration = Duration::from_secs(1);
 /// Idle sockets are many, and the library fills its whole buffer with zeros before every read.
 const READ_BUFFER_BYTES: usize = 4_096;
 
@@ -124,20 +126,31 @@ impl Socket {
         frame.extend_from_slice(words);
         self.stream.get_mut().push(frame.into());
         let goodbye = async {
-            loop {
-                match self.step(true).await {
-                    Step::Gone => break,
-                    // What it still says is not heard.
-                    Step::Text(_) | Step::Heard | Step::Written => {}
-                    Step::Broken(_) => {
-                        self.pass_over().await;
-                        break;
-                    }
+            while self.queued_bytes() > 0 {
+                if matches!(self.step(false).await, Step::Gone) {
+                    return;
                 }
             }
+            // A peer that does not take part in closing loses its socket all the same.
+            drop(timeout(LAST_WORD, self.hear_out()).await);
         };
-        // A peer that does not take part in closing loses its socket all the same.
         drop(timeout(GOODBYE, goodbye).await);
+    }
+
+    /// Lets the library finish its answer to the peer's close.
+    pub(super) async fn finish(mut self) {
+        drop(timeout(LAST_WORD, self.hear_out()).await);
+    }
+
+    /// Reads until the peer has closed; what it still says is not heard.
+    async fn hear_out(&mut self) {
+        loop {
+            match self.step(true).await {
+                Step::Gone => return,
+                Step::Text(_) | Step::Heard | Step::Written => {}
+                Step::Broken(_) => return self.pass_over().await,
+            }
+        }
     }
 
     /// Writes what is queued and reads to the end what cannot be understood: a socket that is closed
@@ -148,15 +161,6 @@ impl Socket {
             let mut buffer = vec![0; READ_BUFFER_BYTES];
             while !matches!(wire.read(&mut buffer).await, Ok(0) | Err(_)) {}
         }
-    }
-
-    /// Lets the library finish its answer to the peer's close.
-    pub(super) async fn finish(mut self) {
-        let end = async {
-            while !matches!(self.step(true).await, Step::Gone) {}
-            self.stream.get_mut().shutdown().await
-        };
-        drop(timeout(GOODBYE, end).await);
     }
 }
 

@@ -1,12 +1,16 @@
 //! Many at once: one who does not read delays nobody, and misses nothing in the end.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Result;
-use protocol::Seq;
-use tokio::time::{Instant, timeout};
+use protocol::{RoomId, Seq};
+use serde_json::json;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, timeout},
+};
 
-use crate::support::{Client, TestNode};
+use crate::support::{Client, Person, TestNode};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_reader_delays_nobody_and_misses_nothing() -> Result<()> {
@@ -61,4 +65,62 @@ async fn who_asks_and_does_not_read_is_not_listened_to() -> Result<()> {
         asked += 1;
     }
     panic!("{asked} questions were taken from somebody who reads no answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn coming_and_going_without_a_pause_blocks_nothing() -> Result<()> {
+    const PEOPLE: usize = 16;
+    const ROUNDS: usize = 12;
+    let node = Arc::new(TestNode::sqlite().await?);
+    let ada = node.person("ada").await?;
+    let room = node.room(&ada, &[]).await?;
+    let mut crowd = JoinSet::new();
+    for number in 0..PEOPLE {
+        let person = node.person(&format!("person{number}")).await?;
+        let node = Arc::clone(&node);
+        crowd.spawn(async move {
+            for round in 0..ROUNDS {
+                come_and_go(&node, &person, room, round).await?;
+            }
+            anyhow::Ok(())
+        });
+    }
+    for came in crowd.join_all().await {
+        came?;
+    }
+    // Of each round: a join, a message, and in two of three a leave.
+    let log = node.log(room).await?;
+    let mut last = node.socket(&ada).await?;
+    last.subscribe_with(json!({ "type": "subscribe", "room": room, "limit": 200 }))
+        .await?;
+    last.reach(room, log.last().expect("there are some").seq)
+        .await?;
+    let kept = &log[log.len() - last.logs[&room].events.len()..];
+    assert_eq!(last.logs[&room].events, kept);
+    node.stop().await
+}
+
+async fn come_and_go(node: &TestNode, person: &Person, room: RoomId, round: usize) -> Result<()> {
+    let mut client = node.socket(person).await?;
+    client
+        .result(json!({ "type": "join", "room": room }))
+        .await?;
+    client.subscribe(room).await?;
+    let sent = client.send(room, &format!("round {round}")).await?;
+    client.reach(room, sent.seq).await?;
+    match round % 3 {
+        0 => client
+            .result(json!({ "type": "leave", "room": room }))
+            .await
+            .map(drop)?,
+        1 => {
+            client.say(json!({ "type": "leave", "room": room })).await?;
+            while client.logs[&room].ended.is_none() {
+                client.next().await?;
+            }
+        }
+        _ => {}
+    }
+    client.vanish();
+    Ok(())
 }

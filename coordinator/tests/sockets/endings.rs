@@ -6,6 +6,10 @@ use anyhow::Result;
 use http::StatusCode;
 use protocol::{ErrorCode, Seq, frame::ServerFrame};
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{self, Message, client::IntoClientRequest},
@@ -265,4 +269,26 @@ async fn see_the_end(client: &mut Client, acks: &mut u64) -> Result<(bool, u16)>
     });
     let goaway = goaway.await?;
     Ok((goaway.reconnect_after_ms > 0, client.closed().await?))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hint_is_taken_from_peers_only() -> Result<()> {
+    let node = TestNode::sqlite().await?;
+    let body = json!({ "room": node.app.clock.id::<()>(), "seq": 1 }).to_string();
+    let ask = async |bearer: &str| -> Result<String> {
+        let mut stream = TcpStream::connect(node.address).await?;
+        let head = format!(
+            "POST /internal/hint HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\nauthorization: Bearer {bearer}\r\n\r\n{body}",
+            node.address,
+            body.len(),
+        );
+        stream.write_all(head.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer.split(' ').nth(1).unwrap_or_default().to_owned())
+    };
+    assert_eq!(ask("nonsense").await?, "401");
+    assert_eq!(ask(node.app.secrets.peer_bearer()).await?, "204");
+    node.stop().await
 }
