@@ -39,5 +39,5 @@ pub(crate) fn result(id: Option<FrameId>, result: &impl Serialize) -> ServerFram
 
 /// Milliseconds, rounded up, so that who waits so long has waited long enough.
 fn whole_ms(span: Duration) -> u64 {
-    u64::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+    u64::try_from(span.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
