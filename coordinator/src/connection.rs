@@ -121,6 +121,9 @@ enum End {
 /// soon after, so this is less than a store that is away may take.
 const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
+/// An idle socket keeps no more memory than for so many items of its last burst.
+const KEPT_ITEMS: usize = 64;
+
 /// Serves one socket until it ends.
 pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {
     let id = node.app.clock.id();
@@ -233,11 +236,15 @@ impl Owner {
             return End::Closed(CloseReason::NodeGoingAway);
         }
         self.greet();
+        let mut timer = pin!(sleep_until(self.pulse.deadline()));
         loop {
             let now = Instant::now();
             self.pulse
                 .watch(now, self.socket.queued_bytes(), self.socket.written_bytes());
             let deadline = self.pulse.deadline();
+            if deadline != timer.deadline() {
+                timer.as_mut().reset(deadline);
+            }
             let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
             let reads = !self.connection.outbox.has_many_answers() && self.sends.have_room();
             if !reads {
@@ -251,7 +258,7 @@ impl Owner {
             tokio::select! {
                 biased;
                 reason = self.connection.closing() => return End::Closed(reason),
-                () = sleep_until(deadline) => match self.pulse.due(Instant::now()) {
+                () = &mut timer => match self.pulse.due(Instant::now()) {
                     Due::Nothing => {}
                     Due::Ping => self.socket.ping(),
                     Due::End(reason) => return End::Closed(reason),
@@ -321,7 +328,9 @@ impl Owner {
                 Item::Gone(room) => self.subscriptions.gone(room, &mut self.socket),
             }
         }
-        self.taken = taken;
+        if taken.capacity() <= KEPT_ITEMS {
+            self.taken = taken;
+        }
         for room in lagging {
             self.subscriptions.fall_behind(room);
         }

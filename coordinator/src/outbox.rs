@@ -37,6 +37,9 @@ pub(crate) struct Capacity {
     pub(crate) frames: usize,
 }
 
+/// An idle queue keeps no more memory than for so many items of its last burst.
+const KEPT_ITEMS: usize = 64;
+
 impl Default for Capacity {
     fn default() -> Self {
         Self {
@@ -146,6 +149,9 @@ impl Outbox {
         let mut taken_bytes = 0;
         while taken_bytes < bytes {
             let Some(item) = queue.pop() else {
+                if queue.items.capacity() > KEPT_ITEMS {
+                    queue.items = VecDeque::new();
+                }
                 return mem::take(&mut queue.lagging);
             };
             taken_bytes += item.len();

@@ -60,9 +60,9 @@ impl<S> Wire<S> {
                 self.queue.pop_front();
             }
         }
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && self.queue.capacity() > FRAMES_PER_WRITE {
             // An idle socket keeps no memory for its last burst.
-            self.queue.shrink_to(FRAMES_PER_WRITE);
+            self.queue = VecDeque::new();
         }
     }
 }

@@ -6,14 +6,18 @@ use anyhow::Result;
 use http::StatusCode;
 use protocol::{ErrorCode, Seq, frame::ServerFrame};
 use serde_json::json;
+use shared::cluster::Node;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{self, Message, client::IntoClientRequest},
 };
+
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{Client, TestNode};
 
@@ -255,6 +259,47 @@ async fn a_drain_says_goodbye_and_answers_everything_first() -> Result<()> {
         "everything that was sent was delivered"
     );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_told_to_go_stays_until_they_have_moved() -> Result<()> {
+    let node = TestNode::sqlite_with(|settings| settings.drain = Duration::from_secs(25)).await?;
+    let (over, other) = (
+        CancellationToken::new(),
+        Node {
+            name: "other".to_owned(),
+            ..node.app.own_node()
+        },
+    );
+    let cluster = node.app.cluster.clone();
+    let beating = tokio::spawn({
+        let over = over.clone();
+        async move { cluster.run(other, CancellationToken::new(), over).await }
+    });
+    while node.app.cluster.live().await.len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let ada = node.person("ada").await?;
+    let room = node.room(&ada, &[]).await?;
+    let mut client = node.socket(&ada).await?;
+    client.subscribe(room).await?;
+    let leave = async {
+        let goaway = client.until(|frame| match frame {
+            ServerFrame::Goaway(goaway) => Some(goaway),
+            _ => None,
+        });
+        goaway.await?;
+        let sent = client.send(room, "still here").await?;
+        client.reach(room, sent.seq).await?;
+        client.say_message(Message::Close(None)).await?;
+        client.closed().await
+    };
+    // That everybody has moved ends the drain, long before its time is over.
+    let (drained, left) = tokio::join!(timeout(Duration::from_secs(20), node.stop()), leave);
+    drained??;
+    left?;
+    over.cancel();
+    Ok(beating.await?)
 }
 
 /// Reads to the end: whether `goaway` came, and the code.
