@@ -8,7 +8,10 @@ use protocol::{
     },
     events::{Event, EventKind},
     messages::{History, Span},
-    rooms::{ChangeMember, ChangeRoom, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort, Visibility},
+    rooms::{
+        ChangeMember, ChangeRoom, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort,
+        Visibility,
+    },
 };
 use shared::store::{Appended, Entry};
 use std::time::Duration;
@@ -40,7 +43,9 @@ async fn messages_get_dense_places_and_are_read_back(ground: Ground) -> Result<(
     let first = ground.send(room.id, &ada, "one").await?;
     let mut answer = ground.message(room.id, ada.id, "two");
     answer.reply_to = Some(first.seq);
-    let Appended::Stored(second) = ground.append(answer).await? else { panic!("not stored") };
+    let Appended::Stored(second) = ground.append(answer).await? else {
+        panic!("not stored")
+    };
     // The owner's joining is the first event.
     assert_eq!((first.seq, first.n), (Seq(2), 1));
     assert_eq!((second.seq, second.n), (Seq(3), 2));
@@ -50,7 +55,10 @@ async fn messages_get_dense_places_and_are_read_back(ground: Ground) -> Result<(
     assert_eq!(message.content.reply_to, Some(first.seq));
     assert_eq!(message.id, second.id);
     assert_eq!(message.user, ada);
-    assert_eq!(refused(ground.store.message(room.id, ada.id, Seq(1)).await), MessageNotFound);
+    assert_eq!(
+        refused(ground.store.message(room.id, ada.id, Seq(1)).await),
+        MessageNotFound
+    );
     Ok(())
 }
 
@@ -58,7 +66,9 @@ async fn a_resend_answers_the_first_place(ground: Ground) -> Result<()> {
     let ada = ground.person("ada").await?;
     let room = ground.room(&ada, "Tea").await?;
     let place = ground.send(room.id, &ada, "one").await?;
-    let again = ground.append(ground.message(room.id, ada.id, "one")).await?;
+    let again = ground
+        .append(ground.message(room.id, ada.id, "one"))
+        .await?;
     assert_eq!(again, Appended::Duplicate(place));
 
     let entry = ground.message(room.id, ada.id, "two");
@@ -68,7 +78,9 @@ async fn a_resend_answers_the_first_place(ground: Ground) -> Result<()> {
         ground.message(room.id, ada.id, "three"),
     ];
     let outcomes = ground.store.append(&twice).await?;
-    let Appended::Stored(second) = outcomes[0] else { panic!("{outcomes:?}") };
+    let Appended::Stored(second) = outcomes[0] else {
+        panic!("{outcomes:?}")
+    };
     assert_eq!(outcomes[1], Appended::Duplicate(second));
     assert!(matches!(outcomes[2], Appended::Stored(place) if place.seq == second.seq.next()));
     // The very same entry again is not a resend of the client, but a retry of ours.
@@ -79,13 +91,31 @@ async fn a_resend_answers_the_first_place(ground: Ground) -> Result<()> {
 async fn who_may_not_write_does_not_disturb_the_neighbours(ground: Ground) -> Result<()> {
     let [ada, bob, eve, mallory] = ground.people(["ada", "bob", "eve", "mallory"]).await?;
     let room = ground.room(&ada, "Tea").await?.id;
-    let secret = CreateRoom { visibility: Visibility::Secret, ..public("Den") };
+    let secret = CreateRoom {
+        visibility: Visibility::Secret,
+        ..public("Den")
+    };
     let secret = ground.create(&ada, secret).await?.id;
     let at = ground.clock.now();
     ground.join(room, &bob).await?;
-    ground.store.ban(room, ada.id, eve.id, &protocol::rooms::NewBan::default(), at).await?;
-    let quiet = ChangeMember { muted_until: Some(Some(at.after(Duration::from_secs(60)))), role: None };
-    ground.store.change_member(room, ada.id, bob.id, &quiet, at).await?;
+    ground
+        .store
+        .ban(
+            room,
+            ada.id,
+            eve.id,
+            &protocol::rooms::NewBan::default(),
+            at,
+        )
+        .await?;
+    let quiet = ChangeMember {
+        muted_until: Some(Some(at.after(Duration::from_secs(60)))),
+        role: None,
+    };
+    ground
+        .store
+        .change_member(room, ada.id, bob.id, &quiet, at)
+        .await?;
 
     let mut to_nothing = ground.message(room, ada.id, "to nothing");
     to_nothing.reply_to = Some(Seq(1));
@@ -124,7 +154,9 @@ async fn who_may_not_write_does_not_disturb_the_neighbours(ground: Ground) -> Re
             &format!("stored at {}", head + 1),
         ]
     );
-    let Appended::Refused(muted) = &outcomes[1] else { unreachable!() };
+    let Appended::Refused(muted) = &outcomes[1] else {
+        unreachable!()
+    };
     assert_eq!(muted.retry_after, Some(Duration::from_secs(60)));
     ground.clock.advance(Duration::from_secs(61));
     ground.send(room, &bob, "muted").await?;
@@ -135,20 +167,38 @@ async fn slow_mode_lets_one_message_through(ground: Ground) -> Result<()> {
     let [ada, bob] = ground.people(["ada", "bob"]).await?;
     let room = ground.room(&ada, "Tea").await?.id;
     ground.join(room, &bob).await?;
-    let slow = ChangeRoom { slow_mode_s: Some(10), ..ChangeRoom::default() };
-    ground.store.change_room(room, ada.id, &slow, None, ground.clock.now()).await?;
+    let slow = ChangeRoom {
+        slow_mode_s: Some(10),
+        ..ChangeRoom::default()
+    };
+    ground
+        .store
+        .change_room(room, ada.id, &slow, None, ground.clock.now())
+        .await?;
 
-    let both = [ground.message(room, bob.id, "one"), ground.message(room, bob.id, "two")];
+    let both = [
+        ground.message(room, bob.id, "one"),
+        ground.message(room, bob.id, "two"),
+    ];
     let outcomes = ground.store.append(&both).await?;
     assert!(matches!(outcomes[0], Appended::Stored(_)), "{outcomes:?}");
-    let Appended::Refused(refusal) = &outcomes[1] else { panic!("{outcomes:?}") };
-    assert_eq!((refusal.code, refusal.retry_after), (SlowMode, Some(Duration::from_secs(10))));
+    let Appended::Refused(refusal) = &outcomes[1] else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(
+        (refusal.code, refusal.retry_after),
+        (SlowMode, Some(Duration::from_secs(10)))
+    );
 
     ground.clock.advance(Duration::from_secs(4));
-    let Appended::Refused(refusal) = ground.append(ground.message(room, bob.id, "two")).await? else {
+    let Appended::Refused(refusal) = ground.append(ground.message(room, bob.id, "two")).await?
+    else {
         panic!("not refused")
     };
-    assert_eq!((refusal.code, refusal.retry_after), (SlowMode, Some(Duration::from_secs(6))));
+    assert_eq!(
+        (refusal.code, refusal.retry_after),
+        (SlowMode, Some(Duration::from_secs(6)))
+    );
     // A resend is no new message, and who keeps order is not slowed.
     let resent = ground.append(ground.message(room, bob.id, "one")).await?;
     assert!(matches!(resent, Appended::Duplicate(_)), "{resent:?}");
@@ -166,17 +216,37 @@ async fn a_deleted_message_is_gone_everywhere(ground: Ground) -> Result<()> {
     ground.join(room, &eve).await?;
     let at = ground.clock.now();
     let place = ground.send(room, &bob, "name").await?;
-    ground.store.edit(room, bob.id, place.seq, &body("says better"), at).await?;
-    assert_eq!(refused(ground.store.erase(room, eve.id, place.seq, at).await), Forbidden);
+    ground
+        .store
+        .edit(room, bob.id, place.seq, &body("says better"), at)
+        .await?;
+    assert_eq!(
+        refused(ground.store.erase(room, eve.id, place.seq, at).await),
+        Forbidden
+    );
     let event = ground.store.erase(room, ada.id, place.seq, at).await?;
     assert!(matches!(&event.kind, EventKind::Delete(target) if target.target == place.seq));
 
     let message = ground.store.message(room, ada.id, place.seq).await?;
-    assert_eq!((message.content.body.as_str(), message.content.deleted_at), ("", Some(at)));
+    assert_eq!(
+        (message.content.body.as_str(), message.content.deleted_at),
+        ("", Some(at))
+    );
     let texts = serde_json::to_string(&ground.log(room).await?)?;
     assert!(!texts.contains("says"), "{texts}");
-    assert_eq!(refused(ground.store.erase(room, ada.id, place.seq, at).await), MessageNotFound);
-    assert_eq!(refused(ground.store.edit(room, bob.id, place.seq, &body("back"), at).await), MessageNotFound);
+    assert_eq!(
+        refused(ground.store.erase(room, ada.id, place.seq, at).await),
+        MessageNotFound
+    );
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .edit(room, bob.id, place.seq, &body("back"), at)
+                .await
+        ),
+        MessageNotFound
+    );
     // The place is not free: a resend is still the same message.
     let resent = ground.append(ground.message(room, bob.id, "name")).await?;
     assert_eq!(resent, Appended::Duplicate(place));
@@ -190,37 +260,107 @@ async fn an_edit_is_read_in_the_history(ground: Ground) -> Result<()> {
     let place = ground.send(room, &bob, "one").await?;
     ground.clock.advance(Duration::from_secs(1));
     let at = ground.clock.now();
-    let event = ground.store.edit(room, bob.id, place.seq, &body("better"), at).await?;
+    let event = ground
+        .store
+        .edit(room, bob.id, place.seq, &body("better"), at)
+        .await?;
     assert_eq!((event.seq, event.n), (place.seq.next(), place.n));
     let message = ground.store.message(room, ada.id, place.seq).await?;
-    assert_eq!((message.content.body.as_str(), message.content.edited_at), ("better", Some(at)));
+    assert_eq!(
+        (message.content.body.as_str(), message.content.edited_at),
+        ("better", Some(at))
+    );
     assert_eq!(ground.log(room).await?.last(), Some(&event));
     // Nobody edits another's message, the owner neither.
-    assert_eq!(refused(ground.store.edit(room, ada.id, place.seq, &body("mine"), at).await), Forbidden);
-    assert_eq!(refused(ground.store.edit(room, bob.id, Seq(1), &body("no message"), at).await), MessageNotFound);
-    let quiet = ChangeMember { muted_until: Some(Some(at.after(Duration::from_secs(60)))), role: None };
-    ground.store.change_member(room, ada.id, bob.id, &quiet, at).await?;
-    assert_eq!(refused(ground.store.edit(room, bob.id, place.seq, &body("aloud"), at).await), Muted);
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .edit(room, ada.id, place.seq, &body("mine"), at)
+                .await
+        ),
+        Forbidden
+    );
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .edit(room, bob.id, Seq(1), &body("no message"), at)
+                .await
+        ),
+        MessageNotFound
+    );
+    let quiet = ChangeMember {
+        muted_until: Some(Some(at.after(Duration::from_secs(60)))),
+        role: None,
+    };
+    ground
+        .store
+        .change_member(room, ada.id, bob.id, &quiet, at)
+        .await?;
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .edit(room, bob.id, place.seq, &body("aloud"), at)
+                .await
+        ),
+        Muted
+    );
     Ok(())
 }
 
 async fn a_name_differing_by_case_is_taken(ground: Ground) -> Result<()> {
     let ada = ground.person("ada").await?;
     let room = ground.room(&ada, "Straße").await?.id;
-    assert_eq!(refused(ground.create(&ada, public("STRASSE")).await), NameTaken);
+    assert_eq!(
+        refused(ground.create(&ada, public("STRASSE")).await),
+        NameTaken
+    );
     // A name that nobody finds is nobody's; but it cannot be shown without being free.
-    let secret = CreateRoom { visibility: Visibility::Secret, ..public("strasse") };
+    let secret = CreateRoom {
+        visibility: Visibility::Secret,
+        ..public("strasse")
+    };
     let secret = ground.create(&ada, secret).await?.id;
     let at = ground.clock.now();
-    let show = ChangeRoom { visibility: Some(Visibility::Public), ..ChangeRoom::default() };
-    assert_eq!(refused(ground.store.change_room(secret, ada.id, &show, None, at).await), NameTaken);
+    let show = ChangeRoom {
+        visibility: Some(Visibility::Public),
+        ..ChangeRoom::default()
+    };
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .change_room(secret, ada.id, &show, None, at)
+                .await
+        ),
+        NameTaken
+    );
     let other = ground.room(&ada, "Weg").await?.id;
-    let rename = ChangeRoom { name: Some(room_name("strasse")), ..ChangeRoom::default() };
-    assert_eq!(refused(ground.store.change_room(other, ada.id, &rename, None, at).await), NameTaken);
+    let rename = ChangeRoom {
+        name: Some(room_name("strasse")),
+        ..ChangeRoom::default()
+    };
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .change_room(other, ada.id, &rename, None, at)
+                .await
+        ),
+        NameTaken
+    );
     // Another way to write one's own name is free.
-    ground.store.change_room(room, ada.id, &rename, None, at).await?;
+    ground
+        .store
+        .change_room(room, ada.id, &rename, None, at)
+        .await?;
     ground.store.delete_room(room, ada.id, at).await?;
-    ground.store.change_room(secret, ada.id, &show, None, at).await?;
+    ground
+        .store
+        .change_room(secret, ada.id, &show, None, at)
+        .await?;
     Ok(())
 }
 
@@ -235,18 +375,49 @@ async fn a_change_of_a_room_is_one_event(ground: Ground) -> Result<()> {
         history: Some(HistoryVisibility::All),
         ..ChangeRoom::default()
     };
-    assert_eq!(refused(ground.store.change_room(room, bob.id, &wish, None, at).await), Forbidden);
-    let (changed, events) = ground.store.change_room(room, ada.id, &wish, None, at).await?;
-    assert_eq!((changed.name.as_str(), changed.max_members), ("Coffee", Some(2)));
-    let [Event { kind: EventKind::Room(told), .. }] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .change_room(room, bob.id, &wish, None, at)
+                .await
+        ),
+        Forbidden
+    );
+    let (changed, events) = ground
+        .store
+        .change_room(room, ada.id, &wish, None, at)
+        .await?;
+    assert_eq!(
+        (changed.name.as_str(), changed.max_members),
+        ("Coffee", Some(2))
+    );
+    let [
+        Event {
+            kind: EventKind::Room(told),
+            ..
+        },
+    ] = events.as_slice()
+    else {
+        panic!("{events:?}")
+    };
     // Only what is new is told.
     assert_eq!(told.changes.name.as_deref(), Some("Coffee"));
     assert_eq!(told.changes.history, None);
     assert_eq!(ground.log(room).await?.last(), events.last());
-    let (_, events) = ground.store.change_room(room, ada.id, &wish, None, at).await?;
+    let (_, events) = ground
+        .store
+        .change_room(room, ada.id, &wish, None, at)
+        .await?;
     assert!(events.is_empty());
-    let too_small = ChangeRoom { max_members: Some(1), ..ChangeRoom::default() };
-    let refusal = ground.store.change_room(room, ada.id, &too_small, None, at).await;
+    let too_small = ChangeRoom {
+        max_members: Some(1),
+        ..ChangeRoom::default()
+    };
+    let refusal = ground
+        .store
+        .change_room(room, ada.id, &too_small, None, at)
+        .await;
     assert_eq!(refused(refusal), protocol::ErrorCode::ValidationFailed);
     Ok(())
 }
@@ -256,19 +427,43 @@ async fn a_deleted_room_is_gone(ground: Ground) -> Result<()> {
     let room = ground.room(&ada, "Tea").await?.id;
     ground.join(room, &bob).await?;
     let at = ground.clock.now();
-    assert_eq!(refused(ground.store.delete_room(room, bob.id, at).await), Forbidden);
+    assert_eq!(
+        refused(ground.store.delete_room(room, bob.id, at).await),
+        Forbidden
+    );
     ground.store.delete_room(room, ada.id, at).await?;
     let store = &ground.store;
     assert_eq!(refused(store.access(room, ada.id).await), RoomNotFound);
     assert_eq!(refused(store.room(room, ada.id).await), RoomNotFound);
-    assert_eq!(refused(store.join(room, bob.id, &Entry::Open, at).await), RoomNotFound);
-    assert_eq!(refused(store.delete_room(room, ada.id, at).await), RoomNotFound);
+    assert_eq!(
+        refused(store.join(room, bob.id, &Entry::Open, at).await),
+        RoomNotFound
+    );
+    assert_eq!(
+        refused(store.delete_room(room, ada.id, at).await),
+        RoomNotFound
+    );
     assert!(store.my_rooms(bob.id).await?.is_empty());
-    assert!(store.rooms(bob.id, &FindRooms { limit: 10, ..FindRooms::default() }).await?.rooms.is_empty());
+    assert!(
+        store
+            .rooms(
+                bob.id,
+                &FindRooms {
+                    limit: 10,
+                    ..FindRooms::default()
+                }
+            )
+            .await?
+            .rooms
+            .is_empty()
+    );
     let outcome = ground.append(ground.message(room, ada.id, "late")).await?;
     assert!(matches!(outcome, Appended::Refused(refusal) if refusal.code == RoomNotFound));
     let heads = store.heads(&[room, ground.clock.id()]).await?;
-    assert!(heads.len() == 2 && heads.iter().all(|head| head.gone), "{heads:?}");
+    assert!(
+        heads.len() == 2 && heads.iter().all(|head| head.gone),
+        "{heads:?}"
+    );
     // The name is free, and the new room is another.
     assert_ne!(ground.room(&bob, "tea").await?.id, room);
     Ok(())
@@ -279,20 +474,39 @@ async fn an_archived_room_is_read_but_not_written(ground: Ground) -> Result<()> 
     let room = ground.room(&ada, "Tea").await?.id;
     let place = ground.send(room, &ada, "one").await?;
     let at = ground.clock.now();
-    let archive = |archived| ChangeRoom { archived: Some(archived), ..ChangeRoom::default() };
-    let (archived, events) = ground.store.change_room(room, ada.id, &archive(true), None, at).await?;
+    let archive = |archived| ChangeRoom {
+        archived: Some(archived),
+        ..ChangeRoom::default()
+    };
+    let (archived, events) = ground
+        .store
+        .change_room(room, ada.id, &archive(true), None, at)
+        .await?;
     assert_eq!(archived.archived_at, Some(at));
     assert!(matches!(events[0].kind, EventKind::Archive(change) if change.archived));
     let store = &ground.store;
-    assert_eq!(store.message(room, ada.id, place.seq).await?.content.body, "says one");
+    assert_eq!(
+        store.message(room, ada.id, place.seq).await?.content.body,
+        "says one"
+    );
     let outcome = ground.append(ground.message(room, ada.id, "two")).await?;
     assert!(matches!(outcome, Appended::Refused(refusal) if refusal.code == Archived));
-    assert_eq!(refused(store.edit(room, ada.id, place.seq, &body("new"), at).await), Archived);
-    assert_eq!(refused(store.join(room, bob.id, &Entry::Open, at).await), Archived);
-    let resume = store.resume(room, ada.id, None, None, 50, &Limits::default()).await;
+    assert_eq!(
+        refused(store.edit(room, ada.id, place.seq, &body("new"), at).await),
+        Archived
+    );
+    assert_eq!(
+        refused(store.join(room, bob.id, &Entry::Open, at).await),
+        Archived
+    );
+    let resume = store
+        .resume(room, ada.id, None, None, 50, &Limits::default())
+        .await;
     assert_eq!(refused(resume), Archived);
     store.erase(room, ada.id, place.seq, at).await?;
-    store.change_room(room, ada.id, &archive(false), None, at).await?;
+    store
+        .change_room(room, ada.id, &archive(false), None, at)
+        .await?;
     ground.send(room, &ada, "two").await?;
     Ok(())
 }
@@ -307,27 +521,69 @@ async fn history_pages_both_ways(ground: Ground) -> Result<()> {
         ground.send(room, sender, &format!("{number}")).await?;
     }
     let seqs = async |span, limit, sender| {
-        let history = History { span, limit, sender, ..History::default() };
+        let history = History {
+            span,
+            limit,
+            sender,
+            ..History::default()
+        };
         let list = ground.store.history(room, ada.id, &history).await?;
         assert_eq!(list.head, Seq(12));
         let seqs: Vec<u64> = list.messages.iter().map(|message| message.seq.0).collect();
         anyhow::Ok((seqs, list.has_more))
     };
     assert_eq!(seqs(Span::Latest, 3, None).await?, (vec![10, 11, 12], true));
-    assert_eq!(seqs(Span::Before(Seq(5)), 2, None).await?, (vec![3, 4], false));
-    assert_eq!(seqs(Span::Before(Seq(6)), 2, None).await?, (vec![4, 5], true));
-    assert_eq!(seqs(Span::After(Seq(10)), 2, None).await?, (vec![11, 12], false));
-    assert_eq!(seqs(Span::After(Seq(0)), 2, None).await?, (vec![3, 4], true));
-    assert_eq!(seqs(Span::Around(Seq(6)), 4, None).await?, (vec![5, 6, 7, 8], true));
+    assert_eq!(
+        seqs(Span::Before(Seq(5)), 2, None).await?,
+        (vec![3, 4], false)
+    );
+    assert_eq!(
+        seqs(Span::Before(Seq(6)), 2, None).await?,
+        (vec![4, 5], true)
+    );
+    assert_eq!(
+        seqs(Span::After(Seq(10)), 2, None).await?,
+        (vec![11, 12], false)
+    );
+    assert_eq!(
+        seqs(Span::After(Seq(0)), 2, None).await?,
+        (vec![3, 4], true)
+    );
+    assert_eq!(
+        seqs(Span::Around(Seq(6)), 4, None).await?,
+        (vec![5, 6, 7, 8], true)
+    );
     assert_eq!(seqs(Span::Around(Seq(12)), 100, None).await?.0.len(), 10);
-    assert_eq!(seqs(Span::Latest, 3, Some(bob.id)).await?, (vec![8, 10, 12], true));
+    assert_eq!(
+        seqs(Span::Latest, 3, Some(bob.id)).await?,
+        (vec![8, 10, 12], true)
+    );
     // Places that are not there are fine.
-    assert_eq!(seqs(Span::After(Seq(u64::MAX)), 2, None).await?, (vec![], false));
-    assert_eq!(seqs(Span::Before(Seq(u64::MAX)), 1, None).await?, (vec![12], true));
+    assert_eq!(
+        seqs(Span::After(Seq(u64::MAX)), 2, None).await?,
+        (vec![], false)
+    );
+    assert_eq!(
+        seqs(Span::Before(Seq(u64::MAX)), 1, None).await?,
+        (vec![12], true)
+    );
     assert_eq!(seqs(Span::Before(Seq(0)), 1, None).await?, (vec![], false));
     let eve = ground.person("eve").await?;
-    let stranger = ground.store.history(room, eve.id, &History { limit: 1, ..History::default() }).await;
-    assert_eq!(stranger.map(|_| ()).map_err(shared::Refusal::from), Err(NotAMember.into()));
+    let stranger = ground
+        .store
+        .history(
+            room,
+            eve.id,
+            &History {
+                limit: 1,
+                ..History::default()
+            },
+        )
+        .await;
+    assert_eq!(
+        stranger.map(|_| ()).map_err(shared::Refusal::from),
+        Err(NotAMember.into())
+    );
     Ok(())
 }
 
@@ -338,24 +594,42 @@ async fn a_resume_sends_what_was_missed_or_resets(ground: Ground) -> Result<()> 
     for number in 0..9 {
         places.push(ground.send(room, &ada, &format!("{number}")).await?);
     }
-    let limits = Limits { resume_max_events: 5, page_default: 3, ..Limits::default() };
+    let limits = Limits {
+        resume_max_events: 5,
+        page_default: 3,
+        ..Limits::default()
+    };
     let resume = async |after: Option<u64>, after_id: Option<EventId>, limit| {
-        let resumed =
-            ground.store.resume(room, ada.id, after.map(Seq), after_id, limit, &limits).await?;
-        assert_eq!((resumed.head, resumed.n, resumed.first), (Seq(10), 9, Seq(1)));
+        let resumed = ground
+            .store
+            .resume(room, ada.id, after.map(Seq), after_id, limit, &limits)
+            .await?;
+        assert_eq!(
+            (resumed.head, resumed.n, resumed.first),
+            (Seq(10), 9, Seq(1))
+        );
         let seqs: Vec<u64> = resumed.events.iter().map(|event| event.seq.0).collect();
         anyhow::Ok((seqs, resumed.reset))
     };
     assert_eq!(resume(Some(7), None, 50).await?, (vec![8, 9, 10], false));
-    assert_eq!(resume(Some(5), None, 50).await?, (vec![6, 7, 8, 9, 10], false));
+    assert_eq!(
+        resume(Some(5), None, 50).await?,
+        (vec![6, 7, 8, 9, 10], false)
+    );
     assert_eq!(resume(Some(10), None, 50).await?, (vec![], false));
     assert_eq!(resume(None, None, 2).await?, (vec![9, 10], false));
     assert_eq!(resume(None, None, 0).await?, (vec![], false));
     // Too much was missed, more is known than there is, or something else stands there.
     assert_eq!(resume(Some(4), None, 50).await?, (vec![8, 9, 10], true));
     assert_eq!(resume(Some(11), None, 50).await?, (vec![8, 9, 10], true));
-    assert_eq!(resume(Some(u64::MAX), None, 50).await?, (vec![8, 9, 10], true));
-    let id_at_8 = places.iter().find(|place| place.seq == Seq(8)).map(|place| place.id);
+    assert_eq!(
+        resume(Some(u64::MAX), None, 50).await?,
+        (vec![8, 9, 10], true)
+    );
+    let id_at_8 = places
+        .iter()
+        .find(|place| place.seq == Seq(8))
+        .map(|place| place.id);
     assert_eq!(resume(Some(8), id_at_8, 50).await?, (vec![9, 10], false));
     assert_eq!(resume(Some(9), id_at_8, 50).await?, (vec![8, 9, 10], true));
     Ok(())
@@ -363,7 +637,10 @@ async fn a_resume_sends_what_was_missed_or_resets(ground: Ground) -> Result<()> 
 
 async fn people_who_join_later_read_from_there(ground: Ground) -> Result<()> {
     let [ada, bob] = ground.people(["ada", "bob"]).await?;
-    let create = CreateRoom { history: HistoryVisibility::SinceJoin, ..public("Tea") };
+    let create = CreateRoom {
+        history: HistoryVisibility::SinceJoin,
+        ..public("Tea")
+    };
     let room = ground.create(&ada, create).await?.id;
     let before = ground.send(room, &ada, "before").await?;
     ground.join(room, &bob).await?;
@@ -371,13 +648,39 @@ async fn people_who_join_later_read_from_there(ground: Ground) -> Result<()> {
 
     let store = &ground.store;
     let access = store.access(room, bob.id).await?;
-    assert_eq!((access.role, access.first, access.head), (Role::Member, Seq(3), Seq(4)));
-    let list = store.history(room, bob.id, &History { limit: 50, ..History::default() }).await?;
-    assert_eq!(list.messages.iter().map(|message| message.seq).collect::<Vec<_>>(), [after.seq]);
+    assert_eq!(
+        (access.role, access.first, access.head),
+        (Role::Member, Seq(3), Seq(4))
+    );
+    let list = store
+        .history(
+            room,
+            bob.id,
+            &History {
+                limit: 50,
+                ..History::default()
+            },
+        )
+        .await?;
+    assert_eq!(
+        list.messages
+            .iter()
+            .map(|message| message.seq)
+            .collect::<Vec<_>>(),
+        [after.seq]
+    );
     assert!(!list.has_more);
-    assert_eq!(refused(store.message(room, bob.id, before.seq).await), MessageNotFound);
-    let resumed = store.resume(room, bob.id, None, None, 50, &Limits::default()).await?;
-    assert_eq!((resumed.first, resumed.events[0].seq, resumed.events.len()), (Seq(3), Seq(3), 2));
+    assert_eq!(
+        refused(store.message(room, bob.id, before.seq).await),
+        MessageNotFound
+    );
+    let resumed = store
+        .resume(room, bob.id, None, None, 50, &Limits::default())
+        .await?;
+    assert_eq!(
+        (resumed.first, resumed.events[0].seq, resumed.events.len()),
+        (Seq(3), Seq(3), 2)
+    );
     let mut answer = ground.message(room, bob.id, "what");
     answer.reply_to = Some(before.seq);
     let outcome = ground.append(answer).await?;
@@ -387,8 +690,13 @@ async fn people_who_join_later_read_from_there(ground: Ground) -> Result<()> {
     store.leave(room, bob.id, ground.clock.now()).await?;
     ground.send(room, &ada, "meanwhile").await?;
     ground.join(room, &bob).await?;
-    let resumed = store.resume(room, bob.id, Some(Seq(4)), None, 50, &Limits::default()).await?;
-    assert_eq!((resumed.reset, resumed.first, resumed.events.len()), (true, Seq(7), 1));
+    let resumed = store
+        .resume(room, bob.id, Some(Seq(4)), None, 50, &Limits::default())
+        .await?;
+    assert_eq!(
+        (resumed.reset, resumed.first, resumed.events.len()),
+        (true, Seq(7), 1)
+    );
     Ok(())
 }
 
@@ -402,19 +710,32 @@ async fn unread_counts_messages_only(ground: Ground) -> Result<()> {
     assert_eq!(unread().await?, Some(0));
     let one = ground.send(room, &ada, "one").await?;
     let two = ground.send(room, &ada, "two").await?;
-    store.edit(room, ada.id, one.seq, &body("edited"), ground.clock.now()).await?;
+    store
+        .edit(room, ada.id, one.seq, &body("edited"), ground.clock.now())
+        .await?;
     assert_eq!(unread().await?, Some(2));
     let at = ground.clock.now();
     assert!(store.mark_read(room, bob.id, one.seq, at).await?);
     assert_eq!(unread().await?, Some(1));
     // The mark only moves forward, and not further than there is something.
     assert!(!store.mark_read(room, bob.id, Seq(1), at).await?);
-    store.mark_reads(&[(room, bob.id, Seq(u64::MAX)), (room, bob.id, one.seq)], at).await?;
+    store
+        .mark_reads(
+            &[(room, bob.id, Seq(u64::MAX)), (room, bob.id, one.seq)],
+            at,
+        )
+        .await?;
     let mine = store.my_rooms(bob.id).await?.remove(0);
-    assert_eq!((mine.room.unread, mine.read, mine.room.head), (Some(0), Seq(6), Some(Seq(6))));
+    assert_eq!(
+        (mine.room.unread, mine.read, mine.room.head),
+        (Some(0), Seq(6), Some(Seq(6)))
+    );
     assert_eq!(mine.last_message.map(|message| message.seq), Some(two.seq));
     let eve = ground.person("eve").await?;
-    assert_eq!(refused(store.mark_read(room, eve.id, one.seq, at).await), NotAMember);
+    assert_eq!(
+        refused(store.mark_read(room, eve.id, one.seq, at).await),
+        NotAMember
+    );
     Ok(())
 }
 
@@ -425,7 +746,10 @@ async fn lists_page_without_holes(ground: Ground) -> Result<()> {
         let room = ground.room(&people[0], name).await?;
         big.get_or_insert(room.id);
     }
-    let hidden = CreateRoom { visibility: Visibility::Secret, ..public("Secret tea") };
+    let hidden = CreateRoom {
+        visibility: Visibility::Secret,
+        ..public("Secret tea")
+    };
     ground.create(&people[0], hidden).await?;
     let big = big.expect("rooms were made");
     for person in &people[1..] {
@@ -436,7 +760,12 @@ async fn lists_page_without_holes(ground: Ground) -> Result<()> {
         let mut cursor = None;
         loop {
             let query = protocol::text::RoomName::search_key(query);
-            let page = FindRooms { query, cursor, limit: 2, sort };
+            let page = FindRooms {
+                query,
+                cursor,
+                limit: 2,
+                sort,
+            };
             let list = ground.store.rooms(people[1].id, &page).await?;
             found.extend(list.rooms.into_iter().map(|room| room.name));
             cursor = list.next_cursor;
@@ -447,7 +776,10 @@ async fn lists_page_without_holes(ground: Ground) -> Result<()> {
     };
     let by_name = ["100% juice", "coffee", "Iced Tea", "milk_tea", "Tea"];
     assert_eq!(find("", RoomSort::Name).await?, by_name);
-    assert_eq!(find("TEA", RoomSort::Name).await?, ["Iced Tea", "milk_tea", "Tea"]);
+    assert_eq!(
+        find("TEA", RoomSort::Name).await?,
+        ["Iced Tea", "milk_tea", "Tea"]
+    );
     assert_eq!(find("%", RoomSort::Name).await?, ["100% juice"]);
     assert_eq!(find("_", RoomSort::Name).await?, ["milk_tea"]);
     assert_eq!(find("", RoomSort::Members).await?[0], "Tea");
@@ -456,17 +788,61 @@ async fn lists_page_without_holes(ground: Ground) -> Result<()> {
         found.sort_by_key(|name| name.to_lowercase());
         assert_eq!(found, by_name);
     }
-    let bad = FindRooms { cursor: Some(String::from("?")), limit: 2, ..FindRooms::default() };
+    let bad = FindRooms {
+        cursor: Some(String::from("?")),
+        limit: 2,
+        ..FindRooms::default()
+    };
     let refusal = ground.store.rooms(people[1].id, &bad).await;
-    assert_eq!(refusal.map(|_| ()).map_err(|error| shared::Refusal::from(error).code), Err(protocol::ErrorCode::ValidationFailed));
+    assert_eq!(
+        refusal
+            .map(|_| ())
+            .map_err(|error| shared::Refusal::from(error).code),
+        Err(protocol::ErrorCode::ValidationFailed)
+    );
 
-    let moderator = ChangeMember { role: Some(Role::Moderator), muted_until: None };
-    ground.store.change_member(big, people[0].id, people[3].id, &moderator, ground.clock.now()).await?;
-    let first = ground.store.members(big, people[1].id, &Page { cursor: None, limit: 3 }).await?;
-    let second =
-        ground.store.members(big, people[1].id, &Page { cursor: first.next_cursor, limit: 3 }).await?;
-    let names: Vec<_> =
-        first.members.iter().chain(&second.members).map(|member| member.user.username.as_str()).collect();
+    let moderator = ChangeMember {
+        role: Some(Role::Moderator),
+        muted_until: None,
+    };
+    ground
+        .store
+        .change_member(
+            big,
+            people[0].id,
+            people[3].id,
+            &moderator,
+            ground.clock.now(),
+        )
+        .await?;
+    let first = ground
+        .store
+        .members(
+            big,
+            people[1].id,
+            &Page {
+                cursor: None,
+                limit: 3,
+            },
+        )
+        .await?;
+    let second = ground
+        .store
+        .members(
+            big,
+            people[1].id,
+            &Page {
+                cursor: first.next_cursor,
+                limit: 3,
+            },
+        )
+        .await?;
+    let names: Vec<_> = first
+        .members
+        .iter()
+        .chain(&second.members)
+        .map(|member| member.user.username.as_str())
+        .collect();
     assert_eq!(names, ["ada", "dan", "bob", "cleo", "eve"]);
     assert_eq!(second.next_cursor, None);
     Ok(())
@@ -479,25 +855,55 @@ async fn every_kind_of_event_is_read_back(ground: Ground) -> Result<()> {
     let store = &ground.store;
     ground.join(room, &bob).await?;
     let place = ground.send(room, &bob, "one").await?;
-    let quiet = ChangeMember { muted_until: Some(Some(at.after(Duration::from_secs(9)))), role: None };
+    let quiet = ChangeMember {
+        muted_until: Some(Some(at.after(Duration::from_secs(9)))),
+        role: None,
+    };
     let mut told = Vec::new();
-    told.push(store.edit(room, bob.id, place.seq, &body("two"), at).await?);
-    told.extend(store.change_member(room, ada.id, bob.id, &quiet, at).await?.1);
-    let role = ChangeMember { role: Some(Role::Admin), muted_until: Some(None) };
-    told.extend(store.change_member(room, ada.id, bob.id, &role, at).await?.1);
+    told.push(
+        store
+            .edit(room, bob.id, place.seq, &body("two"), at)
+            .await?,
+    );
+    told.extend(
+        store
+            .change_member(room, ada.id, bob.id, &quiet, at)
+            .await?
+            .1,
+    );
+    let role = ChangeMember {
+        role: Some(Role::Admin),
+        muted_until: Some(None),
+    };
+    told.extend(
+        store
+            .change_member(room, ada.id, bob.id, &role, at)
+            .await?
+            .1,
+    );
     told.push(store.kick(room, ada.id, bob.id, at).await?);
     let reason = protocol::text::Reason::parse("spam", &Limits::default()).ok();
-    let ban = protocol::rooms::NewBan { reason, until: Some(at.after(Duration::from_secs(9))) };
+    let ban = protocol::rooms::NewBan {
+        reason,
+        until: Some(at.after(Duration::from_secs(9))),
+    };
     told.push(store.ban(room, ada.id, eve.id, &ban, at).await?);
     told.push(store.unban(room, ada.id, eve.id, at).await?);
-    let archive = ChangeRoom { archived: Some(true), topic: None, ..ChangeRoom::default() };
+    let archive = ChangeRoom {
+        archived: Some(true),
+        topic: None,
+        ..ChangeRoom::default()
+    };
     told.extend(store.change_room(room, ada.id, &archive, None, at).await?.1);
     let log = ground.log(room).await?;
     assert_eq!(log[3..], told);
     let kinds: Vec<_> = log.iter().map(|event| event.kind.as_str()).collect();
     assert_eq!(
         kinds,
-        ["join", "join", "message", "edit", "mute", "mute", "role", "kick", "ban", "unban", "archive"]
+        [
+            "join", "join", "message", "edit", "mute", "mute", "role", "kick", "ban", "unban",
+            "archive"
+        ]
     );
     let seqs: Vec<u64> = log.iter().map(|event| event.seq.0).collect();
     assert_eq!(seqs, (1..=11).collect::<Vec<_>>());

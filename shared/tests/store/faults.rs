@@ -35,7 +35,11 @@ impl Running {
     fn over(ground: &Ground, writers: usize) -> Self {
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
         let appender = Appender::start(&ground.store, writers, &tracker, &cancel);
-        Self { appender, tracker, cancel }
+        Self {
+            appender,
+            tracker,
+            cancel,
+        }
     }
 
     async fn end(self) -> Result<()> {
@@ -46,7 +50,9 @@ impl Running {
     }
 }
 
-async fn messages_are_stored_in_the_order_in_which_they_are_handed_in(ground: Ground) -> Result<()> {
+async fn messages_are_stored_in_the_order_in_which_they_are_handed_in(
+    ground: Ground,
+) -> Result<()> {
     let ada = ground.person("ada").await?;
     let mut rooms = Vec::new();
     for name in ["Tea", "Coffee", "Milk"] {
@@ -61,7 +67,10 @@ async fn messages_are_stored_in_the_order_in_which_they_are_handed_in(ground: Gr
     for (number, receipt) in receipts.into_iter().enumerate() {
         let outcome = receipt.await?;
         let expected = Seq(2 + u64::try_from(number / 3)?);
-        ensure!(matches!(outcome, Appended::Stored(place) if place.seq == expected), "{number}: {outcome:?}");
+        ensure!(
+            matches!(outcome, Appended::Stored(place) if place.seq == expected),
+            "{number}: {outcome:?}"
+        );
     }
     running.end().await
 }
@@ -78,7 +87,10 @@ async fn what_waits_is_stored_before_the_end(ground: Ground) -> Result<()> {
     running.end().await?;
     assert_eq!(ground.store.heads(&[room]).await?[0].seq, Seq(2_001));
     let late = appender.submit(ground.message(room, ada.id, "late"));
-    assert_eq!(late.map(drop).map_err(|refusal| refusal.code), Err(ErrorCode::Unavailable));
+    assert_eq!(
+        late.map(drop).map_err(|refusal| refusal.code),
+        Err(ErrorCode::Unavailable)
+    );
     Ok(())
 }
 
@@ -133,14 +145,22 @@ async fn persist(appender: &Appender, entries: Vec<Append>) -> Result<Vec<Place>
 async fn stored_once(ground: &Ground, room: RoomId, places: &[Place]) -> Result<()> {
     let log = ground.log(room).await?;
     let seqs: Vec<u64> = log.iter().map(|event| event.seq.0).collect();
-    ensure!(seqs == (1..=u64::try_from(log.len())?).collect::<Vec<_>>(), "not dense: {seqs:?}");
+    ensure!(
+        seqs == (1..=u64::try_from(log.len())?).collect::<Vec<_>>(),
+        "not dense: {seqs:?}"
+    );
     let stored: BTreeSet<_> = log
         .iter()
         .filter(|event| matches!(event.kind, EventKind::Message(_)))
         .map(|event| (event.seq, event.id))
         .collect();
     let told: BTreeSet<_> = places.iter().map(|place| (place.seq, place.id)).collect();
-    ensure!(stored == told, "{} are stored, {} were told", stored.len(), told.len());
+    ensure!(
+        stored == told,
+        "{} are stored, {} were told",
+        stored.len(),
+        told.len()
+    );
     Ok(())
 }
 
@@ -154,7 +174,9 @@ fn senders(
 ) -> tokio::task::JoinSet<Result<Vec<Place>>> {
     let mut senders = tokio::task::JoinSet::new();
     for person in people {
-        let entries = (0..messages).map(|number| ground.message(room, person.id, &format!("{number}"))).collect();
+        let entries = (0..messages)
+            .map(|number| ground.message(room, person.id, &format!("{number}")))
+            .collect();
         let appender = running.appender.clone();
         senders.spawn(async move { persist(&appender, entries).await });
     }
@@ -183,7 +205,9 @@ async fn connections_that_are_cut_lose_and_double_nothing() -> Result<()> {
         .await?;
         cut += killed;
         // Some senders get some messages through between two cuts.
-        while let Ok(Some(done)) = tokio::time::timeout(Duration::from_millis(50), senders.join_next()).await {
+        while let Ok(Some(done)) =
+            tokio::time::timeout(Duration::from_millis(50), senders.join_next()).await
+        {
             places.extend(done??);
         }
     }
@@ -203,7 +227,11 @@ async fn a_killed_server_loses_nothing_that_was_acknowledged() -> Result<()> {
     }
     let running = Running::over(&ground, 2);
     // One message is acknowledged before the server dies under the others.
-    let before = persist(&running.appender, vec![ground.message(room, people[0].id, "before")]).await?;
+    let before = persist(
+        &running.appender,
+        vec![ground.message(room, people[0].id, "before")],
+    )
+    .await?;
     let mut senders = senders(&ground, &running, room, &people, 100);
     server.kill()?;
     server.start_again().await?;
@@ -222,13 +250,20 @@ async fn while_the_database_stands_still_senders_are_told_so_and_nothing_grows()
     let ada = ground.person("ada").await?;
     let room = ground.room(&ada, "Tea").await?.id;
     let running = Running::over(&ground, 1);
-    persist(&running.appender, vec![ground.message(room, ada.id, "before")]).await?;
+    persist(
+        &running.appender,
+        vec![ground.message(room, ada.id, "before")],
+    )
+    .await?;
     server.pause()?;
     let mut receipts = Vec::new();
     // The queue takes so many and no more.
     let refusal = loop {
         ensure!(receipts.len() < 20_000, "the queue has no end");
-        match running.appender.submit(ground.message(room, ada.id, &format!("{}", receipts.len()))) {
+        match running
+            .appender
+            .submit(ground.message(room, ada.id, &format!("{}", receipts.len())))
+        {
             Ok(receipt) => receipts.push(receipt),
             Err(refusal) => break refusal,
         }
@@ -236,11 +271,25 @@ async fn while_the_database_stands_still_senders_are_told_so_and_nothing_grows()
     assert_eq!(refusal.code, ErrorCode::Unavailable);
     for receipt in receipts {
         let answer = tokio::time::timeout(BOUND, receipt).await?;
-        assert_eq!(answer.map_err(|refusal| refusal.code), Err(ErrorCode::Unavailable));
+        assert_eq!(
+            answer.map_err(|refusal| refusal.code),
+            Err(ErrorCode::Unavailable)
+        );
     }
-    assert_eq!(ground.store.check().await.map_err(|error| shared::Refusal::from(error).code), Err(ErrorCode::Unavailable));
+    assert_eq!(
+        ground
+            .store
+            .check()
+            .await
+            .map_err(|error| shared::Refusal::from(error).code),
+        Err(ErrorCode::Unavailable)
+    );
     server.resume()?;
-    let places = persist(&running.appender, vec![ground.message(room, ada.id, "after")]).await?;
+    let places = persist(
+        &running.appender,
+        vec![ground.message(room, ada.id, "after")],
+    )
+    .await?;
     // What was given up may have been on its way; it is there once or not at all, and in order.
     let log = ground.log(room).await?;
     assert!(log.iter().any(|event| event.id == places[0].id));
@@ -255,7 +304,8 @@ impl Ground {
     async fn refuse_bodies_of(&self, text: &str) -> Result<()> {
         if self.url().starts_with("postgres") {
             let mut connection = PgConnection::connect(self.url()).await?;
-            let check = format!("alter table events add constraint refused check (body <> '{text}')");
+            let check =
+                format!("alter table events add constraint refused check (body <> '{text}')");
             connection.execute(sqlx::AssertSqlSafe(check)).await?;
         } else {
             let mut connection = sqlx::SqliteConnection::connect(self.url()).await?;

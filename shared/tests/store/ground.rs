@@ -11,7 +11,10 @@ use protocol::{
 };
 use shared::{
     Clock,
-    store::{self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, Store, StoreOptions},
+    store::{
+        self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, Store,
+        StoreOptions,
+    },
 };
 
 /// A fresh, migrated database, and a clock that stands still until it is moved.
@@ -80,7 +83,12 @@ impl Ground {
         let clock = Clock::manual(Timestamp::from_unix_ms(1_763_800_000_000));
         let store = Store::connect(&url, &StoreOptions::default()).await?;
         store.migrate().await?;
-        Ok(Self { store, clock, url, kept })
+        Ok(Self {
+            store,
+            clock,
+            url,
+            kept,
+        })
     }
 
     /// The same database through connections of its own, as another node has them.
@@ -112,11 +120,18 @@ impl Ground {
             expires_at: at.after(Duration::from_secs(60)),
         };
         self.store.create_account(&account, &session).await?;
-        Ok(UserSummary { id: account.id, username: name.to_owned(), display_name: name.to_owned() })
+        Ok(UserSummary {
+            id: account.id,
+            username: name.to_owned(),
+            display_name: name.to_owned(),
+        })
     }
 
     /// Accounts of these names.
-    pub(crate) async fn people<const N: usize>(&self, names: [&str; N]) -> anyhow::Result<[UserSummary; N]> {
+    pub(crate) async fn people<const N: usize>(
+        &self,
+        names: [&str; N],
+    ) -> anyhow::Result<[UserSummary; N]> {
         let mut people = Vec::with_capacity(N);
         for name in names {
             people.push(self.person(name).await?);
@@ -126,7 +141,9 @@ impl Ground {
 
     /// Somebody joins an open room.
     pub(crate) async fn join(&self, room: RoomId, user: &UserSummary) -> store::Result<Joined> {
-        self.store.join(room, user.id, &Entry::Open, self.clock.now()).await
+        self.store
+            .join(room, user.id, &Entry::Open, self.clock.now())
+            .await
     }
 
     /// A public room.
@@ -134,10 +151,22 @@ impl Ground {
         Ok(self.create(owner, public(name)).await?)
     }
 
-    pub(crate) async fn create(&self, owner: &UserSummary, create: CreateRoom) -> store::Result<Room> {
-        let password_hash = create.password.as_ref().map(|password| format!("hash of {}", password.as_str()));
-        let new =
-            NewRoom { id: self.clock.id(), create, password_hash, owner: owner.id, at: self.clock.now() };
+    pub(crate) async fn create(
+        &self,
+        owner: &UserSummary,
+        create: CreateRoom,
+    ) -> store::Result<Room> {
+        let password_hash = create
+            .password
+            .as_ref()
+            .map(|password| format!("hash of {}", password.as_str()));
+        let new = NewRoom {
+            id: self.clock.id(),
+            create,
+            password_hash,
+            owner: owner.id,
+            at: self.clock.now(),
+        };
         self.store.create_room(&new).await
     }
 
@@ -156,7 +185,12 @@ impl Ground {
     }
 
     /// Sends one message and says where it stands.
-    pub(crate) async fn send(&self, room: RoomId, user: &UserSummary, client_id: &str) -> anyhow::Result<Place> {
+    pub(crate) async fn send(
+        &self,
+        room: RoomId,
+        user: &UserSummary,
+        client_id: &str,
+    ) -> anyhow::Result<Place> {
         match self.append(self.message(room, user.id, client_id)).await? {
             Appended::Stored(place) => Ok(place),
             other => anyhow::bail!("not stored: {other:?}"),

@@ -1,9 +1,13 @@
 //! The store on real databases: its contract, and its promises under concurrency and faults.
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, which is what it is for"
+)]
 
 mod accounts;
 mod contract;
 mod faults;
 mod ground;
+mod operations;
 mod people;
 mod promises;

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use protocol::{
-    Role,
+    Role, RoomId,
     accounts::UserSummary,
     error::ErrorCode::{
-        BanNotFound, Banned, Forbidden, InviteNotFound, LastOwner, MemberNotFound, NotAMember, RoomFull,
-        RoomNotFound, UserNotFound, ValidationFailed, WrongPassword,
+        BanNotFound, Banned, Forbidden, InviteNotFound, LastOwner, MemberNotFound, NotAMember,
+        RoomFull, RoomNotFound, UserNotFound, ValidationFailed, WrongPassword,
     },
-    RoomId,
     events::{Event, EventKind},
     rooms::{ChangeMember, ChangeRoom, CreateRoom, NewBan, NewInvite, Visibility},
 };
@@ -39,7 +38,10 @@ async fn joining_again_changes_nothing(ground: Ground) -> Result<()> {
     assert_eq!(first.member, again.member);
     assert!(first.event.is_some() && again.event.is_none());
     let room = ground.store.room(room, bob.id).await?;
-    assert_eq!((room.members, room.role, room.owner_id), (2, Some(Role::Member), Some(ada.id)));
+    assert_eq!(
+        (room.members, room.role, room.owner_id),
+        (2, Some(Role::Member), Some(ada.id))
+    );
     assert_eq!(ground.log(room.id).await?.len(), 2);
     Ok(())
 }
@@ -57,21 +59,45 @@ async fn a_private_room_opens_to_its_password(ground: Ground) -> Result<()> {
     let door = store.door(room, bob.id, at).await?;
     assert_eq!(door.password_hash.as_deref(), Some("hash of sesame"));
     let before = store.room(room, ada.id).await?;
-    assert_eq!(refused(store.join(room, bob.id, &Entry::Open, at).await), NotAMember);
+    assert_eq!(
+        refused(store.join(room, bob.id, &Entry::Open, at).await),
+        NotAMember
+    );
     let wrong = Entry::PasswordChecked(String::from("hash of simsim"));
-    assert_eq!(refused(store.join(room, bob.id, &wrong, at).await), WrongPassword);
+    assert_eq!(
+        refused(store.join(room, bob.id, &wrong, at).await),
+        WrongPassword
+    );
     assert_eq!(store.room(room, ada.id).await?, before);
-    store.join(room, bob.id, &Entry::PasswordChecked(door.password_hash.unwrap()), at).await?;
+    store
+        .join(
+            room,
+            bob.id,
+            &Entry::PasswordChecked(door.password_hash.unwrap()),
+            at,
+        )
+        .await?;
 
     // A room without a password opens to nobody by one, and an open room needs none.
-    let remove = ChangeRoom { password: Some(None), ..ChangeRoom::default() };
+    let remove = ChangeRoom {
+        password: Some(None),
+        ..ChangeRoom::default()
+    };
     let (room, events) = store.change_room(room, ada.id, &remove, None, at).await?;
-    assert!(matches!(&events[0].kind, EventKind::Room(told) if told.changes.has_password == Some(false)));
+    assert!(
+        matches!(&events[0].kind, EventKind::Room(told) if told.changes.has_password == Some(false))
+    );
     let eve = ground.person("eve").await?;
     assert!(!room.has_password);
     let known = Entry::PasswordChecked(String::from("hash of sesame"));
-    assert_eq!(refused(store.join(room.id, eve.id, &known, at).await), WrongPassword);
-    let open = ChangeRoom { visibility: Some(Visibility::Public), ..ChangeRoom::default() };
+    assert_eq!(
+        refused(store.join(room.id, eve.id, &known, at).await),
+        WrongPassword
+    );
+    let open = ChangeRoom {
+        visibility: Some(Visibility::Public),
+        ..ChangeRoom::default()
+    };
     store.change_room(room.id, ada.id, &open, None, at).await?;
     ground.join(room.id, &eve).await?;
     Ok(())
@@ -79,66 +105,139 @@ async fn a_private_room_opens_to_its_password(ground: Ground) -> Result<()> {
 
 async fn a_secret_room_is_not_there_for_strangers(ground: Ground) -> Result<()> {
     let [ada, bob] = ground.people(["ada", "bob"]).await?;
-    let create = CreateRoom { visibility: Visibility::Secret, ..public("Den") };
+    let create = CreateRoom {
+        visibility: Visibility::Secret,
+        ..public("Den")
+    };
     let room = ground.create(&ada, create).await?.id;
     let store = &ground.store;
     let at = ground.clock.now();
     assert_eq!(refused(store.room(room, bob.id).await), RoomNotFound);
     assert_eq!(refused(store.access(room, bob.id).await), RoomNotFound);
-    assert_eq!(refused(store.kick(room, bob.id, ada.id, at).await), RoomNotFound);
+    assert_eq!(
+        refused(store.kick(room, bob.id, ada.id, at).await),
+        RoomNotFound
+    );
     assert_eq!(refused(store.leave(room, bob.id, at).await), RoomNotFound);
-    for entry in [Entry::Open, Entry::Invite(String::from("guess")), Entry::PasswordChecked(String::new())] {
-        assert_eq!(refused(store.join(room, bob.id, &entry, at).await), RoomNotFound);
+    for entry in [
+        Entry::Open,
+        Entry::Invite(String::from("guess")),
+        Entry::PasswordChecked(String::new()),
+    ] {
+        assert_eq!(
+            refused(store.join(room, bob.id, &entry, at).await),
+            RoomNotFound
+        );
     }
-    let new = NewInvite { max_uses: None, expires_in_s: 60 };
-    store.create_invite(room, ada.id, "let-me-in", &new, at).await?;
-    store.join(room, bob.id, &Entry::Invite(String::from("let-me-in")), at).await?;
+    let new = NewInvite {
+        max_uses: None,
+        expires_in_s: 60,
+    };
+    store
+        .create_invite(room, ada.id, "let-me-in", &new, at)
+        .await?;
+    store
+        .join(room, bob.id, &Entry::Invite(String::from("let-me-in")), at)
+        .await?;
     assert_eq!(store.room(room, bob.id).await?.members, 2);
     Ok(())
 }
 
 async fn an_invite_lets_in_as_often_as_it_says(ground: Ground) -> Result<()> {
     let [ada, bob, eve, dan] = ground.people(["ada", "bob", "eve", "dan"]).await?;
-    let create = CreateRoom { visibility: Visibility::Private, ..public("Club") };
+    let create = CreateRoom {
+        visibility: Visibility::Private,
+        ..public("Club")
+    };
     let room = ground.create(&ada, create).await?.id;
     let store = &ground.store;
     let at = ground.clock.now();
-    let new = NewInvite { max_uses: Some(1), expires_in_s: 60 };
+    let new = NewInvite {
+        max_uses: Some(1),
+        expires_in_s: 60,
+    };
     let invite = store.create_invite(room, ada.id, "once", &new, at).await?;
     assert_eq!(store.invites(room, ada.id, at).await?, [invite]);
     let once = Entry::Invite(String::from("once"));
     // Of two who come at the same moment one gets in.
-    let (first, second) =
-        tokio::join!(store.join(room, bob.id, &once, at), store.join(room, eve.id, &once, at));
-    let (came, stayed) = if first.is_ok() { (first, second) } else { (second, first) };
+    let (first, second) = tokio::join!(
+        store.join(room, bob.id, &once, at),
+        store.join(room, eve.id, &once, at)
+    );
+    let (came, stayed) = if first.is_ok() {
+        (first, second)
+    } else {
+        (second, first)
+    };
     assert!(came.is_ok());
     assert_eq!(refused(stayed), InviteNotFound);
     assert!(store.invites(room, ada.id, at).await?.is_empty());
 
-    let new = NewInvite { max_uses: None, expires_in_s: 60 };
-    store.create_invite(room, ada.id, "minute", &new, at).await?;
+    let new = NewInvite {
+        max_uses: None,
+        expires_in_s: 60,
+    };
+    store
+        .create_invite(room, ada.id, "minute", &new, at)
+        .await?;
     let minute = Entry::Invite(String::from("minute"));
     let late = at.after(Duration::from_secs(60));
-    assert_eq!(refused(store.join(room, dan.id, &minute, late).await), InviteNotFound);
-    let elsewhere = ground.create(&ada, CreateRoom { visibility: Visibility::Private, ..public("Else") }).await?;
-    assert_eq!(refused(store.join(elsewhere.id, dan.id, &minute, at).await), InviteNotFound);
+    assert_eq!(
+        refused(store.join(room, dan.id, &minute, late).await),
+        InviteNotFound
+    );
+    let elsewhere = ground
+        .create(
+            &ada,
+            CreateRoom {
+                visibility: Visibility::Private,
+                ..public("Else")
+            },
+        )
+        .await?;
+    assert_eq!(
+        refused(store.join(elsewhere.id, dan.id, &minute, at).await),
+        InviteNotFound
+    );
     store.join(room, dan.id, &minute, at).await?;
     // Only one's own invites are taken back, unless one keeps order.
-    assert_eq!(refused(store.delete_invite(room, dan.id, "minute").await), InviteNotFound);
+    assert_eq!(
+        refused(store.delete_invite(room, dan.id, "minute").await),
+        InviteNotFound
+    );
     store.delete_invite(room, ada.id, "minute").await?;
-    assert_eq!(refused(store.delete_invite(room, ada.id, "minute").await), InviteNotFound);
+    assert_eq!(
+        refused(store.delete_invite(room, ada.id, "minute").await),
+        InviteNotFound
+    );
     Ok(())
 }
 
 async fn a_full_room_takes_nobody_more(ground: Ground) -> Result<()> {
     let ada = ground.person("ada").await?;
-    let room = ground.create(&ada, CreateRoom { max_members: 3, ..public("Tea") }).await?.id;
+    let room = ground
+        .create(
+            &ada,
+            CreateRoom {
+                max_members: 3,
+                ..public("Tea")
+            },
+        )
+        .await?
+        .id;
     let people = ground.people(["p01", "p02", "p03", "p04", "p05"]).await?;
     let joins = people.iter().map(|person| ground.join(room, person));
     let outcomes = futures_util::future::join_all(joins).await;
     let (came, stayed): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
-    assert_eq!((came.len(), ground.store.room(room, ada.id).await?.members), (2, 3));
-    assert!(stayed.into_iter().all(|outcome| refused(outcome) == RoomFull));
+    assert_eq!(
+        (came.len(), ground.store.room(room, ada.id).await?.members),
+        (2, 3)
+    );
+    assert!(
+        stayed
+            .into_iter()
+            .all(|outcome| refused(outcome) == RoomFull)
+    );
     Ok(())
 }
 
@@ -149,8 +248,14 @@ async fn who_leaves_may_come_back_and_the_owner_stays(ground: Ground) -> Result<
     ground.join(room, &bob).await?;
     let event = ground.store.leave(room, bob.id, at).await?;
     assert_eq!((event.kind, event.user), (EventKind::Leave, bob.clone()));
-    assert_eq!(refused(ground.store.leave(room, bob.id, at).await), NotAMember);
-    assert_eq!(refused(ground.store.leave(room, ada.id, at).await), LastOwner);
+    assert_eq!(
+        refused(ground.store.leave(room, bob.id, at).await),
+        NotAMember
+    );
+    assert_eq!(
+        refused(ground.store.leave(room, ada.id, at).await),
+        LastOwner
+    );
     ground.join(room, &bob).await?;
     assert_eq!(ground.store.room(room, ada.id).await?.members, 2);
     Ok(())
@@ -162,24 +267,45 @@ async fn who_is_banned_stays_out_until_it_ends(ground: Ground) -> Result<()> {
     ground.join(room, &bob).await?;
     let store = &ground.store;
     let at = ground.clock.now();
-    let hour = NewBan { reason: None, until: Some(at.after(Duration::from_secs(3_600))) };
+    let hour = NewBan {
+        reason: None,
+        until: Some(at.after(Duration::from_secs(3_600))),
+    };
     store.ban(room, ada.id, bob.id, &hour, at).await?;
     // Somebody who never was in can be banned too, but nobody until yesterday.
-    store.ban(room, ada.id, eve.id, &NewBan::default(), at).await?;
-    let over = NewBan { reason: None, until: Some(at) };
-    assert_eq!(refused(store.ban(room, ada.id, eve.id, &over, at).await), ValidationFailed);
-    assert_eq!(refused(store.ban(room, ada.id, ground.clock.id(), &hour, at).await), UserNotFound);
+    store
+        .ban(room, ada.id, eve.id, &NewBan::default(), at)
+        .await?;
+    let over = NewBan {
+        reason: None,
+        until: Some(at),
+    };
+    assert_eq!(
+        refused(store.ban(room, ada.id, eve.id, &over, at).await),
+        ValidationFailed
+    );
+    assert_eq!(
+        refused(store.ban(room, ada.id, ground.clock.id(), &hour, at).await),
+        UserNotFound
+    );
     assert_eq!(refused(ground.join(room, &bob).await), Banned);
     assert!(store.door(room, bob.id, at).await?.banned);
     let names = async |at| {
         let bans = store.bans(room, ada.id, at).await?;
-        anyhow::Ok(bans.into_iter().map(|ban| ban.user.username).collect::<std::collections::BTreeSet<_>>())
+        anyhow::Ok(
+            bans.into_iter()
+                .map(|ban| ban.user.username)
+                .collect::<std::collections::BTreeSet<_>>(),
+        )
     };
     assert_eq!(names(at).await?.len(), 2);
     ground.clock.advance(Duration::from_secs(3_600));
     let later = ground.clock.now();
     assert_eq!(names(later).await?, [String::from("eve")].into());
-    assert_eq!(refused(store.unban(room, ada.id, bob.id, later).await), BanNotFound);
+    assert_eq!(
+        refused(store.unban(room, ada.id, bob.id, later).await),
+        BanNotFound
+    );
     ground.join(room, &bob).await?;
     store.unban(room, ada.id, eve.id, later).await?;
     ground.join(room, &eve).await?;
@@ -193,9 +319,21 @@ async fn the_room_is_handed_over_in_two_events(ground: Ground) -> Result<()> {
     ground.join(room, &bob).await?;
     let store = &ground.store;
     let at = ground.clock.now();
-    let to = |role| ChangeMember { role: Some(role), muted_until: None };
-    assert_eq!(refused(store.change_member(room, ada.id, ada.id, &to(Role::Admin), at).await), LastOwner);
-    let (member, events) = store.change_member(room, ada.id, bob.id, &to(Role::Owner), at).await?;
+    let to = |role| ChangeMember {
+        role: Some(role),
+        muted_until: None,
+    };
+    assert_eq!(
+        refused(
+            store
+                .change_member(room, ada.id, ada.id, &to(Role::Admin), at)
+                .await
+        ),
+        LastOwner
+    );
+    let (member, events) = store
+        .change_member(room, ada.id, bob.id, &to(Role::Owner), at)
+        .await?;
     assert_eq!((member.user, member.role), (bob.clone(), Role::Owner));
     let told: Vec<_> = events
         .iter()
@@ -204,9 +342,15 @@ async fn the_room_is_handed_over_in_two_events(ground: Ground) -> Result<()> {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(told, [("bob", Some(Role::Owner)), ("ada", Some(Role::Admin))]);
+    assert_eq!(
+        told,
+        [("bob", Some(Role::Owner)), ("ada", Some(Role::Admin))]
+    );
     let seen = store.room(room, ada.id).await?;
-    assert_eq!((seen.owner_id, seen.role), (Some(bob.id), Some(Role::Admin)));
+    assert_eq!(
+        (seen.owner_id, seen.role),
+        (Some(bob.id), Some(Role::Admin))
+    );
     store.leave(room, ada.id, at).await?;
     assert_eq!(refused(store.leave(room, bob.id, at).await), LastOwner);
     Ok(())
@@ -215,25 +359,58 @@ async fn the_room_is_handed_over_in_two_events(ground: Ground) -> Result<()> {
 /// Tries what the table speaks of, each in a room of its own, as every role.
 async fn everybody_may_what_the_table_says(ground: Ground) -> Result<()> {
     use Role::{Admin, Member, Moderator, Owner};
-    let people = ground.people(["owner", "admin", "moderator", "member", "victim"]).await?;
+    let people = ground
+        .people(["owner", "admin", "moderator", "member", "victim"])
+        .await?;
     let attempts: [(&str, Attempt, Role); 13] = [
-        ("invite to a public room", Attempt::Invite(Visibility::Public), Member),
-        ("invite to a private room", Attempt::Invite(Visibility::Private), Moderator),
+        (
+            "invite to a public room",
+            Attempt::Invite(Visibility::Public),
+            Member,
+        ),
+        (
+            "invite to a private room",
+            Attempt::Invite(Visibility::Private),
+            Moderator,
+        ),
         ("kick a member", Attempt::Kick(Member), Moderator),
         ("kick a moderator", Attempt::Kick(Moderator), Admin),
         ("kick an admin", Attempt::Kick(Admin), Owner),
         ("ban a member", Attempt::Ban(Member), Moderator),
         ("mute a moderator", Attempt::Mute(Moderator), Admin),
-        ("slow mode", Attempt::Change(ChangeRoom { slow_mode_s: Some(5), ..ChangeRoom::default() }), Moderator),
-        ("max members", Attempt::Change(ChangeRoom { max_members: Some(9), ..ChangeRoom::default() }), Admin),
-        ("archive", Attempt::Change(ChangeRoom { archived: Some(true), ..ChangeRoom::default() }), Owner),
+        (
+            "slow mode",
+            Attempt::Change(ChangeRoom {
+                slow_mode_s: Some(5),
+                ..ChangeRoom::default()
+            }),
+            Moderator,
+        ),
+        (
+            "max members",
+            Attempt::Change(ChangeRoom {
+                max_members: Some(9),
+                ..ChangeRoom::default()
+            }),
+            Admin,
+        ),
+        (
+            "archive",
+            Attempt::Change(ChangeRoom {
+                archived: Some(true),
+                ..ChangeRoom::default()
+            }),
+            Owner,
+        ),
         ("make a moderator", Attempt::Give(Moderator), Admin),
         ("make an admin", Attempt::Give(Admin), Owner),
         ("delete the room", Attempt::Delete, Owner),
     ];
     for (name, attempt, least) in &attempts {
         for role in [Member, Moderator, Admin, Owner] {
-            let room = ground.peopled_room(&people, &format!("{name} as {}", role.as_str())).await?;
+            let room = ground
+                .peopled_room(&people, &format!("{name} as {}", role.as_str()))
+                .await?;
             let by = &people[3 - role as usize];
             let answer = attempt.try_as(&ground, room, by, &people[4]).await;
             if role >= *least {
@@ -247,11 +424,25 @@ async fn everybody_may_what_the_table_says(ground: Ground) -> Result<()> {
     let room = ground.peopled_room(&people, "the owner stays").await?;
     let at = ground.clock.now();
     for by in &people[..4] {
-        assert_eq!(refused(ground.store.kick(room, by.id, people[0].id, at).await), Forbidden);
-        assert_eq!(refused(ground.store.ban(room, by.id, people[0].id, &NewBan::default(), at).await), Forbidden);
+        assert_eq!(
+            refused(ground.store.kick(room, by.id, people[0].id, at).await),
+            Forbidden
+        );
+        assert_eq!(
+            refused(
+                ground
+                    .store
+                    .ban(room, by.id, people[0].id, &NewBan::default(), at)
+                    .await
+            ),
+            Forbidden
+        );
     }
     let stranger = ground.person("stranger").await?;
-    assert_eq!(refused(ground.store.kick(room, people[0].id, stranger.id, at).await), MemberNotFound);
+    assert_eq!(
+        refused(ground.store.kick(room, people[0].id, stranger.id, at).await),
+        MemberNotFound
+    );
     Ok(())
 }
 
@@ -267,7 +458,13 @@ enum Attempt {
 }
 
 impl Attempt {
-    async fn try_as(&self, ground: &Ground, room: RoomId, by: &UserSummary, victim: &UserSummary) -> Answer<()> {
+    async fn try_as(
+        &self,
+        ground: &Ground,
+        room: RoomId,
+        by: &UserSummary,
+        victim: &UserSummary,
+    ) -> Answer<()> {
         let store = &ground.store;
         let at = ground.clock.now();
         if let Self::Kick(role) | Self::Ban(role) | Self::Mute(role) = self {
@@ -277,21 +474,45 @@ impl Attempt {
             Self::Invite(visibility) => {
                 ground.show(room, *visibility).await?;
                 let code = format!("{room}-{}", by.username);
-                let new = NewInvite { max_uses: None, expires_in_s: 60 };
-                store.create_invite(room, by.id, &code, &new, at).await.map(drop)
+                let new = NewInvite {
+                    max_uses: None,
+                    expires_in_s: 60,
+                };
+                store
+                    .create_invite(room, by.id, &code, &new, at)
+                    .await
+                    .map(drop)
             }
             Self::Kick(_) => store.kick(room, by.id, victim.id, at).await.map(drop),
-            Self::Ban(_) => store.ban(room, by.id, victim.id, &NewBan::default(), at).await.map(drop),
+            Self::Ban(_) => store
+                .ban(room, by.id, victim.id, &NewBan::default(), at)
+                .await
+                .map(drop),
             Self::Mute(_) => {
                 let until = Some(Some(at.after(Duration::from_secs(5))));
-                let mute = ChangeMember { role: None, muted_until: until };
-                store.change_member(room, by.id, victim.id, &mute, at).await.map(drop)
+                let mute = ChangeMember {
+                    role: None,
+                    muted_until: until,
+                };
+                store
+                    .change_member(room, by.id, victim.id, &mute, at)
+                    .await
+                    .map(drop)
             }
             Self::Give(role) => {
-                let give = ChangeMember { role: Some(*role), muted_until: None };
-                store.change_member(room, by.id, victim.id, &give, at).await.map(drop)
+                let give = ChangeMember {
+                    role: Some(*role),
+                    muted_until: None,
+                };
+                store
+                    .change_member(room, by.id, victim.id, &give, at)
+                    .await
+                    .map(drop)
             }
-            Self::Change(wish) => store.change_room(room, by.id, wish, None, at).await.map(drop),
+            Self::Change(wish) => store
+                .change_room(room, by.id, wish, None, at)
+                .await
+                .map(drop),
             Self::Delete => store.delete_room(room, by.id, at).await,
         }
     }
@@ -311,14 +532,27 @@ impl Ground {
 
     async fn give(&self, room: RoomId, user: &UserSummary, role: Role) -> Answer<Vec<Event>> {
         let owner = self.owner_of(room).await?;
-        let give = ChangeMember { role: Some(role), muted_until: None };
-        Ok(self.store.change_member(room, owner, user.id, &give, self.clock.now()).await?.1)
+        let give = ChangeMember {
+            role: Some(role),
+            muted_until: None,
+        };
+        Ok(self
+            .store
+            .change_member(room, owner, user.id, &give, self.clock.now())
+            .await?
+            .1)
     }
 
     async fn show(&self, room: RoomId, visibility: Visibility) -> Answer<()> {
         let owner = self.owner_of(room).await?;
-        let wish = ChangeRoom { visibility: Some(visibility), ..ChangeRoom::default() };
-        self.store.change_room(room, owner, &wish, None, self.clock.now()).await.map(drop)
+        let wish = ChangeRoom {
+            visibility: Some(visibility),
+            ..ChangeRoom::default()
+        };
+        self.store
+            .change_room(room, owner, &wish, None, self.clock.now())
+            .await
+            .map(drop)
     }
 
     async fn owner_of(&self, room: RoomId) -> Answer<protocol::UserId> {
@@ -336,12 +570,46 @@ async fn strangers_are_told_as_little_as_the_room_says(ground: Ground) -> Result
     };
     let room = ground.create(&ada, private).await?.id;
     let told = serde_json::to_value(ground.store.room(room, bob.id).await?)?;
-    let names: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(names, ["has_password", "id", "members", "name", "topic", "visibility"]);
+    let names: Vec<_> = told
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "has_password",
+            "id",
+            "members",
+            "name",
+            "topic",
+            "visibility"
+        ]
+    );
     let open = ground.room(&ada, "Tea").await?.id;
     let told = ground.store.room(open, bob.id).await?;
     assert_eq!((told.owner_id, told.role), (Some(ada.id), None));
-    assert_eq!(refused(ground.store.members(open, bob.id, &protocol::rooms::Page { cursor: None, limit: 9 }).await.map(|_| ())), NotAMember);
-    assert_eq!(refused(ground.store.bans(open, bob.id, ground.clock.now()).await), NotAMember);
+    assert_eq!(
+        refused(
+            ground
+                .store
+                .members(
+                    open,
+                    bob.id,
+                    &protocol::rooms::Page {
+                        cursor: None,
+                        limit: 9
+                    }
+                )
+                .await
+                .map(|_| ())
+        ),
+        NotAMember
+    );
+    assert_eq!(
+        refused(ground.store.bans(open, bob.id, ground.clock.now()).await),
+        NotAMember
+    );
     Ok(())
 }

@@ -82,7 +82,12 @@ async fn promises_hold_whatever_many_do_at_once(ground: Ground) -> Result<()> {
     let ground = Arc::new(ground);
     let plan = prop::collection::vec(prop::collection::vec(step(), 10..40), PEOPLE);
     // What fails depends on the moment, so shrinking would look for another failure.
-    let config = Config { cases: 12, max_shrink_iters: 0, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 12,
+        max_shrink_iters: 0,
+        failure_persistence: None,
+        ..Config::default()
+    };
     let case = std::cell::Cell::new(0);
     let outcome = tokio::task::block_in_place(|| {
         TestRunner::new(config).run(&plan, |plan| {
@@ -103,24 +108,38 @@ async fn who_is_cut_off_leaves_no_transaction_open(ground: Ground) -> Result<()>
     let room = ground.room(&ada, "Tea").await?.id;
     let at = ground.clock.now();
     // One connection, which everybody gets after the other.
-    let options = StoreOptions { max_connections: 1, ..StoreOptions::default() };
+    let options = StoreOptions {
+        max_connections: 1,
+        ..StoreOptions::default()
+    };
     let store = ground.another_store_with(&options).await?;
     let cuts = (0..20).flat_map(|polls| (0..3).map(move |kind| (polls, kind)));
     for (number, (polls, kind)) in cuts.enumerate() {
         let text = body(&format!("after {polls} polls"));
         let polls = Some(polls);
         let _ = match kind {
-            0 => CutOff::after(polls, store.edit(room, ada.id, Seq(2), &text, at)).await.map(drop),
-            1 => CutOff::after(polls, store.erase(room, ada.id, Seq(1), at)).await.map(drop),
+            0 => CutOff::after(polls, store.edit(room, ada.id, Seq(2), &text, at))
+                .await
+                .map(drop),
+            1 => CutOff::after(polls, store.erase(room, ada.id, Seq(1), at))
+                .await
+                .map(drop),
             _ => {
                 let entry = [ground.message(room, ada.id, &format!("cut off {number}"))];
                 CutOff::after(polls, store.append(&entry)).await.map(drop)
             }
         };
-        let outcomes = store.append(&[ground.message(room, ada.id, &format!("{number}"))]).await?;
-        let Appended::Stored(place) = outcomes[0] else { panic!("not stored: {outcomes:?}") };
+        let outcomes = store
+            .append(&[ground.message(room, ada.id, &format!("{number}"))])
+            .await?;
+        let Appended::Stored(place) = outcomes[0] else {
+            panic!("not stored: {outcomes:?}")
+        };
         let seen = ground.store.message(room, ada.id, place.seq).await?;
-        assert_eq!((seen.id, seen.content.body), (place.id, format!("says {number}")));
+        assert_eq!(
+            (seen.id, seen.content.body),
+            (place.id, format!("says {number}"))
+        );
     }
     Ok(())
 }
@@ -134,7 +153,10 @@ async fn hold(ground: &Arc<Ground>, other: &Store, case: u32, plan: Vec<Vec<Step
     let owner = ground.person(&format!("case{case}_owner")).await?;
     let mut rooms = Vec::new();
     for room in 0..ROOMS {
-        let room = ground.room(&owner, &format!("case {case} room {room}")).await?.id;
+        let room = ground
+            .room(&owner, &format!("case {case} room {room}"))
+            .await?
+            .id;
         for person in &people {
             ground.join(room, person).await?;
         }
@@ -150,7 +172,11 @@ async fn hold(ground: &Arc<Ground>, other: &Store, case: u32, plan: Vec<Vec<Step
     });
     let mut tasks = tokio::task::JoinSet::new();
     for (person, steps) in plan.into_iter().enumerate() {
-        let store = if person % 2 == 0 { ground.store.clone() } else { other.clone() };
+        let store = if person % 2 == 0 {
+            ground.store.clone()
+        } else {
+            other.clone()
+        };
         let scene = Arc::clone(&scene);
         tasks.spawn(async move {
             for step in steps {
@@ -166,8 +192,13 @@ async fn hold(ground: &Arc<Ground>, other: &Store, case: u32, plan: Vec<Vec<Step
         // Whoever was cut off holds nothing: the next one gets through at once.
         for store in [&ground.store, other] {
             let name = format!("last-{}", scene.tick());
-            let outcomes = store.append(&[ground.message(*room, owner.id, &name)]).await?;
-            ensure!(matches!(outcomes[0], Appended::Stored(_)), "not stored: {outcomes:?}");
+            let outcomes = store
+                .append(&[ground.message(*room, owner.id, &name)])
+                .await?;
+            ensure!(
+                matches!(outcomes[0], Appended::Stored(_)),
+                "not stored: {outcomes:?}"
+            );
         }
         scene.look(*room).await?;
     }
@@ -202,22 +233,39 @@ impl Scene {
         match step {
             Step::Send(batch) => self.send(store, person, &batch, None).await,
             Step::SendCutOff(batch, polls) => self.send(store, person, &batch, Some(polls)).await,
-            Step::Change(room, change, polls) => self.change(store, person, room, change, polls).await,
+            Step::Change(room, change, polls) => {
+                self.change(store, person, room, change, polls).await
+            }
         }
     }
 
-    async fn send(&self, store: &Store, person: usize, batch: &[(usize, u8)], polls: Option<u32>) -> Result<()> {
+    async fn send(
+        &self,
+        store: &Store,
+        person: usize,
+        batch: &[(usize, u8)],
+        polls: Option<u32>,
+    ) -> Result<()> {
         let user = self.people[person].id;
         let entries: Vec<Append> = batch
             .iter()
-            .map(|(room, name)| self.ground.message(self.rooms[*room], user, &format!("{name}")))
+            .map(|(room, name)| {
+                self.ground
+                    .message(self.rooms[*room], user, &format!("{name}"))
+            })
             .collect();
         for entry in &entries {
             let tried = self.tick();
             let key = (entry.room, user, entry.client_id.as_str().to_owned());
-            self.acked.lock().unwrap().entry(key).or_insert(Acked { tried, place: None });
+            self.acked
+                .lock()
+                .unwrap()
+                .entry(key)
+                .or_insert(Acked { tried, place: None });
         }
-        let Some(outcomes) = CutOff::after(polls, store.append(&entries)).await else { return Ok(()) };
+        let Some(outcomes) = CutOff::after(polls, store.append(&entries)).await else {
+            return Ok(());
+        };
         let outcomes = match outcomes {
             Ok(outcomes) => outcomes,
             // Nothing was promised.
@@ -227,11 +275,15 @@ impl Scene {
         let told = self.tick();
         let mut acked = self.acked.lock().unwrap();
         for (entry, outcome) in entries.iter().zip(outcomes) {
-            let (Appended::Stored(place) | Appended::Duplicate(place)) = outcome else { continue };
+            let (Appended::Stored(place) | Appended::Duplicate(place)) = outcome else {
+                continue;
+            };
             let key = (entry.room, user, entry.client_id.as_str().to_owned());
             let known = acked.get_mut(&key).expect("it was tried before");
             match known.place {
-                Some((first, _)) => ensure!(first == place, "one message at {first:?} and {place:?}"),
+                Some((first, _)) => {
+                    ensure!(first == place, "one message at {first:?} and {place:?}");
+                }
                 None => known.place = Some((place, told)),
             }
         }
@@ -250,7 +302,9 @@ impl Scene {
         let at = self.ground.clock.now();
         let place_of = |name: u8| {
             let acked = self.acked.lock().unwrap();
-            let known = acked.get(&(room, user, format!("{name}"))).and_then(|acked| acked.place);
+            let known = acked
+                .get(&(room, user, format!("{name}")))
+                .and_then(|acked| acked.place);
             known.map_or(Seq(1), |(place, _)| place.seq)
         };
         let new_text = body("says something else");
@@ -258,8 +312,14 @@ impl Scene {
             match change {
                 Change::Join => store.join(room, user, &Entry::Open, at).await.map(drop),
                 Change::Leave => store.leave(room, user, at).await.map(drop),
-                Change::Kick(whom) => store.kick(room, self.owner, self.people[whom].id, at).await.map(drop),
-                Change::Edit(name) => store.edit(room, user, place_of(name), &new_text, at).await.map(drop),
+                Change::Kick(whom) => store
+                    .kick(room, self.owner, self.people[whom].id, at)
+                    .await
+                    .map(drop),
+                Change::Edit(name) => store
+                    .edit(room, user, place_of(name), &new_text, at)
+                    .await
+                    .map(drop),
                 Change::Erase(name) => store.erase(room, user, place_of(name), at).await.map(drop),
             }
         };
@@ -275,14 +335,27 @@ impl Scene {
         let log = self.ground.log(room).await?;
         let head = store.heads(&[room]).await?[0];
         let seqs: Vec<u64> = log.iter().map(|event| event.seq.0).collect();
-        ensure!(seqs == (1..=head.seq.0).collect::<Vec<_>>(), "I1: not dense up to {head:?}: {seqs:?}");
+        ensure!(
+            seqs == (1..=head.seq.0).collect::<Vec<_>>(),
+            "I1: not dense up to {head:?}: {seqs:?}"
+        );
         let members = self.replay(&log)?;
-        let page = Page { cursor: None, limit: 100 };
+        let page = Page {
+            cursor: None,
+            limit: 100,
+        };
         let listed = store.members(room, self.owner, &page).await?.members;
         let listed: BTreeSet<UserId> = listed.into_iter().map(|member| member.user.id).collect();
-        ensure!(listed == members, "the members are not those whom the log lets in");
+        ensure!(
+            listed == members,
+            "the members are not those whom the log lets in"
+        );
         let count = store.room(room, self.owner).await?.members;
-        ensure!(count as usize == members.len(), "{count} members are counted, {} are in", members.len());
+        ensure!(
+            count as usize == members.len(),
+            "{count} members are counted, {} are in",
+            members.len()
+        );
         self.look_at_acks(room, &log)
     }
 
@@ -294,19 +367,45 @@ impl Scene {
         for event in log {
             let user = event.user.id;
             match &event.kind {
-                EventKind::Join => ensure!(members.insert(user), "{user} joins twice, at {}", event.seq),
-                EventKind::Leave => ensure!(members.remove(&user), "{user} leaves twice, at {}", event.seq),
+                EventKind::Join => {
+                    ensure!(members.insert(user), "{user} joins twice, at {}", event.seq);
+                }
+                EventKind::Leave => ensure!(
+                    members.remove(&user),
+                    "{user} leaves twice, at {}",
+                    event.seq
+                ),
                 EventKind::Kick(done) => {
-                    ensure!(members.remove(&done.member.id), "a stranger is kicked at {}", event.seq);
+                    ensure!(
+                        members.remove(&done.member.id),
+                        "a stranger is kicked at {}",
+                        event.seq
+                    );
                 }
                 EventKind::Message(content) => {
                     messages += 1;
-                    ensure!(members.contains(&user), "I9: a stranger writes at {}", event.seq);
-                    ensure!(names.insert((user, content.client_id.clone())), "I2: twice, at {}", event.seq);
+                    ensure!(
+                        members.contains(&user),
+                        "I9: a stranger writes at {}",
+                        event.seq
+                    );
+                    ensure!(
+                        names.insert((user, content.client_id.clone())),
+                        "I2: twice, at {}",
+                        event.seq
+                    );
                 }
-                _ => ensure!(members.contains(&user), "I9: a stranger changes something at {}", event.seq),
+                _ => ensure!(
+                    members.contains(&user),
+                    "I9: a stranger changes something at {}",
+                    event.seq
+                ),
             }
-            ensure!(event.n == messages, "n is {} after {messages} messages", event.n);
+            ensure!(
+                event.n == messages,
+                "n is {} after {messages} messages",
+                event.n
+            );
         }
         Ok(members)
     }
@@ -317,7 +416,11 @@ impl Scene {
         let acked: Vec<_> = acked
             .iter()
             .filter(|((of, _, _), _)| *of == room)
-            .filter_map(|(key, acked)| acked.place.map(|(place, told)| (key, acked.tried, place, told)))
+            .filter_map(|(key, acked)| {
+                acked
+                    .place
+                    .map(|(place, told)| (key, acked.tried, place, told))
+            })
             .collect();
         for (key, _, place, _) in &acked {
             let event = by_seq.get(&place.seq).copied();
@@ -328,7 +431,10 @@ impl Scene {
                             .contains(&content.body.as_str()))
                     && (event.user.id, event.id, event.n) == (key.1, place.id, place.n)
             });
-            ensure!(same, "I3: {key:?} was acked at {place:?}, there is {event:?}");
+            ensure!(
+                same,
+                "I3: {key:?} was acked at {place:?}, there is {event:?}"
+            );
         }
         for (first, _, place, told) in &acked {
             for (second, tried, later, _) in &acked {
@@ -350,7 +456,10 @@ struct CutOff<F> {
 
 impl<F: Future> CutOff<F> {
     fn after(polls: Option<u32>, future: F) -> Self {
-        Self { future: Box::pin(future), polls_left: polls }
+        Self {
+            future: Box::pin(future),
+            polls_left: polls,
+        }
     }
 }
 
@@ -372,15 +481,23 @@ async fn a_restart_keeps_everything(ground: Ground) -> Result<()> {
     let room = ground.room(&ada, "Tea").await?;
     ground.join(room.id, &bob).await?;
     let place = ground.send(room.id, &bob, "one").await?;
-    let before = (ground.log(room.id).await?, ground.store.room(room.id, ada.id).await?);
+    let before = (
+        ground.log(room.id).await?,
+        ground.store.room(room.id, ada.id).await?,
+    );
     ground.store.close().await;
 
     let store = ground.another_store().await?;
     store.migrate().await?;
-    let after = (store.events(room.id, Seq::ZERO, 100).await?, store.room(room.id, ada.id).await?);
+    let after = (
+        store.events(room.id, Seq::ZERO, 100).await?,
+        store.room(room.id, ada.id).await?,
+    );
     assert_eq!(before, after);
     assert_eq!(after.1.owner_id, Some(ada.id));
-    let again = store.append(&[ground.message(room.id, bob.id, "one")]).await?;
+    let again = store
+        .append(&[ground.message(room.id, bob.id, "one")])
+        .await?;
     assert_eq!(again, [Appended::Duplicate(place)]);
     Ok(())
 }
