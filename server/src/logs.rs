@@ -37,7 +37,7 @@ pub fn start(settings: &Settings) -> Result<(), Mistakes> {
                 fmt::layer()
                     .json()
                     .flatten_event(true)
-                    .with_span_list(false)
+                    .with_current_span(false)
                     .with_writer(stderr),
             )
             .init();
