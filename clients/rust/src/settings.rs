@@ -1,0 +1,51 @@
+//! How patient a client is, and how much it keeps.
+
+use std::time::Duration;
+
+use crate::Random;
+
+/// How patient a client is, and how much it keeps. The defaults suit a program that is used by a
+/// person; `..Settings::default()` changes some.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The first bound of the wait before reconnecting; it doubles with each attempt.
+    pub backoff_first: Duration,
+    /// The last bound of that wait.
+    pub backoff_most: Duration,
+    /// How often a socket is asked whether it lives and what it may have lost.
+    pub ping_every: Duration,
+    /// A socket that is silent for so long after such a question is given up, and one that is not
+    /// ready after so long too.
+    pub answer_within: Duration,
+    /// A message that has neither ack nor refusal after so long is sent again, under its own name.
+    pub ack_within: Duration,
+    /// The longest that an HTTP call may take.
+    pub request_within: Duration,
+    /// Messages that may wait for their acks. When so many do, [`crate::Room::submit`] waits and
+    /// [`crate::Room::try_submit`] answers [`crate::Error::Busy`].
+    pub outbox: usize,
+    /// Messages that may be under way at once; never more than one in each room.
+    pub sends_at_once: usize,
+    /// Deliveries of one room that may wait for the program. When so many do, the room's events are
+    /// left at the server until half of them are taken, and then resumed; other rooms go on.
+    pub deliveries: usize,
+    /// Where chance comes from.
+    pub random: Random,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            backoff_first: Duration::from_millis(500),
+            backoff_most: Duration::from_secs(30),
+            ping_every: Duration::from_secs(5),
+            answer_within: Duration::from_secs(10),
+            ack_within: Duration::from_secs(15),
+            request_within: Duration::from_secs(30),
+            outbox: 1_024,
+            sends_at_once: 64,
+            deliveries: 1_024,
+            random: Random::system(),
+        }
+    }
+}
