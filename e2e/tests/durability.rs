@@ -4,71 +4,140 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use chatx_e2e::{Http, PATIENCE, Person, Socket, on_each_engine, unlimited};
-use protocol::{ErrorCode, RoomId, events::Event, frame::ServerFrame};
+use protocol::{ErrorCode, RoomId, Seq, events::Event, frame::ServerFrame};
 use serde_json::json;
 use testkit::{Chatx, Postgres};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 const SENDERS: usize = 20;
 const MESSAGES: usize = 40;
+const FOLLOWERS: usize = 3;
+
+/// How far the senders are, all together.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    acked: usize,
+    refused: usize,
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_acked_message_outlives_kill_9_in_the_middle_of_twenty_senders() -> Result<()> {
-    on_each_engine(killed_in_the_middle).await
+    on_each_engine(async |chatx| {
+        let mut crowd = Crowd::gather(chatx).await?;
+        crowd
+            .progress
+            .wait_for(|progress| progress.acked >= SENDERS * MESSAGES / 4)
+            .await?;
+        chatx.kill_9()?;
+        chatx.restart().await?;
+        crowd.finish().await
+    })
+    .await
 }
 
-async fn killed_in_the_middle(chatx: &mut Chatx) -> Result<()> {
-    let http = Http::new(chatx.address());
-    let owner = Person::register(&http, "owner").await?;
-    let room = owner.create_room().await?;
-    let witness = tokio::spawn(witnessed(owner.socket().await?, room));
-
-    let (counter, mut acked_so_far) = watch::channel(0_usize);
-    let counter = Arc::new(counter);
-    let mut senders = JoinSet::new();
-    for number in 0..SENDERS {
-        let person = Person::register(&http, "sender").await?;
-        person.join(room).await?;
-        senders.spawn(sender(person, room, number, Arc::clone(&counter)));
-    }
-    acked_so_far
-        .wait_for(|count| *count >= SENDERS * MESSAGES / 4)
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_freezes_in_the_middle_neither_loses_nor_doubles() -> Result<()> {
+    let postgres = Postgres::start().await?;
+    let chatx = unlimited()
+        .set("DATABASE_URL", postgres.url())
+        .start()
         .await?;
-    chatx.kill_9()?;
-    chatx.restart().await?;
+    let mut crowd = Crowd::gather(&chatx).await?;
+    crowd
+        .progress
+        .wait_for(|progress| progress.acked >= SENDERS * MESSAGES / 4)
+        .await?;
+    postgres.pause()?;
+    // Nobody is left waiting: everybody is told that it cannot be stored now.
+    crowd
+        .progress
+        .wait_for(|progress| progress.refused >= SENDERS)
+        .await?;
+    postgres.resume()?;
+    crowd.finish().await
+}
 
-    let mut acked = BTreeMap::new();
-    while let Some(ended) = senders.join_next().await {
-        acked.extend(ended??);
-    }
-    let history = owner.history(room).await?;
-    let mut stored = BTreeMap::new();
-    for message in &history {
-        let client_id = message
-            .content
-            .client_id
-            .clone()
-            .context("a sent message has a client_id")?;
-        let twice = stored.insert(client_id.as_str().to_owned(), message.seq.0);
-        ensure!(twice.is_none(), "{client_id:?} is stored twice");
-    }
-    assert_eq!(acked.len(), SENDERS * MESSAGES);
-    assert_eq!(
-        stored, acked,
-        "what was acked is what is stored, each at the place of its ack"
-    );
-    assert!(history.is_sorted_by(|a, b| a.seq < b.seq));
+/// Twenty people who write, and some who only read, over as many connections as it takes.
+struct Crowd {
+    owner: Person,
+    room: RoomId,
+    progress: watch::Receiver<Progress>,
+    senders: JoinSet<Result<BTreeMap<String, u64>>>,
+    followers: JoinSet<Result<BTreeMap<Seq, Event>>>,
+    last: watch::Sender<Option<Seq>>,
+}
 
-    for event in witness.await?? {
-        let Some(message) = event.clone().into_message() else {
-            continue;
-        };
-        ensure!(
-            history.contains(&message),
-            "{message:?} was delivered, but is not in history"
+impl Crowd {
+    async fn gather(chatx: &Chatx) -> Result<Self> {
+        let http = Http::new(chatx.address());
+        let owner = Person::register(&http, "owner").await?;
+        let room = owner.create_room().await?;
+        let (last, told_last) = watch::channel(None);
+        let mut followers = JoinSet::new();
+        for _ in 0..FOLLOWERS {
+            followers.spawn(follower(owner.clone(), room, told_last.clone()));
+        }
+        let (counter, progress) = watch::channel(Progress::default());
+        let counter = Arc::new(counter);
+        let mut senders = JoinSet::new();
+        for number in 0..SENDERS {
+            let person = Person::register(&http, "sender").await?;
+            person.join(room).await?;
+            senders.spawn(sender(person, room, number, Arc::clone(&counter)));
+        }
+        Ok(Self {
+            owner,
+            room,
+            progress,
+            senders,
+            followers,
+            last,
+        })
+    }
+
+    /// Waits until all is acked and followed, and compares that with what is stored.
+    async fn finish(mut self) -> Result<()> {
+        let mut acked = BTreeMap::new();
+        while let Some(ended) = self.senders.join_next().await {
+            acked.extend(ended??);
+        }
+        let history = self.owner.history(self.room).await?;
+        let mut stored = BTreeMap::new();
+        for message in &history {
+            let client_id = message
+                .content
+                .client_id
+                .clone()
+                .context("a sent message has a client_id")?;
+            let twice = stored.insert(client_id.as_str().to_owned(), message.seq.0);
+            ensure!(twice.is_none(), "{client_id:?} is stored twice");
+        }
+        assert_eq!(acked.len(), SENDERS * MESSAGES);
+        assert_eq!(
+            stored, acked,
+            "what was acked is what is stored, each at the place of its ack"
         );
+        assert!(history.is_sorted_by(|a, b| a.seq < b.seq));
+
+        self.last.send(history.last().map(|message| message.seq))?;
+        while let Some(followed) = self.followers.join_next().await {
+            let followed = followed??;
+            let seqs: Vec<_> = followed.keys().copied().collect();
+            ensure!(
+                seqs.windows(2).all(|pair| pair[0].next() == pair[1]),
+                "a follower has a hole"
+            );
+            let held: Vec<_> = followed
+                .into_values()
+                .filter_map(Event::into_message)
+                .collect();
+            ensure!(
+                history.ends_with(&held),
+                "what a follower holds is not what is stored"
+            );
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Sends until all is acked, over as many connections as that takes; a resend has the same name.
@@ -76,7 +145,7 @@ async fn sender(
     person: Person,
     room: RoomId,
     number: usize,
-    counter: Arc<watch::Sender<usize>>,
+    counter: Arc<watch::Sender<Progress>>,
 ) -> Result<BTreeMap<String, u64>> {
     let mut acked = BTreeMap::new();
     let mut socket = connected(&person).await?;
@@ -88,15 +157,66 @@ async fn sender(
                 .await
             {
                 Ok(Ok(ack)) => break ack,
-                Ok(Err(refused)) if refused.code == ErrorCode::Unavailable => {}
+                Ok(Err(refused)) if refused.code == ErrorCode::Unavailable => {
+                    counter.send_modify(|progress| progress.refused += 1);
+                }
                 Ok(Err(refused)) => bail!("{client_id}: {refused:?}"),
                 Err(_) => socket = connected(&person).await?,
             }
         };
         acked.insert(client_id, ack.seq.0);
-        counter.send_modify(|count| *count += 1);
+        counter.send_modify(|progress| progress.acked += 1);
     }
     Ok(acked)
+}
+
+/// Follows a room over as many connections as it takes, until it holds the last event.
+async fn follower(
+    person: Person,
+    room: RoomId,
+    mut last: watch::Receiver<Option<Seq>>,
+) -> Result<BTreeMap<Seq, Event>> {
+    let mut held = BTreeMap::new();
+    loop {
+        let mut socket = connected(&person).await?;
+        let newest = held
+            .last_key_value()
+            .map(|(seq, event): (&Seq, &Event)| (*seq, event.id));
+        let resume = json!({
+            "type": "subscribe", "room": room,
+            "after": newest.map(|(seq, _)| seq), "after_id": newest.map(|(_, id)| id),
+        });
+        match socket.ask(&resume).await {
+            Ok(ServerFrame::Subscribed(subscribed)) => {
+                if subscribed.reset {
+                    held.clear();
+                }
+                held.extend(
+                    subscribed
+                        .events
+                        .into_iter()
+                        .map(|event| (event.seq, event)),
+                );
+            }
+            Ok(ServerFrame::Error(error)) if error.code == ErrorCode::Unavailable => continue,
+            Ok(other) => bail!("{other:?} instead of subscribed"),
+            Err(_) => continue,
+        }
+        loop {
+            let reached = held.last_key_value().map(|(seq, _)| *seq);
+            if last.borrow().is_some_and(|last| reached >= Some(last)) {
+                return Ok(held);
+            }
+            tokio::select! {
+                changed = last.changed() => changed?,
+                frame = socket.next() => match frame? {
+                    Ok(ServerFrame::Event(event)) => drop(held.insert(event.seq, event)),
+                    Ok(_) => {}
+                    Err(_) => break,
+                },
+            }
+        }
+    }
 }
 
 /// Dials until somebody answers.
@@ -112,21 +232,6 @@ async fn connected(person: &Person) -> Result<Socket> {
     tokio::time::timeout(PATIENCE, dial)
         .await
         .context("nobody answers")
-}
-
-/// Every event that one subscribed socket is shown, until it ends.
-async fn witnessed(mut socket: Socket, room: RoomId) -> Result<Vec<Event>> {
-    let mut events = socket.subscribe(room, None).await?.events;
-    while let Ok(frame) = socket.next().await? {
-        if let ServerFrame::Event(event) = frame {
-            events.push(event);
-        }
-    }
-    let is_dense = events
-        .windows(2)
-        .all(|pair| pair[0].seq.next() == pair[1].seq);
-    ensure!(is_dense, "a delivery was left out or doubled");
-    Ok(events)
 }
 
 #[tokio::test(flavor = "multi_thread")]
