@@ -1,5 +1,8 @@
-//! Who is in a room right now, in which way, and who types. Pure: it is told what happens and when,
+//! Who is in a room right now, in which way, who types and who has read. Pure: it is told what happens and when,
 //! and answers what to tell the others. It knows neither sockets nor the log.
+
+mod reading;
+mod typing;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,17 +10,20 @@ use std::{
 };
 
 use protocol::{
-    ConnectionId, Limits, UserId,
+    ConnectionId, Limits, Seq, UserId,
     accounts::UserSummary,
     frame::{Online, OnlineUser, PresenceState},
 };
+use reading::Reading;
 use tokio::time::Instant;
+use typing::Typing;
 
 /// Everybody who is in one room.
 #[derive(Debug)]
 pub(crate) struct Roster {
     here: HashMap<UserId, Here>,
-    typing: HashMap<UserId, Typing>,
+    typing: Typing,
+    reading: Reading,
     /// Who lost their last socket and when their linger ends, in that order; whoever came back in
     /// the meantime is passed over.
     leaving: VecDeque<(Instant, UserId)>,
@@ -44,6 +50,8 @@ pub(crate) enum Happening {
     Removed(UserId),
     /// A user says that they type, or stopped.
     Typed(UserSummary, bool),
+    /// A user has read up to a place.
+    Read(UserId, Seq),
     /// The room has so many members.
     Counted(u32),
     /// Time has passed.
@@ -57,6 +65,8 @@ pub(crate) enum Effect {
     Presence(UserSummary, PresenceState),
     /// Somebody began or stopped typing.
     Typing(UserSummary, bool),
+    /// Somebody has read up to a place.
+    Read(UserId, Seq),
 }
 
 /// One person.
@@ -73,27 +83,15 @@ struct Here {
     is_visible: bool,
 }
 
-#[derive(Debug)]
-struct Typing {
-    user: UserSummary,
-    began_at: Instant,
-    /// When it ends if nothing more is said; nothing once it ended.
-    ends_at: Option<Instant>,
-}
-
 /// How long somebody without a socket still counts as here: a page that is loaded again takes less.
 const LINGER: Duration = Duration::from_secs(8);
-/// How long typing lasts without another word of it.
-const TYPING_LASTS: Duration = Duration::from_secs(6);
-/// How often the beginning of typing counts.
-const TYPING_EVERY: Duration = Duration::from_secs(3);
-
 impl Roster {
     /// An empty room.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             here: HashMap::new(),
-            typing: HashMap::new(),
+            typing: Typing::default(),
+            reading: Reading::default(),
             leaving: VecDeque::new(),
             visible_count: 0,
             member_count: 0,
@@ -124,18 +122,21 @@ impl Roster {
                     if here.connections.is_empty() {
                         here.leaves_at = Some(now + LINGER);
                         self.leaving.push_back((now + LINGER, user));
-                        self.stop_typing(user, &mut effects);
+                        self.typing.end(user, &mut effects);
                     } else {
                         self.tell(user, &mut effects);
                     }
                 }
             }
             Happening::Removed(user) => {
-                self.stop_typing(user, &mut effects);
+                self.typing.end(user, &mut effects);
                 self.remove(user, &mut effects);
             }
-            Happening::Typed(user, true) => self.begin_typing(user, now, &mut effects),
-            Happening::Typed(user, false) => self.stop_typing(user.id, &mut effects),
+            Happening::Typed(user, true) => self.typing.begin(user, now, &mut effects),
+            Happening::Typed(user, false) => self.typing.end(user.id, &mut effects),
+            // Of so many, nobody follows who has read what.
+            Happening::Read(..) if !self.is_named() => {}
+            Happening::Read(user, seq) => self.reading.mark(user, seq, now),
             Happening::Counted(members) => self.member_count = members,
             Happening::Tick => {}
         }
@@ -146,11 +147,8 @@ impl Roster {
     /// When something changes by itself.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let leaving = self.leaving.front().map(|(at, _)| *at);
-        self.typing
-            .values()
-            .map(Typing::deadline)
-            .chain(leaving)
-            .min()
+        let times = [leaving, self.typing.deadline(), self.reading.deadline()];
+        times.into_iter().flatten().min()
     }
 
     /// Who is here, as the others see it.
@@ -251,47 +249,9 @@ impl Roster {
         }
     }
 
-    fn begin_typing(&mut self, user: UserSummary, now: Instant, effects: &mut Vec<Effect>) {
-        let ends_at = Some(now + TYPING_LASTS);
-        match self.typing.get_mut(&user.id) {
-            // What comes too soon after the last that counted does not count.
-            Some(typing) if now < typing.began_at + TYPING_EVERY => return,
-            Some(typing) => {
-                typing.began_at = now;
-                typing.ends_at = ends_at;
-            }
-            None => {
-                let typing = Typing {
-                    user: user.clone(),
-                    began_at: now,
-                    ends_at,
-                };
-                self.typing.insert(user.id, typing);
-            }
-        }
-        effects.push(Effect::Typing(user, true));
-    }
-
-    fn stop_typing(&mut self, user: UserId, effects: &mut Vec<Effect>) {
-        if let Some(typing) = self.typing.get_mut(&user)
-            && typing.ends_at.take().is_some()
-        {
-            effects.push(Effect::Typing(typing.user.clone(), false));
-        }
-    }
-
     fn expire(&mut self, now: Instant, effects: &mut Vec<Effect>) {
-        let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let ended = self
-            .typing
-            .values()
-            .filter(|typing| is_over(typing.ends_at));
-        let ended: Vec<_> = ended.map(|typing| typing.user.id).collect();
-        for user in ended {
-            self.stop_typing(user, effects);
-        }
-        // Who stopped is remembered only for as long as beginning again would be too soon.
-        self.typing.retain(|_, typing| typing.deadline() > now);
+        self.typing.expire(now, effects);
+        self.reading.expire(now, effects);
         while let Some((at, user)) = self.leaving.pop_front_if(|(at, _)| *at <= now) {
             if self
                 .here
@@ -317,12 +277,6 @@ impl Here {
             .copied()
             .max()
             .unwrap_or(lingering)
-    }
-}
-
-impl Typing {
-    fn deadline(&self) -> Instant {
-        self.ends_at.unwrap_or(self.began_at + TYPING_EVERY)
     }
 }
 
@@ -410,6 +364,7 @@ mod tests {
                         Effect::Typing(user, false) => {
                             assert!(typing.remove(&user.id), "stopped without having begun");
                         }
+                        Effect::Read(..) => {}
                     }
                 }
                 (seen.clone(), typing.len())
@@ -471,6 +426,22 @@ mod tests {
             roster.apply(Happening::Tick, at(10)),
             [Effect::Typing(user(1), false)]
         );
+    }
+
+    #[test]
+    fn marks_are_told_together_and_only_the_furthest() {
+        let mut roster = Roster::new(&Limits::default());
+        let start = Instant::now();
+        for seq in [3, 5, 4] {
+            assert_eq!(
+                roster.apply(Happening::Read(user(1).id, Seq(seq)), start),
+                []
+            );
+        }
+        let told_at = roster.deadline().unwrap();
+        let told = roster.apply(Happening::Tick, told_at);
+        assert_eq!(told, [Effect::Read(user(1).id, Seq(5))]);
+        assert_eq!(roster.deadline(), None);
     }
 
     #[test]

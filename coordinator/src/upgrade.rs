@@ -34,14 +34,28 @@ struct Pass {
     ticket: Option<String>,
 }
 
-/// A request that is not let in.
-struct Refused(Refusal);
+async fn open(State(node): State<Node>, Query(pass): Query<Pass>, request: Parts) -> Response {
+    let request_id = node.app.clock.id::<()>().to_string();
+    match admit(&node, &pass, request).await {
+        Ok(admitted) => admitted.switch(node),
+        Err(refusal) => {
+            debug!(request.id = request_id, error = %refusal, "a socket is refused");
+            refused(refusal, request_id)
+        }
+    }
+}
 
-async fn open(
-    State(node): State<Node>,
-    Query(pass): Query<Pass>,
-    mut request: Parts,
-) -> Result<Response, Refused> {
+/// A request that is let in.
+struct Admitted {
+    upgrade: OnUpgrade,
+    passport: Passport,
+    /// Proves to the client that its handshake was understood.
+    accept: HeaderValue,
+    /// Whether the client named our subprotocol.
+    speaks: bool,
+}
+
+async fn admit(node: &Node, pass: &Pass, mut request: Parts) -> Result<Admitted, Refusal> {
     if node.draining.is_cancelled() {
         return Err(ErrorCode::Unavailable.into());
     }
@@ -49,12 +63,12 @@ async fn open(
         return Err(ErrorCode::Forbidden.into());
     }
     let accept = accept_key(&request).ok_or(ErrorCode::Malformed)?;
-    let speaks = offers_subprotocol(&request.headers).map_err(|()| ErrorCode::Malformed)?;
+    let speaks = offers_subprotocol(&request.headers).ok_or(ErrorCode::Malformed)?;
     let upgrade = request
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(ErrorCode::Malformed)?;
-    let claims = claims(&node, &pass, &request.headers).await?;
+    let claims = claims(node, pass, &request.headers).await?;
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| {
         address.ip()
@@ -66,24 +80,41 @@ async fn open(
         expires_at: claims.expires_at(),
         ip: behind_proxies(peer, &request.headers, &node.app.settings.trusted_proxies),
     };
+    Ok(Admitted {
+        upgrade,
+        passport,
+        accept,
+        speaks,
+    })
+}
 
-    let tasks = node.tasks.clone();
-    tasks.spawn(async move {
-        match upgrade.await {
-            Ok(upgraded) => connection::run(node, upgraded, passport).await,
-            Err(error) => debug!(%error, "a socket was lost before it was open"),
+impl Admitted {
+    /// Answers that the protocol is switched, and serves the socket from then on.
+    fn switch(self, node: Node) -> Response {
+        let Self {
+            upgrade,
+            passport,
+            accept,
+            speaks,
+        } = self;
+        let tasks = node.tasks.clone();
+        tasks.spawn(async move {
+            match upgrade.await {
+                Ok(upgraded) => connection::run(node, upgraded, passport).await,
+                Err(error) => debug!(%error, "a socket was lost before it was open"),
+            }
+        });
+        let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        if speaks {
+            let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
+            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
         }
-    });
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    if speaks {
-        let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
-        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        response
     }
-    Ok(response)
 }
 
 /// Whose ticket or token it is.
@@ -120,59 +151,39 @@ fn accept_key(request: &Parts) -> Option<HeaderValue> {
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
 }
 
-/// Whether the client names our subprotocol; it may also name none, but not only others.
-fn offers_subprotocol(headers: &HeaderMap) -> Result<bool, ()> {
+/// Whether the client names our subprotocol; `None` if it names only others.
+fn offers_subprotocol(headers: &HeaderMap) -> Option<bool> {
     let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let mut offered = values
+    let named = values
         .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .peekable();
-    if offered.peek().is_none() {
-        return Ok(false);
+        .flat_map(|value| value.split(','));
+    let mut named = named.map(str::trim).peekable();
+    if named.peek().is_none() {
+        return Some(false);
     }
-    if offered.any(|name| name == SUBPROTOCOL) {
-        Ok(true)
-    } else {
-        Err(())
-    }
+    named.any(|name| name == SUBPROTOCOL).then_some(true)
 }
 
-impl From<ErrorCode> for Refused {
-    fn from(code: ErrorCode) -> Self {
-        Self(code.into())
-    }
-}
-
-impl From<Refusal> for Refused {
-    fn from(refusal: Refusal) -> Self {
-        Self(refusal)
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let Refusal {
-            code,
-            fields,
-            retry_after,
-        } = self.0;
-        let status =
-            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let detail = ErrorDetail {
-            code,
-            message: code.message().to_owned(),
-            fields,
-            request_id: String::new(),
-        };
-        let mut response = (status, Json(ErrorBody { error: detail })).into_response();
-        if let Some(span) = retry_after {
-            let seconds = span.as_millis().div_ceil(1_000).max(1);
-            response.headers_mut().insert(
-                header::RETRY_AFTER,
-                HeaderValue::from(u64::try_from(seconds).unwrap_or(u64::MAX)),
-            );
-        }
+fn refused(refusal: Refusal, request_id: String) -> Response {
+    let Refusal {
+        code,
+        fields,
+        retry_after,
+    } = refusal;
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let message = code.message().to_owned();
+    let error = ErrorDetail {
+        code,
+        message,
+        fields,
+        request_id,
+    };
+    let mut response = (status, Json(ErrorBody { error })).into_response();
+    if let Some(span) = retry_after {
+        let seconds = u64::try_from(span.as_millis().div_ceil(1_000).max(1)).unwrap_or(u64::MAX);
         response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
+    response
 }

@@ -213,13 +213,7 @@ impl Owner {
             }
             Command::Typing(user, on) => self.happen(Happening::Typed(user, on)),
             Command::Read(user, seq) => {
-                let seq = seq.min(self.next.last());
-                let frame = ServerFrame::Read(ReadFrame {
-                    room: self.id,
-                    user,
-                    seq,
-                });
-                self.audience.pass(&[Encoded::of(&frame)]);
+                self.happen(Happening::Read(user, seq.min(self.next.last())));
             }
         }
     }
@@ -338,6 +332,7 @@ impl Owner {
                     ServerFrame::Presence(PresenceFrame { room, user, state })
                 }
                 Effect::Typing(user, on) => ServerFrame::Typing(TypingFrame { room, user, on }),
+                Effect::Read(user, seq) => ServerFrame::Read(ReadFrame { room, user, seq }),
             })
         });
         self.audience.pass(&frames.collect::<Vec<_>>());
