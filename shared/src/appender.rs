@@ -49,14 +49,25 @@ pub struct Receipt(oneshot::Receiver<Result<Appended, Refusal>>);
 
 impl Appender {
     /// Starts so many writers. After `cancel` they store what was handed in, then end.
-    pub fn start(store: &Store, writers: usize, tracker: &TaskTracker, cancel: &CancellationToken) -> Self {
+    pub fn start(
+        store: &Store,
+        writers: usize,
+        tracker: &TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Self {
         let start = |_| {
             let (sender, entries) = mpsc::channel(QUEUE_ENTRIES);
-            let writer = Writer { store: store.clone(), entries, left_over: None };
+            let writer = Writer {
+                store: store.clone(),
+                entries,
+                left_over: None,
+            };
             tracker.spawn(writer.run(cancel.clone()));
             sender
         };
-        Self { writers: (0..writers.max(1)).map(start).collect() }
+        Self {
+            writers: (0..writers.max(1)).map(start).collect(),
+        }
     }
 
     /// Hands in an entry. Entries of one room are stored in the order of these calls.
@@ -66,7 +77,11 @@ impl Appender {
     pub fn submit(&self, entry: Append) -> Result<Receipt, Refusal> {
         let (answer, receipt) = oneshot::channel();
         let writer = &self.writers[self.writer_of(entry.room)];
-        let waiting = Waiting { entry, answer, deadline: Instant::now() + PATIENCE };
+        let waiting = Waiting {
+            entry,
+            answer,
+            deadline: Instant::now() + PATIENCE,
+        };
         writer.try_send(waiting).map_err(|_| unavailable())?;
         Ok(Receipt(receipt))
     }
@@ -134,7 +149,9 @@ impl Writer {
         let mut bytes = first.entry.body.as_str().len();
         let mut batch = vec![first];
         while batch.len() < BATCH_ENTRIES {
-            let Ok(next) = self.entries.try_recv() else { break };
+            let Ok(next) = self.entries.try_recv() else {
+                break;
+            };
             bytes += next.entry.body.as_str().len();
             if bytes > BATCH_BYTES {
                 self.left_over = Some(next);
@@ -154,7 +171,10 @@ impl Writer {
             let attempt = timeout_at(first.deadline, self.store.append(&entries)).await;
             match attempt.unwrap_or(Err(store::Error::Unavailable(sqlx::Error::PoolTimedOut))) {
                 Ok(outcomes) => {
-                    batch.into_iter().zip(outcomes).for_each(|(waiting, outcome)| waiting.answer(Ok(outcome)));
+                    batch
+                        .into_iter()
+                        .zip(outcomes)
+                        .for_each(|(waiting, outcome)| waiting.answer(Ok(outcome)));
                     return;
                 }
                 Err(store::Error::Unavailable(error)) => {
@@ -173,7 +193,9 @@ impl Writer {
                 }
                 Err(error) => {
                     let refusal = Refusal::from(error);
-                    batch.into_iter().for_each(|waiting| waiting.answer(Err(refusal.clone())));
+                    batch
+                        .into_iter()
+                        .for_each(|waiting| waiting.answer(Err(refusal.clone())));
                     return;
                 }
             }
@@ -192,7 +214,8 @@ impl Waiting {
 /// stored by an attempt whose answer was lost: the resend that follows tells.
 fn give_up_late(batch: Vec<Waiting>) -> Vec<Waiting> {
     let now = Instant::now();
-    let (waiting, late): (Vec<_>, Vec<_>) = batch.into_iter().partition(|entry| entry.deadline > now);
+    let (waiting, late): (Vec<_>, Vec<_>) =
+        batch.into_iter().partition(|entry| entry.deadline > now);
     for entry in late {
         entry.answer(Err(unavailable()));
     }

@@ -22,7 +22,12 @@ use crate::{
 /// # Errors
 /// `rate_limited`, what the gate says (see [`crate::Store::append`]), or `unavailable` when the store was
 /// away for too long.
-pub async fn send(app: &App, caller: &Caller, room: RoomId, new: NewMessage) -> Result<(Message, bool), Refusal> {
+pub async fn send(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    new: NewMessage,
+) -> Result<(Message, bool), Refusal> {
     let bucket = format!("send:user:{}", caller.user.id);
     app.limiter.check(app.settings.rates.send, &bucket).await?;
     let entry = Append {
@@ -40,16 +45,18 @@ pub async fn send(app: &App, caller: &Caller, room: RoomId, new: NewMessage) -> 
             app.hints.hint(room, place.seq).await;
             Ok((stored(caller, entry, place), false))
         }
-        Appended::Duplicate(place) => {
-            Ok((app.store.message(room, caller.user.id, place.seq).await?, true))
-        }
+        Appended::Duplicate(place) => Ok((
+            app.store.message(room, caller.user.id, place.seq).await?,
+            true,
+        )),
         Appended::Refused(refusal) => Err(refusal),
     }
 }
 
 /// A name for the message of a client that has none for it, and so never sends it again.
 fn any_client_id() -> ClientId {
-    ClientId::parse(&Uuid::new_v4().to_string()).expect("a uuid is printable ascii of 36 characters")
+    ClientId::parse(&Uuid::new_v4().to_string())
+        .expect("a uuid is printable ascii of 36 characters")
 }
 
 fn stored(caller: &Caller, entry: Append, place: Place) -> Message {
@@ -74,7 +81,12 @@ fn stored(caller: &Caller, entry: Append, place: Place) -> Message {
 ///
 /// # Errors
 /// `not_a_member`, `room_not_found`.
-pub async fn history(app: &App, caller: &Caller, room: RoomId, history: &History) -> Result<MessageList, Refusal> {
+pub async fn history(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    history: &History,
+) -> Result<MessageList, Refusal> {
     Ok(app.store.history(room, caller.user.id, history).await?)
 }
 
@@ -82,10 +94,19 @@ pub async fn history(app: &App, caller: &Caller, room: RoomId, history: &History
 ///
 /// # Errors
 /// As [`crate::Store::edit`], and `rate_limited`: an edit is as loud as a message.
-pub async fn edit(app: &App, caller: &Caller, room: RoomId, seq: Seq, edit: &Edit) -> Result<Event, Refusal> {
+pub async fn edit(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    seq: Seq,
+    edit: &Edit,
+) -> Result<Event, Refusal> {
     let bucket = format!("send:user:{}", caller.user.id);
     app.limiter.check(app.settings.rates.send, &bucket).await?;
-    let event = app.store.edit(room, caller.user.id, seq, &edit.body, app.clock.now()).await?;
+    let event = app
+        .store
+        .edit(room, caller.user.id, seq, &edit.body, app.clock.now())
+        .await?;
     app.hints.hint(room, event.seq).await;
     Ok(event)
 }
@@ -96,10 +117,19 @@ pub async fn edit(app: &App, caller: &Caller, room: RoomId, seq: Seq, edit: &Edi
 /// As [`crate::Store::erase`].
 pub async fn delete(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Result<Event, Refusal> {
     let message = app.store.message(room, caller.user.id, seq).await?;
-    let event = app.store.erase(room, caller.user.id, seq, app.clock.now()).await?;
+    let event = app
+        .store
+        .erase(room, caller.user.id, seq, app.clock.now())
+        .await?;
     if message.user.id != caller.user.id {
         let data = json!({ "seq": seq, "sender": message.user.id });
-        app.audit(caller, AuditAction::MessageDelete, Some(room.to_string()), data).await;
+        app.audit(
+            caller,
+            AuditAction::MessageDelete,
+            Some(room.to_string()),
+            data,
+        )
+        .await;
     }
     app.hints.hint(room, event.seq).await;
     Ok(event)
@@ -109,6 +139,14 @@ pub async fn delete(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Resul
 ///
 /// # Errors
 /// `not_a_member`, `room_not_found`.
-pub async fn mark_read(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Result<bool, Refusal> {
-    Ok(app.store.mark_read(room, caller.user.id, seq, app.clock.now()).await?)
+pub async fn mark_read(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    seq: Seq,
+) -> Result<bool, Refusal> {
+    Ok(app
+        .store
+        .mark_read(room, caller.user.id, seq, app.clock.now())
+        .await?)
 }

@@ -71,7 +71,12 @@ pub async fn read(app: &App, caller: &Caller, room: RoomId) -> Result<Room, Refu
 ///
 /// # Errors
 /// As [`crate::Store::change_room`].
-pub async fn change(app: &App, caller: &Caller, room: RoomId, wish: &ChangeRoom) -> Result<Room, Refusal> {
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    wish: &ChangeRoom,
+) -> Result<Room, Refusal> {
     let password = wish.password.as_ref().and_then(Option::as_ref);
     if password.is_some() {
         // Hashing is work: only for who may set a password.
@@ -81,8 +86,10 @@ pub async fn change(app: &App, caller: &Caller, room: RoomId, wish: &ChangeRoom)
         }
     }
     let password_hash = hashed(app, password).await?;
-    let (changed, events) =
-        app.store.change_room(room, caller.user.id, wish, password_hash, app.clock.now()).await?;
+    let (changed, events) = app
+        .store
+        .change_room(room, caller.user.id, wish, password_hash, app.clock.now())
+        .await?;
     for event in &events {
         let data = serde_json::to_value(&event.kind).unwrap_or_default();
         note(app, caller, AuditAction::RoomChange, room, data).await;
@@ -96,7 +103,9 @@ pub async fn change(app: &App, caller: &Caller, room: RoomId, wish: &ChangeRoom)
 /// # Errors
 /// `forbidden`.
 pub async fn delete(app: &App, caller: &Caller, room: RoomId) -> Result<(), Refusal> {
-    app.store.delete_room(room, caller.user.id, app.clock.now()).await?;
+    app.store
+        .delete_room(room, caller.user.id, app.clock.now())
+        .await?;
     note(app, caller, AuditAction::RoomDelete, room, json!({})).await;
     // A deleted room has no next event to name: whoever follows it looks and finds it gone.
     app.hints.hint(room, Seq(u64::MAX)).await;
@@ -104,12 +113,21 @@ pub async fn delete(app: &App, caller: &Caller, room: RoomId) -> Result<(), Refu
 }
 
 async fn hashed(app: &App, password: Option<&RoomPassword>) -> Result<Option<String>, Refusal> {
-    let Some(password) = password else { return Ok(None) };
+    let Some(password) = password else {
+        return Ok(None);
+    };
     Ok(Some(app.passwords.hash(password.as_str()).await?))
 }
 
-async fn note(app: &App, caller: &Caller, action: AuditAction, room: RoomId, data: serde_json::Value) {
-    app.audit(caller, action, Some(room.to_string()), data).await;
+async fn note(
+    app: &App,
+    caller: &Caller,
+    action: AuditAction,
+    room: RoomId,
+    data: serde_json::Value,
+) {
+    app.audit(caller, action, Some(room.to_string()), data)
+        .await;
 }
 
 async fn hint(app: &App, event: Option<&Event>) {

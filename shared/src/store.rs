@@ -13,14 +13,17 @@ mod audit;
 mod change;
 mod cursor;
 mod edits;
+mod event_row;
 mod events;
 mod history;
 mod invites;
 mod keys;
+mod listing;
 mod members;
 mod moderation;
 mod nodes;
 mod reads;
+mod room_row;
 mod rooms;
 mod sessions;
 

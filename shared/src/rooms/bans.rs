@@ -22,7 +22,10 @@ pub async fn ban(
     user: UserId,
     ban: &NewBan,
 ) -> Result<Event, Refusal> {
-    let event = app.store.ban(room, caller.user.id, user, ban, app.clock.now()).await?;
+    let event = app
+        .store
+        .ban(room, caller.user.id, user, ban, app.clock.now())
+        .await?;
     let reason = ban.reason.as_ref().map(protocol::text::Reason::as_str);
     let data = json!({ "member": user, "reason": reason, "until": ban.until });
     note(app, caller, AuditAction::MemberBan, room, data).await;
@@ -34,9 +37,24 @@ pub async fn ban(
 ///
 /// # Errors
 /// `ban_not_found`, `forbidden`.
-pub async fn unban(app: &App, caller: &Caller, room: RoomId, user: UserId) -> Result<Event, Refusal> {
-    let event = app.store.unban(room, caller.user.id, user, app.clock.now()).await?;
-    note(app, caller, AuditAction::MemberUnban, room, json!({ "member": user })).await;
+pub async fn unban(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    user: UserId,
+) -> Result<Event, Refusal> {
+    let event = app
+        .store
+        .unban(room, caller.user.id, user, app.clock.now())
+        .await?;
+    note(
+        app,
+        caller,
+        AuditAction::MemberUnban,
+        room,
+        json!({ "member": user }),
+    )
+    .await;
     hint(app, Some(&event)).await;
     Ok(event)
 }
@@ -46,5 +64,8 @@ pub async fn unban(app: &App, caller: &Caller, room: RoomId, user: UserId) -> Re
 /// # Errors
 /// `forbidden`.
 pub async fn bans(app: &App, caller: &Caller, room: RoomId) -> Result<Vec<Ban>, Refusal> {
-    Ok(app.store.bans(room, caller.user.id, app.clock.now()).await?)
+    Ok(app
+        .store
+        .bans(room, caller.user.id, app.clock.now())
+        .await?)
 }

@@ -22,25 +22,46 @@ use crate::{
 /// `banned`, `room_full`, `archived`, `wrong_password`, `invite_not_found`, `not_a_member` for a private
 /// room without a password or an invite, `rate_limited` for too many passwords, `room_not_found`.
 pub async fn join(app: &App, caller: &Caller, room: RoomId, join: Join) -> Result<Joined, Refusal> {
-    let door = app.store.door(room, caller.user.id, app.clock.now()).await?;
+    let door = app
+        .store
+        .door(room, caller.user.id, app.clock.now())
+        .await?;
     let entry = entry(app, caller, room, &door, join).await?;
-    let joined = app.store.join(room, caller.user.id, &entry, app.clock.now()).await?;
+    let joined = app
+        .store
+        .join(room, caller.user.id, &entry, app.clock.now())
+        .await?;
     hint(app, joined.event.as_ref()).await;
     Ok(joined)
 }
 
 /// How the caller gets through `door`. What the store finds under its lock decides in the end.
-async fn entry(app: &App, caller: &Caller, room: RoomId, door: &Door, join: Join) -> Result<Entry, Refusal> {
+async fn entry(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    door: &Door,
+    join: Join,
+) -> Result<Entry, Refusal> {
     match (door.visibility, join) {
         _ if door.is_member => Ok(Entry::Open),
         (Visibility::Direct, _) => Err(ErrorCode::RoomNotFound.into()),
         (Visibility::Public, _) => Ok(Entry::Open),
-        (_, Join { invite: Some(code), .. }) => Ok(Entry::Invite(code)),
+        (
+            _,
+            Join {
+                invite: Some(code), ..
+            },
+        ) => Ok(Entry::Invite(code)),
         (Visibility::Secret, _) => Err(ErrorCode::RoomNotFound.into()),
         (Visibility::Private, _) if door.banned => Err(ErrorCode::Banned.into()),
-        (Visibility::Private, Join { password: Some(password), .. }) => {
-            try_password(app, caller, room, door, &password).await
-        }
+        (
+            Visibility::Private,
+            Join {
+                password: Some(password),
+                ..
+            },
+        ) => try_password(app, caller, room, door, &password).await,
         (Visibility::Private, _) => Err(ErrorCode::NotAMember.into()),
     }
 }
@@ -54,7 +75,9 @@ async fn try_password(
     password: &RoomPassword,
 ) -> Result<Entry, Refusal> {
     let bucket = format!("room_password:{room}:{}", caller.user.id);
-    app.limiter.check(app.settings.rates.room_password, &bucket).await?;
+    app.limiter
+        .check(app.settings.rates.room_password, &bucket)
+        .await?;
     match &door.password_hash {
         Some(hash) if app.passwords.verify(password.as_str(), Some(hash)).await? => {
             Ok(Entry::PasswordChecked(hash.clone()))
@@ -68,7 +91,10 @@ async fn try_password(
 /// # Errors
 /// `last_owner`, `not_a_member`, `room_not_found`.
 pub async fn leave(app: &App, caller: &Caller, room: RoomId) -> Result<Event, Refusal> {
-    let event = app.store.leave(room, caller.user.id, app.clock.now()).await?;
+    let event = app
+        .store
+        .leave(room, caller.user.id, app.clock.now())
+        .await?;
     hint(app, Some(&event)).await;
     Ok(event)
 }
@@ -77,14 +103,23 @@ pub async fn leave(app: &App, caller: &Caller, room: RoomId) -> Result<Event, Re
 ///
 /// # Errors
 /// As [`crate::Store::members`].
-pub async fn members(app: &App, caller: &Caller, room: RoomId, page: &Page) -> Result<MemberList, Refusal> {
+pub async fn members(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    page: &Page,
+) -> Result<MemberList, Refusal> {
     let mut list = app.store.members(room, caller.user.id, page).await?;
     let all = app.store.access(room, caller.user.id).await?.member_count;
     if all <= app.settings.limits.presence_named_max_members {
         let users: Vec<UserId> = list.members.iter().map(|member| member.user.id).collect();
         let states = app.presence.states(&users).await;
         for member in &mut list.members {
-            member.presence = Some(states.get(&member.user.id).map_or(PresenceState::Offline, |state| state.shown()));
+            member.presence = Some(
+                states
+                    .get(&member.user.id)
+                    .map_or(PresenceState::Offline, |state| state.shown()),
+            );
         }
     }
     Ok(list)
@@ -101,8 +136,10 @@ pub async fn change_member(
     user: UserId,
     wish: &ChangeMember,
 ) -> Result<Member, Refusal> {
-    let (member, events) =
-        app.store.change_member(room, caller.user.id, user, wish, app.clock.now()).await?;
+    let (member, events) = app
+        .store
+        .change_member(room, caller.user.id, user, wish, app.clock.now())
+        .await?;
     for event in &events {
         let (action, done) = match &event.kind {
             EventKind::Role(done) => (AuditAction::MemberRole, done),
@@ -120,9 +157,24 @@ pub async fn change_member(
 ///
 /// # Errors
 /// As [`crate::Store::kick`].
-pub async fn kick(app: &App, caller: &Caller, room: RoomId, user: UserId) -> Result<Event, Refusal> {
-    let event = app.store.kick(room, caller.user.id, user, app.clock.now()).await?;
-    note(app, caller, AuditAction::MemberKick, room, json!({ "member": user })).await;
+pub async fn kick(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    user: UserId,
+) -> Result<Event, Refusal> {
+    let event = app
+        .store
+        .kick(room, caller.user.id, user, app.clock.now())
+        .await?;
+    note(
+        app,
+        caller,
+        AuditAction::MemberKick,
+        room,
+        json!({ "member": user }),
+    )
+    .await;
     hint(app, Some(&event)).await;
     Ok(event)
 }

@@ -13,9 +13,9 @@ use uuid::Uuid;
 use super::{
     Result, Store,
     columns::{At, Word},
-    events::KindColumns,
+    event_row::KindColumns,
     pool::{Tx, execute, on},
-    rooms::{RoomRow, refuse_stranger},
+    room_row::{RoomRow, refuse_stranger},
 };
 use crate::Clock;
 

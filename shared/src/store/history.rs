@@ -10,7 +10,7 @@ use protocol::{
 use super::{
     Result, Store,
     columns::At,
-    events::{EventRow, select_events},
+    event_row::{EventRow, select_events},
     pool::on,
 };
 

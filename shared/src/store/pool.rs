@@ -19,7 +19,11 @@ pub(crate) enum On<P, S> {
 
 impl<P, S> On<P, S> {
     /// Which of two statements that say the same is for this engine.
-    pub(crate) const fn dialect(&self, postgres: &'static str, sqlite: &'static str) -> &'static str {
+    pub(crate) const fn dialect(
+        &self,
+        postgres: &'static str,
+        sqlite: &'static str,
+    ) -> &'static str {
         match self {
             Self::Postgres(_) => postgres,
             Self::Sqlite(_) => sqlite,

@@ -1,25 +1,20 @@
-//! Rooms themselves: made, found, read, changed and deleted. Who is in them is `members`.
+//! Rooms themselves: made, read, changed and deleted. Finding them is `listing`, who is in them
+//! `members`.
 
 use protocol::{
-    Act, ErrorCode, Fields, Role, RoomId, Seq, Timestamp, UserId, Violation,
+    Act, ErrorCode, Role, RoomId, Timestamp, UserId,
     events::{Archived, Changed, Event, EventKind, RoomChanges},
-    rooms::{
-        ChangeRoom, CreateRoom, FindRooms, HistoryVisibility, MyRoom, Room, RoomList, RoomSort,
-        Visibility,
-    },
+    rooms::{ChangeRoom, CreateRoom, HistoryVisibility, Room, Visibility},
+    text::{RoomName, Topic},
 };
-use sqlx::FromRow;
-use uuid::Uuid;
 
 use super::{
     Result, Store,
     change::RoomChange,
-    columns::{At, Word},
-    cursor,
-    events::{EventRow, count, select_events},
+    columns::At,
     pool::{execute, on},
+    room_row::{ListedRoom, select_rooms},
 };
-use crate::Refusal;
 
 /// A room that is to be made.
 #[derive(Clone, Debug)]
@@ -34,19 +29,6 @@ pub struct NewRoom {
     pub owner: UserId,
     /// When.
     pub at: Timestamp,
-}
-
-/// Selects rooms with what `$1` is in them; what follows is given.
-macro_rules! select_rooms {
-    ($tail:literal) => {
-        concat!(
-            "select r.id, r.name, r.topic, r.visibility, r.password_hash, r.owner_id, r.max_members,
-                r.history, r.slow_mode_s, r.head, r.messages, r.member_count, r.created_at, r.archived_at,
-                r.name_key, m.role, m.read_seq, m.read_n
-            from rooms r left join members m on m.room_id = r.id and m.user_id = $1 ",
-            $tail
-        )
-    };
 }
 
 impl Store {
@@ -94,94 +76,6 @@ impl Store {
             return Err(ErrorCode::RoomNotFound.into());
         }
         Ok(row.room())
-    }
-
-    /// The rooms that anybody can find.
-    ///
-    /// # Errors
-    /// `validation_failed` for a cursor that no page ended with.
-    pub async fn rooms(&self, viewer: UserId, find: &FindRooms) -> Result<RoomList> {
-        let like = format!(
-            "%{}%",
-            find.query
-                .replace('\\', "\\\\")
-                .replace('%', "\\%")
-                .replace('_', "\\_")
-        );
-        let (count, id, key) = match &find.cursor {
-            Some(text) => {
-                let Cursor { count, id, key } = cursor::read(text)?;
-                (Some(count), Some(id), Some(key))
-            }
-            None => (None, None, None),
-        };
-        let statement = match find.sort {
-            RoomSort::Name => select_rooms!(
-                r"where r.visibility in ('public', 'private') and r.deleted_at is null
-                    and r.name_key like $2 escape '\' and ($5 is null or r.name_key > $5)
-                order by r.name_key limit $6"
-            ),
-            RoomSort::Members => select_rooms!(
-                r"where r.visibility in ('public', 'private') and r.deleted_at is null
-                    and r.name_key like $2 escape '\'
-                    and ($3 is null or r.member_count < $3 or (r.member_count = $3 and r.id < $4))
-                order by r.member_count desc, r.id desc limit $6"
-            ),
-            RoomSort::Created => select_rooms!(
-                r"where r.visibility in ('public', 'private') and r.deleted_at is null
-                    and r.name_key like $2 escape '\' and ($4 is null or r.id < $4)
-                order by r.id desc limit $6"
-            ),
-        };
-        let mut rows: Vec<ListedRoom> = on!(self.reader(), pool => sqlx::query_as(statement)
-            .bind(viewer.uuid())
-            .bind(&like)
-            .bind(count)
-            .bind(id)
-            .bind(key.as_deref())
-            .bind(i64::from(find.limit) + 1)
-            .fetch_all(pool))?;
-        let next_cursor = cursor::page(&mut rows, find.limit, |row| Cursor {
-            count: row.room.member_count,
-            id: row.room.id,
-            key: row.name_key.clone(),
-        });
-        Ok(RoomList {
-            rooms: rows.iter().map(ListedRoom::room).collect(),
-            next_cursor,
-        })
-    }
-
-    /// The rooms of one person, each with its latest message.
-    ///
-    /// # Errors
-    /// When the store cannot answer.
-    pub async fn my_rooms(&self, user: UserId) -> Result<Vec<MyRoom>> {
-        let rooms: Vec<ListedRoom> = on!(self.reader(), pool => sqlx::query_as(
-            select_rooms!("where m.user_id = $1 and r.deleted_at is null order by r.name_key, r.id"),
-        ).bind(user.uuid()).fetch_all(pool))?;
-        let latest: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(concat!(
-            "with latest as materialized (
-                select m.room_id, (
-                    select max(x.seq) from events x
-                    where x.room_id = m.room_id and x.kind = 'message' and x.seq >= m.first_seq
-                ) as seq
-                from members m where m.user_id = $1
-            ) ",
-            select_events!("join latest l on l.room_id = e.room_id and l.seq = e.seq"),
-        )).bind(user.uuid()).fetch_all(pool))?;
-        let mut latest = latest
-            .into_iter()
-            .map(|row| row.event().map(|event| (event.room, event)))
-            .collect::<Result<std::collections::HashMap<RoomId, Event>>>()?;
-        Ok(rooms
-            .iter()
-            .map(|row| MyRoom {
-                read: Seq::from_i64(row.read_seq.unwrap_or(0)),
-                last_message: latest.remove(&row.room.id()).and_then(Event::into_message),
-                room: row.room(),
-            })
-            .collect())
     }
 
     /// Changes a room. What is as it was already makes no event.
@@ -261,9 +155,9 @@ impl RoomChange {
              where id = $1",
             )
             .bind(room.id)
-            .bind(wish.name.as_ref().map(protocol::text::RoomName::as_str))
-            .bind(wish.name.as_ref().map(protocol::text::RoomName::key))
-            .bind(wish.topic.as_ref().map(protocol::text::Topic::as_str))
+            .bind(wish.name.as_ref().map(RoomName::as_str))
+            .bind(wish.name.as_ref().map(RoomName::key))
+            .bind(wish.topic.as_ref().map(Topic::as_str))
             .bind(wish.visibility.map(Visibility::as_str))
             .bind(room.password_hash.as_deref())
             .bind(wish.max_members.map(i64::from))
@@ -315,162 +209,4 @@ fn acts_of(wish: &ChangeRoom) -> Vec<Act> {
     acts.into_iter()
         .filter_map(|(wanted, act)| wanted.then_some(act))
         .collect()
-}
-
-/// How somebody who is not a member is refused: of what is not listed they may not even know.
-pub(super) fn refuse_stranger(visibility: Visibility) -> Refusal {
-    if visibility.is_listed() {
-        ErrorCode::NotAMember.into()
-    } else {
-        ErrorCode::RoomNotFound.into()
-    }
-}
-
-/// Where a page of rooms ended: everything that any of the orders goes by.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Cursor {
-    count: i64,
-    id: Uuid,
-    key: String,
-}
-
-/// A room's row.
-#[derive(Clone, FromRow)]
-pub(super) struct RoomRow {
-    id: Uuid,
-    name: String,
-    topic: String,
-    visibility: Word<Visibility>,
-    pub(super) password_hash: Option<String>,
-    pub(super) owner_id: Option<Uuid>,
-    max_members: i64,
-    history: Word<HistoryVisibility>,
-    slow_mode_s: i64,
-    pub(super) head: i64,
-    pub(super) messages: i64,
-    pub(super) member_count: i64,
-    created_at: At,
-    archived_at: Option<At>,
-}
-
-/// A room and what the viewer is in it.
-#[derive(FromRow)]
-struct ListedRoom {
-    #[sqlx(flatten)]
-    room: RoomRow,
-    name_key: String,
-    role: Option<Word<Role>>,
-    read_seq: Option<i64>,
-    read_n: Option<i64>,
-}
-
-impl ListedRoom {
-    fn room(&self) -> Room {
-        self.room
-            .room(self.role.map(|role| (role.0, self.read_n.unwrap_or(0))))
-    }
-}
-
-impl RoomRow {
-    pub(super) const fn id(&self) -> RoomId {
-        RoomId::from_uuid(self.id)
-    }
-
-    pub(super) const fn visibility(&self) -> Visibility {
-        self.visibility.0
-    }
-
-    pub(super) const fn is_archived(&self) -> bool {
-        self.archived_at.is_some()
-    }
-
-    pub(super) const fn is_full(&self) -> bool {
-        self.member_count >= self.max_members
-    }
-
-    /// The lowest place that somebody may read whose joining is the event at `joined`.
-    pub(super) const fn first_of(&self, joined: Seq) -> Seq {
-        match self.history.0 {
-            HistoryVisibility::All => Seq(1),
-            HistoryVisibility::SinceJoin => joined,
-        }
-    }
-
-    /// The room as a member sees it, who has read so many messages; without one, as a stranger does.
-    pub(super) fn room(&self, member: Option<(Role, i64)>) -> Room {
-        let mut room = Room {
-            id: self.id(),
-            name: self.name.clone(),
-            topic: self.topic.clone(),
-            visibility: self.visibility(),
-            has_password: self.password_hash.is_some(),
-            members: count(self.member_count),
-            owner_id: None,
-            max_members: None,
-            history: None,
-            slow_mode_s: None,
-            head: None,
-            created_at: None,
-            archived_at: None,
-            role: member.map(|(role, _)| role),
-            unread: member.map(|(_, read_n)| Seq::from_i64(self.messages - read_n).0),
-        };
-        if member.is_some() || self.visibility() == Visibility::Public {
-            room.owner_id = self.owner_id.map(UserId::from_uuid);
-            room.max_members = Some(count(self.max_members));
-            room.history = Some(self.history.0);
-            room.slow_mode_s = Some(count(self.slow_mode_s));
-            room.head = Some(Seq::from_i64(self.head));
-            room.created_at = Some(self.created_at.0);
-            room.archived_at = self.archived_at.map(Timestamp::from);
-        }
-        room
-    }
-
-    /// What of `wish` is new, or why it cannot be.
-    fn changes(&self, wish: &ChangeRoom) -> Result<RoomChanges> {
-        let mut fields = Fields::default();
-        let visibility = wish.visibility.unwrap_or(self.visibility());
-        if self.visibility() == Visibility::Direct {
-            fields.add("visibility", Violation::Conflicting);
-        }
-        if matches!(wish.password, Some(Some(_))) && visibility != Visibility::Private {
-            fields.add("password", Violation::Conflicting);
-        }
-        if wish
-            .max_members
-            .is_some_and(|most| i64::from(most) < self.member_count)
-        {
-            fields.add("max_members", Violation::Conflicting);
-        }
-        if !fields.is_empty() {
-            return Err(Refusal::from(fields).into());
-        }
-        let has_password = match &wish.password {
-            _ if visibility != Visibility::Private => false,
-            Some(password) => password.is_some(),
-            None => self.password_hash.is_some(),
-        };
-        let new_text =
-            |new: Option<&str>, old: &str| new.filter(|new| *new != old).map(str::to_owned);
-        Ok(RoomChanges {
-            name: new_text(
-                wish.name.as_ref().map(protocol::text::RoomName::as_str),
-                &self.name,
-            ),
-            topic: new_text(
-                wish.topic.as_ref().map(protocol::text::Topic::as_str),
-                &self.topic,
-            ),
-            visibility: wish.visibility.filter(|new| *new != self.visibility()),
-            has_password: Some(has_password).filter(|new| *new != self.password_hash.is_some()),
-            max_members: wish
-                .max_members
-                .filter(|new| i64::from(*new) != self.max_members),
-            history: wish.history.filter(|new| *new != self.history.0),
-            slow_mode_s: wish
-                .slow_mode_s
-                .filter(|new| i64::from(*new) != self.slow_mode_s),
-        })
-    }
 }

@@ -11,3 +11,4 @@ mod ground;
 mod operations;
 mod people;
 mod promises;
+mod reading;

@@ -45,9 +45,19 @@ impl Node {
         };
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
         let (to_coordinator, hints) = Hints::in_process();
-        let app =
-            App::connect(settings, ground.clock.clone(), Some(to_coordinator), &tracker, &cancel).await?;
-        Ok(Self { app, hints, _tasks: (tracker, cancel.drop_guard()) })
+        let app = App::connect(
+            settings,
+            ground.clock.clone(),
+            Some(to_coordinator),
+            &tracker,
+            &cancel,
+        )
+        .await?;
+        Ok(Self {
+            app,
+            hints,
+            _tasks: (tracker, cancel.drop_guard()),
+        })
     }
 
     fn caller(&self, user: &UserSummary) -> Caller {
@@ -62,7 +72,10 @@ impl Node {
 }
 
 fn tried(text: &str) -> Join {
-    Join { password: Some(RoomPassword::attempt(text, &Limits::default()).unwrap()), invite: None }
+    Join {
+        password: Some(RoomPassword::attempt(text, &Limits::default()).unwrap()),
+        invite: None,
+    }
 }
 
 async fn a_private_room_is_joined_with_the_right_password_only(ground: Ground) -> Result<()> {
@@ -80,18 +93,30 @@ async fn a_private_room_is_joined_with_the_right_password_only(ground: Ground) -
     let without = rooms::join(app, &bob, room.id, Join::default()).await;
     assert_eq!(without.unwrap_err().code, NotAMember);
     for guess in ["sesame", "Open sesame", "", " ", "hash of open sesame"] {
-        let refusal = rooms::join(app, &bob, room.id, tried(guess)).await.unwrap_err();
+        let refusal = rooms::join(app, &bob, room.id, tried(guess))
+            .await
+            .unwrap_err();
         assert_eq!(refusal.code, WrongPassword, "{guess:?}");
     }
     // Who has tried too often waits, the right password or not; others do not wait for them.
-    let refusal = rooms::join(app, &bob, room.id, tried("open sesame")).await.unwrap_err();
+    let refusal = rooms::join(app, &bob, room.id, tried("open sesame"))
+        .await
+        .unwrap_err();
     assert_eq!(refusal.code, RateLimited);
-    assert!(refusal.retry_after.is_some_and(|span| span <= Duration::from_secs(180)), "{refusal:?}");
+    assert!(
+        refusal
+            .retry_after
+            .is_some_and(|span| span <= Duration::from_secs(180)),
+        "{refusal:?}"
+    );
     assert_eq!(rooms::read(app, &node.caller(&ada), room.id).await?, before);
     rooms::join(app, &node.caller(&eve), room.id, tried("open sesame")).await?;
     ground.clock.advance(Duration::from_secs(180));
     let joined = rooms::join(app, &bob, room.id, tried("open sesame")).await?;
-    assert_eq!((joined.member.user, joined.member.room), (bob.user, room.id));
+    assert_eq!(
+        (joined.member.user, joined.member.room),
+        (bob.user, room.id)
+    );
     Ok(())
 }
 
@@ -99,16 +124,47 @@ async fn a_secret_room_is_joined_with_an_invite(ground: Ground) -> Result<()> {
     let node = Node::over(&ground).await?;
     let [ada, bob] = ground.people(["ada", "bob"]).await?;
     let (app, ada, bob) = (&node.app, node.caller(&ada), node.caller(&bob));
-    let create = CreateRoom { visibility: Visibility::Secret, ..public("Den") };
+    let create = CreateRoom {
+        visibility: Visibility::Secret,
+        ..public("Den")
+    };
     let room = rooms::create(app, &ada, create).await?.id;
-    for join in [Join::default(), tried("sesame"), Join { password: None, invite: Some("guess".into()) }] {
-        assert_eq!(rooms::join(app, &bob, room, join).await.unwrap_err().code, RoomNotFound);
+    for join in [
+        Join::default(),
+        tried("sesame"),
+        Join {
+            password: None,
+            invite: Some("guess".into()),
+        },
+    ] {
+        assert_eq!(
+            rooms::join(app, &bob, room, join).await.unwrap_err().code,
+            RoomNotFound
+        );
     }
-    let invite = rooms::invite(app, &ada, room, &NewInvite { max_uses: None, expires_in_s: 60 }).await?;
-    let join = Join { password: None, invite: Some(invite.code) };
+    let invite = rooms::invite(
+        app,
+        &ada,
+        room,
+        &NewInvite {
+            max_uses: None,
+            expires_in_s: 60,
+        },
+    )
+    .await?;
+    let join = Join {
+        password: None,
+        invite: Some(invite.code),
+    };
     rooms::join(app, &bob, room, join).await?;
-    let page = Page { cursor: None, limit: 10 };
-    assert_eq!(rooms::members(app, &bob, room, &page).await?.members.len(), 2);
+    let page = Page {
+        cursor: None,
+        limit: 10,
+    };
+    assert_eq!(
+        rooms::members(app, &bob, room, &page).await?.members.len(),
+        2
+    );
     Ok(())
 }
 
@@ -117,7 +173,13 @@ async fn a_message_is_stored_once_and_told_of(ground: Ground) -> Result<()> {
     let [ada, bob] = ground.people(["ada", "bob"]).await?;
     let (ada, bob) = (node.caller(&ada), node.caller(&bob));
     let room = rooms::create(&node.app, &ada, public("Tea")).await?.id;
-    assert_eq!(node.hints.try_recv()?, Hint { room, seq: protocol::Seq(1) });
+    assert_eq!(
+        node.hints.try_recv()?,
+        Hint {
+            room,
+            seq: protocol::Seq(1)
+        }
+    );
     let new = NewMessage {
         body: body("good morning"),
         client_id: ClientId::parse("one").ok(),
@@ -126,14 +188,37 @@ async fn a_message_is_stored_once_and_told_of(ground: Ground) -> Result<()> {
     };
     let (message, duplicate) = messages::send(&node.app, &ada, room, new.clone()).await?;
     assert!(!duplicate);
-    assert_eq!(node.hints.try_recv()?, Hint { room, seq: message.seq });
-    assert_eq!(node.app.store.message(room, ada.user.id, message.seq).await?, message);
+    assert_eq!(
+        node.hints.try_recv()?,
+        Hint {
+            room,
+            seq: message.seq
+        }
+    );
+    assert_eq!(
+        node.app
+            .store
+            .message(room, ada.user.id, message.seq)
+            .await?,
+        message
+    );
     let (again, duplicate) = messages::send(&node.app, &ada, room, new.clone()).await?;
     assert!(duplicate);
     assert_eq!(again, message);
-    assert_eq!(messages::send(&node.app, &bob, room, new).await.unwrap_err().code, NotAMember);
+    assert_eq!(
+        messages::send(&node.app, &bob, room, new)
+            .await
+            .unwrap_err()
+            .code,
+        NotAMember
+    );
 
-    let unnamed = NewMessage { body: body("again"), client_id: None, reply_to: None, thread: None };
+    let unnamed = NewMessage {
+        body: body("again"),
+        client_id: None,
+        reply_to: None,
+        thread: None,
+    };
     let mut limited = None;
     for _ in 0..30 {
         if let Err(refusal) = messages::send(&node.app, &ada, room, unnamed.clone()).await {
@@ -151,22 +236,48 @@ async fn what_moderators_do_is_noted(ground: Ground) -> Result<()> {
     let (app, ada, bob) = (&node.app, node.caller(&ada), node.caller(&bob));
     let room = rooms::create(app, &ada, public("Tea")).await?.id;
     rooms::join(app, &bob, room, Join::default()).await?;
-    let new = NewMessage { body: body("secret words"), client_id: None, reply_to: None, thread: None };
+    let new = NewMessage {
+        body: body("secret words"),
+        client_id: None,
+        reply_to: None,
+        thread: None,
+    };
     let (message, _) = messages::send(app, &bob, room, new).await?;
-    assert_eq!(rooms::kick(app, &bob, room, ada.user.id).await.unwrap_err().code, Forbidden);
+    assert_eq!(
+        rooms::kick(app, &bob, room, ada.user.id)
+            .await
+            .unwrap_err()
+            .code,
+        Forbidden
+    );
     messages::delete(app, &ada, room, message.seq).await?;
     rooms::kick(app, &ada, room, bob.user.id).await?;
     rooms::ban(app, &ada, room, bob.user.id, &NewBan::default()).await?;
     rooms::unban(app, &ada, room, bob.user.id).await?;
     rooms::delete(app, &ada, room).await?;
 
-    let query = AuditQuery { limit: 50, ..AuditQuery::default() };
+    let query = AuditQuery {
+        limit: 50,
+        ..AuditQuery::default()
+    };
     let entries = app.store.audit_entries(&query).await?.entries;
     // All in one millisecond, so in no order.
-    let told: std::collections::BTreeSet<_> = entries.iter().map(|entry| entry.action.as_str()).collect();
-    let done = ["room_create", "message_delete", "member_kick", "member_ban", "member_unban", "room_delete"];
+    let told: std::collections::BTreeSet<_> =
+        entries.iter().map(|entry| entry.action.as_str()).collect();
+    let done = [
+        "room_create",
+        "message_delete",
+        "member_kick",
+        "member_ban",
+        "member_unban",
+        "room_delete",
+    ];
     assert_eq!((told, entries.len()), (done.into(), done.len()));
-    assert!(entries.iter().all(|entry| entry.target.as_deref() == Some(&room.to_string())));
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry.target.as_deref() == Some(&room.to_string()))
+    );
     assert!(!serde_json::to_string(&entries)?.contains("secret words"));
     Ok(())
 }

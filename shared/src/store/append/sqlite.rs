@@ -18,25 +18,57 @@ pub(super) async fn append(writer: &SqlitePool, entries: &[Append]) -> Result<Ve
     let mut transaction = begin_immediate(writer).await?;
     // A text is long, and no matter to the judging.
     let asked: Vec<Row<'_>> = entries.iter().map(Row::without_body).collect();
-    let judged: Vec<Judged> =
-        within(sqlx::query_as(JUDGE).bind(Json(asked)).fetch_all(&mut *transaction)).await?;
-    let new: Vec<Row<'_>> =
-        entries.iter().zip(&judged).filter_map(|(entry, judged)| Row::placed(entry, judged)).collect();
+    let judged: Vec<Judged> = within(
+        sqlx::query_as(JUDGE)
+            .bind(Json(asked))
+            .fetch_all(&mut *transaction),
+    )
+    .await?;
+    let new: Vec<Row<'_>> = entries
+        .iter()
+        .zip(&judged)
+        .filter_map(|(entry, judged)| Row::placed(entry, judged))
+        .collect();
     if !new.is_empty() {
-        within(sqlx::query(INSERT).bind(Json(&new)).execute(&mut *transaction)).await?;
+        within(
+            sqlx::query(INSERT)
+                .bind(Json(&new))
+                .execute(&mut *transaction),
+        )
+        .await?;
         // In the order of the batch, so that of each room the last one stays.
-        let heads: BTreeMap<&str, &Row<'_>> = new.iter().map(|row| (row.room.as_str(), row)).collect();
-        let heads: Vec<_> = heads.values().map(|row| (&row.room, row.seq, row.n)).collect();
-        within(sqlx::query(MOVE_HEADS).bind(Json(heads)).execute(&mut *transaction)).await?;
+        let heads: BTreeMap<&str, &Row<'_>> =
+            new.iter().map(|row| (row.room.as_str(), row)).collect();
+        let heads: Vec<_> = heads
+            .values()
+            .map(|row| (&row.room, row.seq, row.n))
+            .collect();
+        within(
+            sqlx::query(MOVE_HEADS)
+                .bind(Json(heads))
+                .execute(&mut *transaction),
+        )
+        .await?;
     }
     let slow: Vec<_> = entries
         .iter()
         .zip(&judged)
         .filter(|(_, judged)| judged.is_new() && judged.is_slow == Some(true))
-        .map(|(entry, _)| (hex(entry.room.uuid()), hex(entry.user.uuid()), entry.at.unix_ms()))
+        .map(|(entry, _)| {
+            (
+                hex(entry.room.uuid()),
+                hex(entry.user.uuid()),
+                entry.at.unix_ms(),
+            )
+        })
         .collect();
     if !slow.is_empty() {
-        within(sqlx::query(MARK_SLOW).bind(Json(slow)).execute(&mut *transaction)).await?;
+        within(
+            sqlx::query(MARK_SLOW)
+                .bind(Json(slow))
+                .execute(&mut *transaction),
+        )
+        .await?;
     }
     within(transaction.commit()).await?;
     Ok(judged.into_iter().map(|judged| judged.verdict).collect())
@@ -91,7 +123,12 @@ impl<'a> Row<'a> {
     fn placed(entry: &'a Append, judged: &Judged) -> Option<Self> {
         let Verdict { place, place_n, .. } = judged.verdict;
         let body = Some(entry.body.as_str());
-        judged.is_new().then(|| Self { body, seq: place, n: place_n, ..Self::without_body(entry) })
+        judged.is_new().then(|| Self {
+            body,
+            seq: place,
+            n: place_n,
+            ..Self::without_body(entry)
+        })
     }
 }
 

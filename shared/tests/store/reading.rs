@@ -1,0 +1,357 @@
+//! Reading back on both engines: history, what a client missed, how far people have read, and lists.
+
+use anyhow::Result;
+use protocol::{
+    EventId, Limits, Role, Seq,
+    error::ErrorCode::{MessageNotFound, NotAMember},
+    messages::{History, Span},
+    rooms::{ChangeMember, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort, Visibility},
+};
+use shared::store::Appended;
+
+use crate::ground::{Ground, body, on_both_engines, public, refused};
+
+on_both_engines!(
+    history_pages_both_ways,
+    a_resume_sends_what_was_missed_or_resets,
+    people_who_join_later_read_from_there,
+    unread_counts_messages_only,
+    lists_page_without_holes,
+);
+
+async fn history_pages_both_ways(ground: Ground) -> Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    ground.join(room, &bob).await?;
+    // The messages stand at 3 to 12.
+    for number in 0..10 {
+        let sender = if number % 2 == 0 { &ada } else { &bob };
+        ground.send(room, sender, &format!("{number}")).await?;
+    }
+    let seqs = async |span, limit, sender| {
+        let history = History {
+            span,
+            limit,
+            sender,
+            ..History::default()
+        };
+        let list = ground.store.history(room, ada.id, &history).await?;
+        assert_eq!(list.head, Seq(12));
+        let seqs: Vec<u64> = list.messages.iter().map(|message| message.seq.0).collect();
+        anyhow::Ok((seqs, list.has_more))
+    };
+    assert_eq!(seqs(Span::Latest, 3, None).await?, (vec![10, 11, 12], true));
+    assert_eq!(
+        seqs(Span::Before(Seq(5)), 2, None).await?,
+        (vec![3, 4], false)
+    );
+    assert_eq!(
+        seqs(Span::Before(Seq(6)), 2, None).await?,
+        (vec![4, 5], true)
+    );
+    assert_eq!(
+        seqs(Span::After(Seq(10)), 2, None).await?,
+        (vec![11, 12], false)
+    );
+    assert_eq!(
+        seqs(Span::After(Seq(0)), 2, None).await?,
+        (vec![3, 4], true)
+    );
+    assert_eq!(
+        seqs(Span::Around(Seq(6)), 4, None).await?,
+        (vec![5, 6, 7, 8], true)
+    );
+    assert_eq!(seqs(Span::Around(Seq(12)), 100, None).await?.0.len(), 10);
+    assert_eq!(
+        seqs(Span::Latest, 3, Some(bob.id)).await?,
+        (vec![8, 10, 12], true)
+    );
+    // Places that are not there are fine.
+    assert_eq!(
+        seqs(Span::After(Seq(u64::MAX)), 2, None).await?,
+        (vec![], false)
+    );
+    assert_eq!(
+        seqs(Span::Before(Seq(u64::MAX)), 1, None).await?,
+        (vec![12], true)
+    );
+    assert_eq!(seqs(Span::Before(Seq(0)), 1, None).await?, (vec![], false));
+    let eve = ground.person("eve").await?;
+    let stranger = ground
+        .store
+        .history(
+            room,
+            eve.id,
+            &History {
+                limit: 1,
+                ..History::default()
+            },
+        )
+        .await;
+    assert_eq!(
+        stranger.map(|_| ()).map_err(shared::Refusal::from),
+        Err(NotAMember.into())
+    );
+    Ok(())
+}
+
+async fn a_resume_sends_what_was_missed_or_resets(ground: Ground) -> Result<()> {
+    let ada = ground.person("ada").await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    let mut places = Vec::new();
+    for number in 0..9 {
+        places.push(ground.send(room, &ada, &format!("{number}")).await?);
+    }
+    let limits = Limits {
+        resume_max_events: 5,
+        page_default: 3,
+        ..Limits::default()
+    };
+    let resume = async |after: Option<u64>, after_id: Option<EventId>, limit| {
+        let resumed = ground
+            .store
+            .resume(room, ada.id, after.map(Seq), after_id, limit, &limits)
+            .await?;
+        assert_eq!(
+            (resumed.head, resumed.n, resumed.first),
+            (Seq(10), 9, Seq(1))
+        );
+        let seqs: Vec<u64> = resumed.events.iter().map(|event| event.seq.0).collect();
+        anyhow::Ok((seqs, resumed.reset))
+    };
+    assert_eq!(resume(Some(7), None, 50).await?, (vec![8, 9, 10], false));
+    assert_eq!(
+        resume(Some(5), None, 50).await?,
+        (vec![6, 7, 8, 9, 10], false)
+    );
+    assert_eq!(resume(Some(10), None, 50).await?, (vec![], false));
+    assert_eq!(resume(None, None, 2).await?, (vec![9, 10], false));
+    assert_eq!(resume(None, None, 0).await?, (vec![], false));
+    // Too much was missed, more is known than there is, or something else stands there.
+    assert_eq!(resume(Some(4), None, 50).await?, (vec![8, 9, 10], true));
+    assert_eq!(resume(Some(11), None, 50).await?, (vec![8, 9, 10], true));
+    assert_eq!(
+        resume(Some(u64::MAX), None, 50).await?,
+        (vec![8, 9, 10], true)
+    );
+    let id_at_8 = places
+        .iter()
+        .find(|place| place.seq == Seq(8))
+        .map(|place| place.id);
+    assert_eq!(resume(Some(8), id_at_8, 50).await?, (vec![9, 10], false));
+    assert_eq!(resume(Some(9), id_at_8, 50).await?, (vec![8, 9, 10], true));
+    Ok(())
+}
+
+async fn people_who_join_later_read_from_there(ground: Ground) -> Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let create = CreateRoom {
+        history: HistoryVisibility::SinceJoin,
+        ..public("Tea")
+    };
+    let room = ground.create(&ada, create).await?.id;
+    let before = ground.send(room, &ada, "before").await?;
+    ground.join(room, &bob).await?;
+    let after = ground.send(room, &ada, "after").await?;
+
+    let store = &ground.store;
+    let access = store.access(room, bob.id).await?;
+    assert_eq!(
+        (access.role, access.first, access.head),
+        (Role::Member, Seq(3), Seq(4))
+    );
+    let list = store
+        .history(
+            room,
+            bob.id,
+            &History {
+                limit: 50,
+                ..History::default()
+            },
+        )
+        .await?;
+    assert_eq!(
+        list.messages
+            .iter()
+            .map(|message| message.seq)
+            .collect::<Vec<_>>(),
+        [after.seq]
+    );
+    assert!(!list.has_more);
+    assert_eq!(
+        refused(store.message(room, bob.id, before.seq).await),
+        MessageNotFound
+    );
+    let resumed = store
+        .resume(room, bob.id, None, None, 50, &Limits::default())
+        .await?;
+    assert_eq!(
+        (resumed.first, resumed.events[0].seq, resumed.events.len()),
+        (Seq(3), Seq(3), 2)
+    );
+    let mut answer = ground.message(room, bob.id, "what");
+    answer.reply_to = Some(before.seq);
+    let outcome = ground.append(answer).await?;
+    assert!(matches!(outcome, Appended::Refused(refusal) if refusal.code == MessageNotFound));
+
+    // Who was away as a stranger has a hole that resuming cannot fill.
+    store.leave(room, bob.id, ground.clock.now()).await?;
+    ground.send(room, &ada, "meanwhile").await?;
+    ground.join(room, &bob).await?;
+    let resumed = store
+        .resume(room, bob.id, Some(Seq(4)), None, 50, &Limits::default())
+        .await?;
+    assert_eq!(
+        (resumed.reset, resumed.first, resumed.events.len()),
+        (true, Seq(7), 1)
+    );
+    Ok(())
+}
+
+async fn unread_counts_messages_only(ground: Ground) -> Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    ground.send(room, &ada, "before").await?;
+    ground.join(room, &bob).await?;
+    let store = &ground.store;
+    let unread = async || anyhow::Ok(store.my_rooms(bob.id).await?[0].room.unread);
+    assert_eq!(unread().await?, Some(0));
+    let one = ground.send(room, &ada, "one").await?;
+    let two = ground.send(room, &ada, "two").await?;
+    store
+        .edit(room, ada.id, one.seq, &body("edited"), ground.clock.now())
+        .await?;
+    assert_eq!(unread().await?, Some(2));
+    let at = ground.clock.now();
+    assert!(store.mark_read(room, bob.id, one.seq, at).await?);
+    assert_eq!(unread().await?, Some(1));
+    // The mark only moves forward, and not further than there is something.
+    assert!(!store.mark_read(room, bob.id, Seq(1), at).await?);
+    store
+        .mark_reads(
+            &[(room, bob.id, Seq(u64::MAX)), (room, bob.id, one.seq)],
+            at,
+        )
+        .await?;
+    let mine = store.my_rooms(bob.id).await?.remove(0);
+    assert_eq!(
+        (mine.room.unread, mine.read, mine.room.head),
+        (Some(0), Seq(6), Some(Seq(6)))
+    );
+    assert_eq!(mine.last_message.map(|message| message.seq), Some(two.seq));
+    let eve = ground.person("eve").await?;
+    assert_eq!(
+        refused(store.mark_read(room, eve.id, one.seq, at).await),
+        NotAMember
+    );
+    Ok(())
+}
+
+async fn lists_page_without_holes(ground: Ground) -> Result<()> {
+    let people = ground.people(["ada", "bob", "cleo", "dan", "eve"]).await?;
+    let mut big = None;
+    for name in ["Tea", "coffee", "100% juice", "milk_tea", "Iced Tea"] {
+        let room = ground.room(&people[0], name).await?;
+        big.get_or_insert(room.id);
+    }
+    let hidden = CreateRoom {
+        visibility: Visibility::Secret,
+        ..public("Secret tea")
+    };
+    ground.create(&people[0], hidden).await?;
+    let big = big.expect("rooms were made");
+    for person in &people[1..] {
+        ground.join(big, person).await?;
+    }
+    let find = async |query: &str, sort| {
+        let mut found = Vec::new();
+        let mut cursor = None;
+        loop {
+            let query = protocol::text::RoomName::search_key(query);
+            let page = FindRooms {
+                query,
+                cursor,
+                limit: 2,
+                sort,
+            };
+            let list = ground.store.rooms(people[1].id, &page).await?;
+            found.extend(list.rooms.into_iter().map(|room| room.name));
+            cursor = list.next_cursor;
+            if cursor.is_none() {
+                return anyhow::Ok(found);
+            }
+        }
+    };
+    let by_name = ["100% juice", "coffee", "Iced Tea", "milk_tea", "Tea"];
+    assert_eq!(find("", RoomSort::Name).await?, by_name);
+    assert_eq!(
+        find("TEA", RoomSort::Name).await?,
+        ["Iced Tea", "milk_tea", "Tea"]
+    );
+    assert_eq!(find("%", RoomSort::Name).await?, ["100% juice"]);
+    assert_eq!(find("_", RoomSort::Name).await?, ["milk_tea"]);
+    assert_eq!(find("", RoomSort::Members).await?[0], "Tea");
+    for sort in [RoomSort::Members, RoomSort::Created] {
+        let mut found = find("", sort).await?;
+        found.sort_by_key(|name| name.to_lowercase());
+        assert_eq!(found, by_name);
+    }
+    let bad = FindRooms {
+        cursor: Some(String::from("?")),
+        limit: 2,
+        ..FindRooms::default()
+    };
+    let refusal = ground.store.rooms(people[1].id, &bad).await;
+    assert_eq!(
+        refusal
+            .map(|_| ())
+            .map_err(|error| shared::Refusal::from(error).code),
+        Err(protocol::ErrorCode::ValidationFailed)
+    );
+
+    let moderator = ChangeMember {
+        role: Some(Role::Moderator),
+        muted_until: None,
+    };
+    ground
+        .store
+        .change_member(
+            big,
+            people[0].id,
+            people[3].id,
+            &moderator,
+            ground.clock.now(),
+        )
+        .await?;
+    let first = ground
+        .store
+        .members(
+            big,
+            people[1].id,
+            &Page {
+                cursor: None,
+                limit: 3,
+            },
+        )
+        .await?;
+    let second = ground
+        .store
+        .members(
+            big,
+            people[1].id,
+            &Page {
+                cursor: first.next_cursor,
+                limit: 3,
+            },
+        )
+        .await?;
+    let names: Vec<_> = first
+        .members
+        .iter()
+        .chain(&second.members)
+        .map(|member| member.user.username.as_str())
+        .collect();
+    assert_eq!(names, ["ada", "dan", "bob", "cleo", "eve"]);
+    assert_eq!(second.next_cursor, None);
+    Ok(())
+}
