@@ -9,11 +9,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
-use chatx_e2e::{Ended, Http, Person, Socket, unique};
+use chatx_e2e::{Ended, Http, PATIENCE, Person, Socket, unique};
 use protocol::{RoomId, Seq, events::EventKind};
 use serde_json::json;
 use testkit::{Chatx, Database, Redis, free_port};
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 const SECRET: &str = "a secret that every process of the cluster has";
 
@@ -161,6 +164,66 @@ async fn a_session_revoked_by_the_handlers_loses_its_socket_at_the_coordinator()
         .expect(204)?;
     assert_eq!(socket.until_ended().await?, Ended::Closed(4401));
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_coordinator_stops_no_sends_and_leaves_no_ghosts() -> Result<()> {
+    let mut fleet = Fleet::start().await?;
+    let http = fleet.http();
+    let ada = Person::register(&http, "ada").await?;
+    let eve = Person::register(&http, "eve").await?;
+    let room = ada.create_room().await?;
+    eve.join(room).await?;
+    let mut socket = fleet.socket(&ada).await?;
+    let head = socket.subscribe(room, None).await?.head;
+    until_presence(&eve, &ada, |state| state == "online").await?;
+
+    fleet.coordinator.kill_9()?;
+    assert_eq!(socket.until_ended().await?, Ended::Broken);
+    let path = format!("/v1/rooms/{room}/messages");
+    for turn in 0..3 {
+        eve.http
+            .post(&path, json!({"body": format!("while away {turn}")}))
+            .await?
+            .expect(201)?;
+    }
+    until_presence(&eve, &ada, |state| state != "online").await?;
+
+    fleet.coordinator.restart().await?;
+    let mut socket = ada
+        .at(&Http::new(fleet.coordinator.address()))
+        .socket()
+        .await?;
+    let missed = socket.subscribe(room, Some(head.0)).await?;
+    assert!(!missed.reset);
+    let bodies: Vec<_> = missed
+        .events
+        .into_iter()
+        .filter_map(|event| Some(event.into_message()?.content.body))
+        .collect();
+    assert_eq!(bodies, ["while away 0", "while away 1", "while away 2"]);
+    until_presence(&eve, &ada, |state| state == "online").await
+}
+
+/// Asks until `watcher` sees `person` as `wanted` says.
+async fn until_presence(
+    watcher: &Person,
+    person: &Person,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<()> {
+    let path = format!("/v1/users/{}", person.id);
+    let seen = async {
+        loop {
+            let user = watcher.http.get(&path).await?.expect(200)?;
+            if wanted(user["presence"].as_str().unwrap_or("offline")) {
+                return anyhow::Ok(());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(PATIENCE, seen)
+        .await
+        .context("their presence stays as it was")?
 }
 
 #[tokio::test(flavor = "multi_thread")]
