@@ -10,5 +10,6 @@ mod faults;
 mod ground;
 mod operations;
 mod people;
+mod pooler;
 mod promises;
 mod reading;
