@@ -43,6 +43,13 @@ async fn one_data_directory_is_for_one_process() -> Result<()> {
     let (status, said) = second.run_to_its_end().await?;
     assert!(!status.success());
     assert!(said.contains("in use by another process"), "{said}");
+    let elsewhere = unlimited().set(
+        "DATABASE_URL",
+        format!("sqlite:{}", directory.join("chatx.db").display()),
+    );
+    let (status, said) = elsewhere.run_to_its_end().await?;
+    assert!(!status.success());
+    assert!(said.contains("in use by another process"), "{said}");
     for entry in fs::read_dir(&directory)? {
         let mode = entry?.metadata()?.permissions().mode();
         assert_eq!(mode & 0o077, 0, "others may read it");

@@ -2,9 +2,10 @@
 //! is generated when none is set.
 
 use std::{
+    fmt,
     fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -19,41 +20,69 @@ const PRIVATE_DIRECTORY: u32 = 0o700;
 /// A directory that this process alone works in, until this is dropped.
 pub struct DataDir {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
+}
+
+/// Something that this process alone has, until this is dropped.
+pub struct Lock(#[expect(dead_code, reason = "the system unlocks a file when it is closed")] File);
+
+impl Lock {
+    /// Takes the lock file at `path`, which stands for what `name` says.
+    ///
+    /// # Errors
+    /// When another process has it, or it cannot be written to.
+    pub fn take(path: &Path, name: impl fmt::Display) -> Result<Self> {
+        let file = private().create(true).truncate(false).open(path);
+        let file = file.with_context(|| format!("{name} cannot be written to"))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => bail!(
+                "{name} is in use by another process: stop that one, or set CHATX_DATA_DIR and DATABASE_URL to others"
+            ),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{name} cannot be locked"))
+            }
+        }
+    }
+
+    /// Takes the SQLite file that `url` names; nothing, if it names none.
+    ///
+    /// # Errors
+    /// As [`Lock::take`].
+    pub fn of_store(url: &str) -> Result<Option<Self>> {
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            return Ok(None);
+        };
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let path = path.split('?').next().unwrap_or(path);
+        if path.is_empty() || path == ":memory:" {
+            return Ok(None);
+        }
+        Self::take(
+            Path::new(&format!("{path}-lock")),
+            format_args!("the database {path}"),
+        )
+        .map(Some)
+    }
 }
 
 impl DataDir {
-    /// Makes the directory if it is not there, and takes it.
+    /// Makes the directory if it is not there, and takes it. One that is there keeps its mode.
     ///
     /// # Errors
     /// When it cannot be written to, or another process has it.
     pub fn open(path: &Path) -> Result<Self> {
-        let make = || -> io::Result<File> {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(PRIVATE_DIRECTORY)
-                .create(path)?;
-            fs::set_permissions(path, fs::Permissions::from_mode(PRIVATE_DIRECTORY))?;
-            private()
-                .create(true)
-                .truncate(false)
-                .open(path.join("lock"))
-        };
-        let lock = make().with_context(|| {
-            format!("the data directory {} cannot be written to", path.display())
-        })?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: lock,
-            }),
-            Err(TryLockError::WouldBlock) => bail!(
-                "the data directory {} is in use by another process: stop that one, or set CHATX_DATA_DIR to another directory",
-                path.display()
-            ),
-            Err(TryLockError::Error(error)) => Err(error)
-                .with_context(|| format!("the data directory {} cannot be locked", path.display())),
-        }
+        let name = format!("the data directory {}", path.display());
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(PRIVATE_DIRECTORY)
+            .create(path);
+        made.with_context(|| format!("{name} cannot be made"))?;
+        let lock = Lock::take(&path.join("lock"), name)?;
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
     }
 
     /// The url of the SQLite file in it. The file is made here, so that nobody else can read it even
@@ -65,7 +94,13 @@ impl DataDir {
         let path = self.path.join("chatx.db");
         let file = private().create(true).truncate(false).open(&path);
         file.with_context(|| format!("{} cannot be written to", path.display()))?;
-        Ok(format!("sqlite:{}", path.display()))
+        // In a url these two mean something else.
+        let path = path
+            .display()
+            .to_string()
+            .replace('%', "%25")
+            .replace('?', "%3F");
+        Ok(format!("sqlite:{path}"))
     }
 
     /// The cluster secret that was generated in this directory, now or before.
@@ -99,6 +134,8 @@ fn private() -> OpenOptions {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn mode(path: &Path) -> u32 {
@@ -122,6 +159,9 @@ mod tests {
         for file in fs::read_dir(&path).unwrap() {
             assert_eq!(mode(&file.unwrap().path()), PRIVATE_FILE);
         }
+        let url = "sqlite:".to_owned() + home.path().join("own.db").to_str().unwrap();
+        let lock = Lock::of_store(&format!("{url}?mode=rwc")).unwrap();
+        assert!(lock.is_some() && Lock::of_store(&url).is_err());
         drop(dir);
         assert_eq!(
             DataDir::open(&path).unwrap().cluster_secret().unwrap(),

@@ -13,7 +13,11 @@ use shared::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use crate::{arguments::Task, data_dir::DataDir, listener::Listener};
+use crate::{
+    arguments::Task,
+    data_dir::{DataDir, Lock},
+    listener::Listener,
+};
 
 /// A process that is about to serve.
 pub struct Parts {
@@ -25,8 +29,8 @@ pub struct Parts {
     pub tasks: TaskTracker,
     /// Ends those tasks.
     pub end: CancellationToken,
-    /// Held until the process ends, so that nobody else takes the directory.
-    _data_dir: Option<DataDir>,
+    /// Held until the process ends, so that nobody else takes what is in files.
+    _files: Files,
 }
 
 /// Where a process is reached.
@@ -65,8 +69,8 @@ impl Parts {
     pub async fn make(task: Task, mut settings: Settings, hints: Option<Hints>) -> Result<Self> {
         check(task, &settings)?;
         raise_file_limit();
-        let data_dir = own_data_dir(&settings)?;
-        complete(&mut settings, data_dir.as_ref())?;
+        let files = Files::take(&mut settings, true)?;
+        name(&mut settings);
         let listeners = Listeners::bind(task, &settings).await?;
         if settings.public_url.is_empty() {
             settings.public_url = format!("http://{}", reachable(listeners.clients.address()));
@@ -81,7 +85,7 @@ impl Parts {
             listeners,
             tasks,
             end,
-            _data_dir: data_dir,
+            _files: files,
         })
     }
 }
@@ -92,7 +96,7 @@ impl Parts {
 /// As [`Parts::make`].
 pub async fn stateless(mut settings: Settings) -> Result<App> {
     check(Task::Handlers, &settings)?;
-    complete(&mut settings, None)?;
+    name(&mut settings);
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     Ok(App::connect(settings, Clock::system(), None, &tasks, &end).await?)
 }
@@ -102,12 +106,7 @@ pub async fn stateless(mut settings: Settings) -> Result<App> {
 /// # Errors
 /// As [`Parts::make`], and when the store is away.
 pub async fn migrate(mut settings: Settings) -> Result<()> {
-    // Held until the end: a store in a directory is nobody else's meanwhile.
-    let mut data_dir = None;
-    if settings.database_url.expose_secret().is_empty() {
-        let opened = data_dir.insert(DataDir::open(&settings.data_dir)?);
-        settings.database_url = opened.database_url()?.into();
-    }
+    let _files = Files::take(&mut settings, false)?;
     let url = settings.database_url.expose_secret();
     let connected = Store::connect(url, &StoreOptions::default()).await;
     let store = connected.map_err(StartError::Store)?;
@@ -143,29 +142,41 @@ fn check(task: Task, settings: &Settings) -> Result<(), Mistakes> {
     mistakes.or(())
 }
 
-/// The data directory, if anything will be kept in it.
-fn own_data_dir(settings: &Settings) -> Result<Option<DataDir>> {
-    let keeps_store = settings.database_url.expose_secret().is_empty();
-    let keeps_secret = settings.cluster_secret.expose_secret().is_empty();
-    (keeps_store || keeps_secret)
-        .then(|| DataDir::open(&settings.data_dir))
-        .transpose()
+/// What this process keeps in files, and nobody else may touch meanwhile.
+struct Files {
+    _data_dir: Option<DataDir>,
+    _store: Option<Lock>,
 }
 
-/// Fills in what was left out and does not depend on a listener.
-fn complete(settings: &mut Settings, data_dir: Option<&DataDir>) -> Result<()> {
-    if let Some(data_dir) = data_dir {
-        if settings.database_url.expose_secret().is_empty() {
+impl Files {
+    /// Takes them, and fills in the settings that they stand for: those that were left out. What needs no
+    /// secret leaves none behind.
+    fn take(settings: &mut Settings, needs_secret: bool) -> Result<Self> {
+        let keeps_store = settings.database_url.expose_secret().is_empty();
+        let keeps_secret = needs_secret && settings.cluster_secret.expose_secret().is_empty();
+        let keeps_something = keeps_store || keeps_secret;
+        let data_dir = keeps_something
+            .then(|| DataDir::open(&settings.data_dir))
+            .transpose()?;
+        if let (Some(data_dir), true) = (&data_dir, keeps_store) {
             settings.database_url = data_dir.database_url()?.into();
         }
-        if settings.cluster_secret.expose_secret().is_empty() {
+        if let (Some(data_dir), true) = (&data_dir, keeps_secret) {
             settings.cluster_secret = data_dir.cluster_secret()?.into();
         }
+        let store = Lock::of_store(settings.database_url.expose_secret())?;
+        Ok(Self {
+            _data_dir: data_dir,
+            _store: store,
+        })
     }
+}
+
+/// A name that no process had before, unless one was given.
+fn name(settings: &mut Settings) {
     if settings.node.is_empty() {
         settings.node = format!("node-{:.8}", Uuid::new_v4().simple().to_string());
     }
-    Ok(())
 }
 
 /// Whoever listens on every address is reached at the loopback one, at least from here.
