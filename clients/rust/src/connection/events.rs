@@ -98,9 +98,8 @@ pub struct Events {
     shared: Arc<Shared>,
     wake: Arc<Notify>,
     most: usize,
-    is_over: bool,
-    /// The connection lives for as long as somebody listens.
-    _connection: mpsc::Sender<Command>,
+    /// The connection lives for as long as somebody listens; nothing once all is said.
+    connection: Option<mpsc::Sender<Command>>,
 }
 
 /// What both ends of the queue look at.
@@ -122,7 +121,7 @@ impl Stream for Events {
     type Item = Delivery;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        if self.is_over {
+        if self.connection.is_none() {
             return Poll::Ready(None);
         }
         let delivery = ready!(self.deliveries.poll_recv(context));
@@ -130,7 +129,7 @@ impl Stream for Events {
             self.wake.notify_one();
         }
         Poll::Ready(Some(delivery.unwrap_or_else(|| {
-            self.is_over = true;
+            self.connection = None;
             let ended = self.shared.ended.get().cloned();
             Delivery::Ended(ended.unwrap_or(RoomEnded::Connection(Ended::Closed)))
         })))
@@ -179,8 +178,7 @@ impl Queue {
             shared,
             wake,
             most,
-            is_over: false,
-            _connection: connection,
+            connection: Some(connection),
         };
         (queue, events)
     }

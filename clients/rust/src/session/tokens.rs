@@ -39,7 +39,9 @@ struct Pair {
 }
 
 /// A token is renewed so long before its end, or in the last quarter of a life that is shorter.
-const AHEAD: Duration = Duration::from_secs(30);
+const AHEAD_MOST: Duration = Duration::from_secs(30);
+/// Tokens end on a whole second, which comes up to one second early.
+const AHEAD_LEAST: Duration = Duration::from_millis(1_250);
 /// The answer to a renewal may be lost. The server then gives the same pair again, but only for 15 s,
 /// after which it takes the old token for a stolen one: so it is asked again soon, or not at all.
 const TRIES: u32 = 5;
@@ -119,13 +121,14 @@ impl Pair {
     fn of(signed_in: &SignedIn) -> Result<Self> {
         let missing = || Error::Protocol("an answer without tokens".to_owned());
         let life = Duration::from_secs(signed_in.expires_in);
+        let ahead = (life / 4).clamp(AHEAD_LEAST, AHEAD_MOST);
         let access = Access {
             token: signed_in
                 .access_token
                 .as_deref()
                 .ok_or_else(missing)?
                 .into(),
-            renew_at: Instant::now() + life.saturating_sub(AHEAD.min(life / 4)),
+            renew_at: Instant::now() + life.saturating_sub(ahead).max(life / 4),
         };
         let refresh = signed_in.refresh_token.clone().ok_or_else(missing)?;
         Ok(Self {

@@ -1,0 +1,8 @@
+//! The client against the real `chatx serve`, which is killed, drained, restarted and cut off.
+
+mod support;
+
+mod conversation;
+mod faults;
+mod pressure;
+mod sessions;
