@@ -17,7 +17,8 @@ pub struct Settings {
     /// A socket that is silent for so long after such a question is given up, and one that is not
     /// ready after so long too.
     pub answer_within: Duration,
-    /// A message that has neither ack nor refusal after so long is sent again, under its own name.
+    /// What has no answer after so long is said again; a message under its own name, which stores it
+    /// once.
     pub ack_within: Duration,
     /// The longest that an HTTP call may take.
     pub request_within: Duration,

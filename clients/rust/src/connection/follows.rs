@@ -51,8 +51,8 @@ struct Follow {
 enum State {
     /// To be asked for.
     Due,
-    /// Asked for under this name.
-    Asked(u64),
+    /// Asked for under this name, at this time.
+    Asked(u64, Instant),
     /// Everything comes by itself.
     Live,
     /// The program is behind, and what comes is left at the server.
@@ -90,7 +90,7 @@ impl Follows {
     /// Ends a room.
     pub(super) fn remove(&mut self, room: RoomId, why: RoomEnded) {
         if let Some(follow) = self.rooms.remove(&room) {
-            if matches!(follow.state, State::Asked(_)) {
+            if matches!(follow.state, State::Asked(..)) {
                 self.unanswered -= 1;
             }
             follow.queue.end(why);
@@ -111,7 +111,7 @@ impl Follows {
     }
 
     /// Asks for what is due, as much at once as the server takes; false when the socket takes nothing.
-    pub(super) fn ask(&mut self, link: &Link) -> bool {
+    pub(super) fn ask(&mut self, link: &Link, now: Instant) -> bool {
         while self.unanswered < ASKS_AT_ONCE
             && let Some(room) = self.due.pop_front()
         {
@@ -124,7 +124,7 @@ impl Follows {
             };
             self.asks += 1;
             self.unanswered += 1;
-            follow.state = State::Asked(self.asks);
+            follow.state = State::Asked(self.asks, now);
             let resume = follow.place.resume();
             let limit = resume.is_none().then_some(follow.latest);
             let (after, after_id) = (resume.map(|(seq, _)| seq), resume.and_then(|(_, id)| id));
@@ -224,7 +224,7 @@ impl Follows {
 
     /// The server refuses a question.
     pub(super) fn refused(&mut self, asked: u64, refusal: Refusal, now: Instant) {
-        let is_asked = |(_, follow): &(&RoomId, &Follow)| follow.state == State::Asked(asked);
+        let is_asked = |(_, follow): &(&RoomId, &Follow)| follow.is_asked(asked);
         let Some(room) = self.rooms.iter().find(is_asked).map(|(room, _)| *room) else {
             return;
         };
@@ -266,14 +266,25 @@ impl Follows {
         true
     }
 
-    /// When there is something to ask for that was put off.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.put_off.iter().map(|(at, _)| *at).min()
+    /// When there is something to ask for that was put off, or has had no answer for `within`.
+    pub(super) fn deadline(&self, within: Duration) -> Option<Instant> {
+        let put_off = self.put_off.iter().map(|(at, _)| *at);
+        let asked = self.rooms.values().filter(|_| self.unanswered > 0);
+        put_off
+            .chain(asked.filter_map(|follow| Some(follow.asked_at()? + within)))
+            .min()
     }
 
-    /// Asks for what was put off until `now`.
-    pub(super) fn ripen(&mut self, now: Instant) {
+    /// Asks for what was put off until `now`, and again for what has had no answer for `within`.
+    pub(super) fn ripen(&mut self, now: Instant, within: Duration) {
         let due = &mut self.due;
+        for (room, follow) in &mut self.rooms {
+            if follow.asked_at().is_some_and(|at| now >= at + within) {
+                follow.state = State::Due;
+                self.unanswered -= 1;
+                due.push_back(*room);
+            }
+        }
         self.put_off.retain(|(at, room)| {
             let is_ripe = now >= *at;
             if is_ripe {
@@ -293,7 +304,7 @@ impl Follows {
     /// The room whose question has its answer now; nothing if it was asked anew since.
     fn answered(&mut self, room: RoomId, asked: u64) -> Option<&mut Follow> {
         let follow = self.rooms.get_mut(&room)?;
-        if follow.state != State::Asked(asked) {
+        if !follow.is_asked(asked) {
             return None;
         }
         self.unanswered -= 1;
@@ -327,6 +338,17 @@ impl Follows {
 }
 
 impl Follow {
+    fn is_asked(&self, asked: u64) -> bool {
+        matches!(self.state, State::Asked(name, _) if name == asked)
+    }
+
+    fn asked_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Asked(_, at) => Some(at),
+            State::Due | State::Live | State::Lagging => None,
+        }
+    }
+
     /// Delivers what may not be lost; false, and lagging, when there is no room for it.
     fn put(&mut self, delivery: Delivery) -> bool {
         match self.queue.put(delivery) {

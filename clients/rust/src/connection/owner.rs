@@ -185,7 +185,7 @@ impl Owner {
             live.filter(|_| self.renewal.is_none())
                 .and_then(|live| live.renew_at),
             live.and_then(|_| self.outbox.deadline(self.settings.ack_within)),
-            live.and_then(|_| self.follows.deadline()),
+            live.and_then(|_| self.follows.deadline(self.settings.ack_within)),
         ];
         moments.into_iter().flatten().min()
     }
@@ -205,7 +205,7 @@ impl Owner {
             debug!("a message has no answer, sending it again");
             live.pulse.doubt(now);
         }
-        self.follows.ripen(now);
+        self.follows.ripen(now, self.settings.ack_within);
         match live.pulse.due(now) {
             pulse::Due::Nothing => {}
             pulse::Due::Ping => {
@@ -221,7 +221,7 @@ impl Owner {
     fn say_what_is_due(&mut self) {
         let Some(live) = &self.live else { return };
         let now = Instant::now();
-        let mut is_taken = self.follows.ask(&live.link);
+        let mut is_taken = self.follows.ask(&live.link, now);
         let mut too_large = Vec::new();
         while is_taken && let Some((room, number, letter)) = self.outbox.next(now) {
             let (body, reply_to, thread) = letter.draft.parts();

@@ -8,7 +8,9 @@ use client::{Client, Random, Session, Start};
 use protocol::{RoomId, Seq, events::Event, frame::Ack};
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::support::{Listener, Relay, body, hasty, register, room_of, soon, stored, unlimited};
+use crate::support::{
+    Listener, Relay, body, garbler, hasty, register, room_of, soon, stored, unlimited,
+};
 
 /// People who write into two rooms all the time, and listen to both.
 struct Crowd {
@@ -210,4 +212,39 @@ async fn a_wire_that_is_cut_loses_and_repeats_nothing() -> Result<()> {
         crowd.check().await?
     );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn frames_that_are_lost_repeated_and_reordered_change_nothing() -> Result<()> {
+    let (seed, random) = chance();
+    println!("CHATX_TEST_SEED={seed}");
+    let (address, server) = watch::channel(String::new());
+    let url = garbler(server, random.clone()).await?;
+    let server = unlimited().set("CHATX_PUBLIC_URL", url).start().await?;
+    address.send_replace(server.address());
+    let ack_within = Duration::from_millis(300);
+    let client = Client::with(
+        &server.url(),
+        client::Settings {
+            ack_within,
+            random,
+            ..hasty()
+        },
+    )?;
+    let mut crowd = Crowd::gather(&client, 4).await?;
+    crowd.progress(150).await?;
+    println!(
+        "{} messages, each stored and acknowledged once",
+        crowd.check().await?
+    );
+    Ok(())
+}
+
+/// A seed, that of the environment if there is one, and what comes of it.
+fn chance() -> (u64, Random) {
+    let seed = std::env::var("CHATX_TEST_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let seed = seed.unwrap_or_else(|| Random::system().bits());
+    (seed, Random::seeded(seed))
 }

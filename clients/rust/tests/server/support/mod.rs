@@ -1,5 +1,6 @@
 //! People, what they hear, and a wire that can be cut.
 
+mod garbler;
 mod listener;
 mod relay;
 
@@ -19,6 +20,7 @@ use protocol::{
 };
 use testkit::{Chatx, ChatxSetup};
 
+pub(crate) use garbler::garbler;
 pub(crate) use listener::Listener;
 pub(crate) use relay::Relay;
 
