@@ -119,7 +119,7 @@ enum End {
 
 /// How long a node that goes away waits for the answers that a socket is still owed. A process ends
 /// soon after, so this is less than a store that is away may take.
-const LAST_ANSWERS: Duration = Duration::from_secs(3);
+const LAST_ANSWERS: Duration = Duration::from_millis(2_500);
 
 /// An idle socket keeps no more memory than for so many items of its last burst.
 const KEPT_ITEMS: usize = 64;

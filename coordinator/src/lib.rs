@@ -33,7 +33,7 @@ use presences::Presences;
 use protocol::frame::{CloseReason, Goaway, ServerFrame};
 use reads::Reads;
 use rooms::Rooms;
-use shared::{App, cluster, hints::Hint};
+use shared::{App, hints::Hint};
 use tokio::{
     sync::mpsc,
     time::{Duration, Instant, sleep_until, timeout, timeout_at},
@@ -52,7 +52,7 @@ struct Node(Arc<Parts>);
 
 struct Parts {
     app: App,
-    /// Its name in the cluster.
+    /// The node's name in the cluster.
     name: Arc<str>,
     rooms: Rooms,
     connections: Connections,
@@ -70,7 +70,9 @@ const RESTART: Duration = Duration::from_secs(1);
 /// In which part of the drain time all sockets are told; the rest is for the last of them to move.
 const TOLD_WITHIN: f64 = 0.75;
 /// How long sockets may take to say goodbye: their last answers, and a little.
-const GOODBYES: Duration = Duration::from_millis(4_000);
+const GOODBYES: Duration = Duration::from_millis(3_500);
+/// How long a node that goes away waits for the store: it may be away, too.
+const STORE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Coordinator {
     /// Starts to own rooms and to serve sockets, as the node that the settings name. `hints` are what
@@ -128,37 +130,20 @@ impl Coordinator {
         } = &*self.node.0;
         draining.cancel();
         tasks.close();
-        let others = app.cluster.live().await;
-        let is_other = |node: &&cluster::Node| node.name != *self.node.name && !node.draining;
-        let span = if others.iter().any(|node| is_other(&node)) {
+        let span = if self.has_others().await {
             app.settings.drain
         } else {
             Duration::ZERO
         };
-        let (sockets, begun) = (connections.all(), Instant::now());
         info!(
-            sockets = sockets.len(),
+            sockets = connections.all().len(),
             span_ms = whole_ms(span),
             "draining"
         );
-        let reconnect_after = if span.is_zero() {
-            RESTART
-        } else {
-            Duration::ZERO
-        };
-        let goaway = ServerFrame::Goaway(Goaway {
-            reason: CloseReason::NodeGoingAway.as_str().to_owned(),
-            reconnect_after_ms: whole_ms(reconnect_after),
-            url: None,
-        });
-        let telling = span.mul_f64(TOLD_WITHIN);
-        let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX).max(1);
-        for (turn, socket) in (0_u32..).zip(sockets) {
-            sleep_until(begun + telling * turn / count).await;
-            socket.outbox.answer(&goaway);
-        }
+        let end = Instant::now() + span;
+        self.tell_all(span).await;
         // Who has connected elsewhere closes by itself.
-        drop(timeout_at(begun + span, tasks.wait()).await);
+        drop(timeout_at(end, tasks.wait()).await);
         for socket in connections.all() {
             socket.close(CloseReason::NodeGoingAway);
         }
@@ -169,7 +154,37 @@ impl Coordinator {
                 "sockets that did not say goodbye in time are dropped"
             );
         }
-        reads.store(app).await;
+        drop(timeout(STORE_PATIENCE, reads.store(app)).await);
+    }
+
+    /// Whether another node can take the sockets of this one.
+    async fn has_others(&self) -> bool {
+        let live = timeout(STORE_PATIENCE, self.node.app.cluster.live())
+            .await
+            .unwrap_or_default();
+        live.iter()
+            .any(|node| node.name != *self.node.name && !node.draining)
+    }
+
+    /// Says `goaway` to every socket, spread over most of `span`.
+    async fn tell_all(&self, span: Duration) {
+        let wait = if span.is_zero() {
+            RESTART
+        } else {
+            Duration::ZERO
+        };
+        let goaway = ServerFrame::Goaway(Goaway {
+            reason: CloseReason::NodeGoingAway.as_str().to_owned(),
+            reconnect_after_ms: whole_ms(wait),
+            url: None,
+        });
+        let (begun, sockets) = (Instant::now(), self.node.connections.all());
+        let telling = span.mul_f64(TOLD_WITHIN);
+        let count = u32::try_from(sockets.len()).unwrap_or(u32::MAX).max(1);
+        for (turn, socket) in (0_u32..).zip(sockets) {
+            sleep_until(begun + telling * turn / count).await;
+            socket.outbox.answer(&goaway);
+        }
     }
 }
 
