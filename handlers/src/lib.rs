@@ -15,7 +15,7 @@
 //! | `/v1/rooms/{room}/messages`, `…/messages/{seq}` | `messages` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
 //! | `/v1/socket` | `socket` |
-//! | `/v1/admin/audit` | `admin` |
+//! | `/v1/admin/audit`, `/v1/admin/nodes` | `admin` |
 //! | `/livez`, `/readyz`, `/.well-known/jwks.json` | `health` |
 //! | `/docs`, `/v1/openapi.json`, `/v1/asyncapi.json` | `docs` |
 
@@ -52,10 +52,11 @@ mod docs;
 mod openapi;
 
 use axum::{
-    Router, middleware,
+    Extension, Router, middleware,
     routing::{any, get},
 };
 use shared::App;
+use socket::Sockets;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -65,18 +66,19 @@ pub use address::Peer;
 /// served too, merge their routes. The peer's address is read from [`axum::extract::ConnectInfo`] or
 /// [`Peer`].
 pub fn router(app: App) -> Router {
-    assemble(app, Router::new())
+    assemble(app, Sockets::Here, Router::new())
 }
 
 /// The same, for where no sockets are served: asking for one there finds nothing.
 pub fn router_without_sockets(app: App) -> Router {
     assemble(
         app,
+        Sockets::Elsewhere,
         Router::new().route("/v1/socket", get(error::not_found)),
     )
 }
 
-fn assemble(app: App, more: Router<App>) -> Router {
+fn assemble(app: App, sockets: Sockets, more: Router<App>) -> Router {
     let (routes, api) = table().split_for_parts();
     let routes = routes
         .merge(more)
@@ -89,6 +91,7 @@ fn assemble(app: App, more: Router<App>) -> Router {
         None => routes,
     };
     routes
+        .layer(Extension(sockets))
         .layer(middleware::from_fn_with_state(
             app.clone(),
             request::accompany,

@@ -1,14 +1,16 @@
 //! The way to a socket: where to connect, and a pass that works once. Sockets themselves are served
 //! elsewhere.
 
-use axum::{Json, extract::State};
+use std::time::Duration;
+
+use axum::{Extension, Json, extract::State};
 use http::{HeaderMap, StatusCode, header};
 use protocol::{
-    RoomId, SessionId,
+    ErrorCode, RoomId, SessionId,
     frame::SUBPROTOCOL,
     socket::{OpenSocket, SocketBody, SocketTicket},
 };
-use shared::{App, origin::origin_of};
+use shared::{App, Refusal, origin::origin_of};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{caller::Authenticated, error::Result, input::Valid};
@@ -27,11 +29,17 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 async fn open(
     State(app): State<App>,
     caller: Authenticated,
+    Extension(sockets): Extension<Sockets>,
     headers: HeaderMap,
     Valid(wanted): Valid<OpenSocket>,
 ) -> Result<(StatusCode, Json<SocketTicket>)> {
     let url = match node_url(&app, wanted.room, caller.session).await {
         Some(url) if origin_of(&url) != origin_of(&app.settings.public_url) => url,
+        None if sockets == Sockets::Elsewhere => {
+            return Err(Refusal::from(ErrorCode::Unavailable)
+                .retry_after(NODE_AGAIN_AFTER)
+                .into());
+        }
         // This is where the request came, under whichever name the page has for it.
         _ => page_url(&headers)
             .unwrap_or(&app.settings.public_url)
@@ -50,6 +58,18 @@ async fn open(
         }),
     ))
 }
+
+/// Whether the process that serves HTTP serves sockets too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sockets {
+    /// It does.
+    Here,
+    /// Only other processes do; while there is none, nobody can be sent anywhere.
+    Elsewhere,
+}
+
+/// A node that starts is known to all a moment later.
+const NODE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// The url of the node that has `room`; without a room, of any node that stays, each session's own so
 /// that they spread.

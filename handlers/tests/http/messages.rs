@@ -247,13 +247,14 @@ async fn a_socket_is_offered_where_it_is_served() {
 }
 
 #[tokio::test]
-async fn where_no_sockets_are_served_none_is_found() {
+async fn where_no_sockets_are_served_nobody_is_sent() {
     let server = Server::start().await.without_sockets();
     server.get("/v1/socket").refused(ErrorCode::NotFound).await;
+    // And no coordinator lives.
     server
         .register("ada")
         .await
         .post("/v1/socket")
-        .await_status(201)
+        .refused(ErrorCode::Unavailable)
         .await;
 }
