@@ -18,6 +18,7 @@ pub mod roles;
 pub mod accounts;
 pub mod audit;
 pub mod messages;
+pub mod nodes;
 pub mod rooms;
 
 pub mod events;

@@ -196,7 +196,7 @@ impl App {
                 .internal_url
                 .clone()
                 .unwrap_or_else(|| settings.public_url.clone()),
-            weight: 1,
+            weight: settings.node_weight,
             draining: false,
         }
     }

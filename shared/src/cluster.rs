@@ -1,17 +1,23 @@
 //! Which coordinators there are. Each renews its row every second, and one that has not for five is
 //! dead, all by the database's clock. Who owns which room is [`crate::ring`]'s to say.
 
+mod own_row;
+
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use protocol::RoomId;
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
+use protocol::{RoomId, nodes::NodeStatus};
+use tokio::{sync::watch, time::Instant};
 
-use crate::{ring, store::Store};
+pub use own_row::NotCounted;
+use own_row::OwnRow;
+
+use crate::{
+    ring,
+    store::{self, Store},
+};
 
 /// A coordinator, as others see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +43,8 @@ struct Inner {
     seen: Mutex<Seen>,
     /// Held while the store is asked, so that one asks for all.
     asking: tokio::sync::Mutex<()>,
+    /// What this process knows of its own row.
+    own_row: watch::Sender<OwnRow>,
 }
 
 #[derive(Default)]
@@ -45,7 +53,6 @@ struct Seen {
     at: Option<Instant>,
 }
 
-const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// A node that has not renewed for so long is dead.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(5);
 /// How old an answer may be.
@@ -58,6 +65,7 @@ impl Cluster {
             store,
             seen: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
+            own_row: watch::Sender::default(),
         }))
     }
 
@@ -97,61 +105,12 @@ impl Cluster {
         ring::owner(room, &self.live().await).cloned()
     }
 
-    /// Keeps `node` alive in the eyes of the others until `cancel`, then takes it out. From `draining`
-    /// on it is shown as draining.
-    pub async fn run(&self, node: Node, draining: CancellationToken, cancel: CancellationToken) {
-        let incarnation = Uuid::new_v4();
-        let mut registered = false;
-        let mut tick = tokio::time::interval(RENEW_EVERY);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut told_draining = false;
-        loop {
-            // Ending comes first, then what others should know at once, then the beat.
-            tokio::select! {
-                biased;
-                () = cancel.cancelled() => break,
-                () = draining.cancelled(), if !told_draining => told_draining = true,
-                _ = tick.tick() => {}
-            }
-            let node = Node {
-                draining: told_draining,
-                ..node.clone()
-            };
-            registered = self.renew(&node, incarnation, registered).await;
-        }
-        if let Err(error) = self.0.store.remove_node(&node.name, incarnation).await {
-            tracing::warn!(%error, node = node.name, "the node cannot be taken out, others will see it die");
-        }
-    }
-
-    /// Renews or writes the row; whether it is there now.
-    async fn renew(&self, node: &Node, incarnation: Uuid, registered: bool) -> bool {
-        let written = if registered {
-            self.0
-                .store
-                .renew_node(&node.name, incarnation, node.draining)
-                .await
-        } else {
-            self.0
-                .store
-                .register_node(node, incarnation)
-                .await
-                .map(|()| true)
-        };
-        match written {
-            Ok(true) => true,
-            Ok(false) => {
-                tracing::error!(
-                    node = node.name,
-                    "another process took this node's name: give each its own"
-                );
-                false
-            }
-            Err(error) => {
-                tracing::warn!(%error, node = node.name, "the node's row cannot be renewed");
-                registered
-            }
-        }
+    /// Every coordinator that the store knows of, by name; dead ones too.
+    ///
+    /// # Errors
+    /// As the store.
+    pub async fn nodes(&self) -> store::Result<Vec<NodeStatus>> {
+        self.0.store.nodes(DEAD_AFTER).await
     }
 
     fn fresh(&self) -> Option<Arc<[Node]>> {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub redis_url: Option<SecretString>,
     /// `CHATX_NODE`: this coordinator's name. Empty: generated at start.
     pub node: String,
+    /// `CHATX_NODE_WEIGHT`: its share of the rooms, against the weights of the others.
+    pub node_weight: u32,
     /// `CHATX_PUBLIC_URL`: the url that clients use. Empty: made from the listening address.
     pub public_url: String,
     /// `CHATX_INTERNAL_LISTEN`: where peers and hints come.
@@ -130,6 +132,7 @@ impl Default for Settings {
             database_url: "".into(),
             redis_url: None,
             node: String::new(),
+            node_weight: 1,
             public_url: String::new(),
             internal_listen: None,
             internal_url: None,

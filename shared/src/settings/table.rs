@@ -151,6 +151,7 @@ pub static SETTINGS: &[Setting] = &{
 
         S::new(Cluster, "CHATX_NODE", "the name of this coordinator among the others, new at each start", |s| &mut s.node)
             .otherwise("generated").check(node_name),
+        S::new(Cluster, "CHATX_NODE_WEIGHT", "this coordinator's share of the rooms, against the weights of the others", |s| &mut s.node_weight).check(above_zero),
         S::new(Cluster, "CHATX_INTERNAL_LISTEN", "where other processes of the cluster come", |s| &mut s.internal_listen)
             .otherwise("a free port of 127.0.0.1 for `coordinator`, else none"),
         S::new(Cluster, "CHATX_INTERNAL_URL", "the url by which they reach this process", |s| &mut s.internal_url)

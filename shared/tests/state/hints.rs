@@ -33,7 +33,10 @@ async fn cluster_at(url: String) -> anyhow::Result<(Database, Cluster)> {
         weight: 1,
         draining: false,
     };
-    database.store.register_node(&node, Uuid::new_v4()).await?;
+    let store = &database.store;
+    store
+        .register_node(&node, Uuid::new_v4(), Duration::ZERO)
+        .await?;
     let cluster = Cluster::new(database.store.clone());
     Ok((database, cluster))
 }

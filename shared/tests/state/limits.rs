@@ -51,7 +51,7 @@ impl Nodes {
         for name in ["one", "other"] {
             database
                 .store
-                .register_node(&node(name), Uuid::new_v4())
+                .register_node(&node(name), Uuid::new_v4(), Duration::ZERO)
                 .await?;
         }
         let limiter = |redis| {
