@@ -4,6 +4,7 @@ use axum::{Json, extract::State};
 use protocol::{
     ErrorCode,
     audit::{AuditEntries, AuditQuery, AuditQueryBody},
+    nodes::NodeList,
 };
 use shared::App;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +12,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{caller::Authenticated, error::Result, input::Query};
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(audit))
+    OpenApiRouter::new()
+        .routes(routes!(audit))
+        .routes(routes!(nodes))
 }
 
 /// Read the audit log
@@ -26,8 +29,27 @@ async fn audit(
     caller: Authenticated,
     Query(wanted): Query<AuditQuery>,
 ) -> Result<Json<AuditEntries>> {
-    if !caller.admin {
-        return Err(ErrorCode::Forbidden.into());
-    }
+    for_admins(&caller)?;
     Ok(Json(app.store.audit_entries(&wanted).await?))
+}
+
+/// See the coordinators
+///
+/// Those that live, those that are about to go, and for a day those that died.
+#[utoipa::path(get, path = "/v1/admin/nodes", tag = "admin", responses(
+    (status = 200, description = "every coordinator, by name", body = NodeList),
+    (status = 403, description = "`forbidden`: the caller is no server admin"),
+))]
+async fn nodes(State(app): State<App>, caller: Authenticated) -> Result<Json<NodeList>> {
+    for_admins(&caller)?;
+    let nodes = app.cluster.nodes().await?;
+    Ok(Json(NodeList { nodes }))
+}
+
+fn for_admins(caller: &Authenticated) -> Result<()> {
+    if caller.admin {
+        Ok(())
+    } else {
+        Err(ErrorCode::Forbidden.into())
+    }
 }

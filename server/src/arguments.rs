@@ -3,7 +3,7 @@
 
 use std::{env, ffi::OsString, fs};
 
-use clap::{Arg, ArgMatches, Command, parser::ValueSource};
+use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
 use shared::settings::{Loaded, Mistakes, SETTINGS, Section, Setting, Sources, load};
 
 /// What the process is started for.
@@ -17,6 +17,8 @@ pub enum Task {
     Coordinator,
     /// Bring the store up to date and end.
     Migrate,
+    /// Show the coordinators and end.
+    Nodes,
     /// Show the settings and end.
     Config,
     /// Ask a running process whether it is ready and end.
@@ -24,7 +26,7 @@ pub enum Task {
 }
 
 impl Task {
-    const ALL: [(&'static str, Self, &'static str); 6] = [
+    const ALL: [(&'static str, Self, &'static str); 7] = [
         (
             "serve",
             Self::Serve,
@@ -46,6 +48,11 @@ impl Task {
             "Bring the store up to date, then end",
         ),
         (
+            "nodes",
+            Self::Nodes,
+            "Show the coordinators that the database knows of, and whether they live",
+        ),
+        (
             "config",
             Self::Config,
             "Show every setting and where it comes from, with secrets hidden",
@@ -64,10 +71,14 @@ impl Task {
     }
 }
 
+const JSON: &str = "json";
+
 /// What the command line says.
 pub struct Arguments {
     /// What to do; `serve` if nothing is said.
     pub task: Task,
+    /// Whether what is shown is for programs.
+    pub json: bool,
     flags: Vec<(String, String)>,
 }
 
@@ -76,6 +87,7 @@ impl Arguments {
     pub const fn none(task: Task) -> Self {
         Self {
             task,
+            json: false,
             flags: Vec::new(),
         }
     }
@@ -101,6 +113,7 @@ impl Arguments {
         });
         Self {
             task,
+            json: task == Task::Nodes && matches.get_flag(JSON),
             flags: flags.collect(),
         }
     }
@@ -136,13 +149,28 @@ fn environment() -> Vec<(String, String)> {
 }
 
 fn command() -> Command {
-    let tasks = Task::ALL.map(|(name, _, about)| Command::new(name).about(about));
+    let tasks = Task::ALL.map(|(name, task, about)| {
+        let command = Command::new(name).about(about);
+        match task {
+            Task::Nodes => command.arg(json()),
+            _ => command,
+        }
+    });
     Command::new("chatx")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A real-time chat server. Without a command it serves everything in one process.")
         .after_help("Every setting is a flag, a variable of the environment or a line of a TOML file; see docs/settings.md.")
         .subcommands(tasks)
         .args(SETTINGS.iter().map(flag))
+}
+
+/// The only flag that is no setting.
+fn json() -> Arg {
+    let about = "Show them as `GET /v1/admin/nodes` answers them";
+    Arg::new(JSON)
+        .long(JSON)
+        .help(about)
+        .action(ArgAction::SetTrue)
 }
 
 fn flag(setting: &'static Setting) -> Arg {
@@ -193,5 +221,6 @@ mod tests {
             );
         }
         assert_eq!(parse(&["chatx"]).task, Task::Serve);
+        assert!(parse(&["chatx", "nodes", "--json"]).json);
     }
 }

@@ -9,9 +9,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use secrecy::ExposeSecret as _;
+use shared::Settings;
 use uuid::Uuid;
 
+/// The SQLite file in a data directory.
+const DATABASE: &str = "chatx.db";
 /// Files are for their owner's eyes only.
 const PRIVATE_FILE: u32 = 0o600;
 /// So are directories.
@@ -50,14 +54,9 @@ impl Lock {
     /// # Errors
     /// As [`Lock::take`].
     pub fn of_store(url: &str) -> Result<Option<Self>> {
-        let Some(path) = url.strip_prefix("sqlite:") else {
+        let Some(path) = sqlite_path(url) else {
             return Ok(None);
         };
-        let path = path.strip_prefix("//").unwrap_or(path);
-        let path = path.split('?').next().unwrap_or(path);
-        if path.is_empty() || path == ":memory:" {
-            return Ok(None);
-        }
         Self::take(
             Path::new(&format!("{path}-lock")),
             format_args!("the database {path}"),
@@ -91,16 +90,10 @@ impl DataDir {
     /// # Errors
     /// When it cannot be written to.
     pub fn database_url(&self) -> Result<String> {
-        let path = self.path.join("chatx.db");
+        let path = self.path.join(DATABASE);
         let file = private().create(true).truncate(false).open(&path);
         file.with_context(|| format!("{} cannot be written to", path.display()))?;
-        // In a url these two mean something else.
-        let path = path
-            .display()
-            .to_string()
-            .replace('%', "%25")
-            .replace('?', "%3F");
-        Ok(format!("sqlite:{path}"))
+        Ok(sqlite_url(&path))
     }
 
     /// The cluster secret that was generated in this directory, now or before.
@@ -124,6 +117,37 @@ impl DataDir {
         };
         made().with_context(|| format!("{} can be neither read nor written", path.display()))
     }
+}
+
+/// The url of the store that others work in: the one of the settings, or the SQLite file in the data
+/// directory. Nothing is made and nothing taken.
+///
+/// # Errors
+/// When it should be a file that is not there.
+pub fn existing_database_url(settings: &Settings) -> Result<String> {
+    let url = match settings.database_url.expose_secret() {
+        "" => sqlite_url(&settings.data_dir.join(DATABASE)),
+        url => url.to_owned(),
+    };
+    if let Some(path) = sqlite_path(&url) {
+        let path = path.replace("%3F", "?").replace("%25", "%");
+        ensure!(Path::new(&path).exists(), "there is no database {path}");
+    }
+    Ok(url)
+}
+
+/// The file that the url of a SQLite store names, as it stands in the url.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let path = path.split('?').next().unwrap_or(path);
+    (!path.is_empty() && path != ":memory:").then_some(path)
+}
+
+fn sqlite_url(path: &Path) -> String {
+    // In a url these two mean something else.
+    let path = path.display().to_string();
+    format!("sqlite:{}", path.replace('%', "%25").replace('?', "%3F"))
 }
 
 fn private() -> OpenOptions {

@@ -1,5 +1,5 @@
 //! How a process is: `/livez` and `/readyz` of one that serves no HTTP API, and the word that a process
-//! which is to stop is not ready.
+//! is not ready which is to stop, or which the other nodes do not count.
 
 use axum::{
     Router,
@@ -9,7 +9,7 @@ use axum::{
     routing::get,
 };
 use http::StatusCode;
-use shared::Store;
+use shared::{Store, cluster::Cluster};
 use tokio_util::sync::CancellationToken;
 
 /// The routes, for a process that has none of its own.
@@ -27,18 +27,25 @@ async fn ready(State(store): State<Store>) -> (StatusCode, &'static str) {
     }
 }
 
-/// `router`, but not ready from `stop` on: a balancer should look elsewhere at once.
-pub fn ready_until(stop: CancellationToken, router: Router) -> Router {
-    router.layer(from_fn_with_state(stop, refuse_after))
+/// `router`, but not ready from `stop` on, nor while the other nodes do not count this one: a balancer
+/// should look elsewhere at once.
+pub fn ready_in(cluster: Cluster, stop: CancellationToken, router: Router) -> Router {
+    router.layer(from_fn_with_state((cluster, stop), refuse_unready))
 }
 
-async fn refuse_after(
-    State(stop): State<CancellationToken>,
+async fn refuse_unready(
+    State((cluster, stop)): State<(Cluster, CancellationToken)>,
     request: Request,
     next: Next,
 ) -> Response {
-    if stop.is_cancelled() && request.uri().path() == "/readyz" {
+    if request.uri().path() != "/readyz" {
+        return next.run(request).await;
+    }
+    if stop.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping").into_response();
     }
-    next.run(request).await
+    match cluster.check() {
+        Ok(()) => next.run(request).await,
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why.to_string()).into_response(),
+    }
 }

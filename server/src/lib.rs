@@ -18,5 +18,6 @@ pub mod health;
 pub mod roles;
 
 pub mod healthcheck;
+pub mod nodes;
 
 pub mod function;

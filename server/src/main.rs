@@ -5,9 +5,10 @@ use std::{io, process::ExitCode};
 use anyhow::Result;
 use server::{
     arguments::{Arguments, Task},
-    config, healthcheck, logs, parts, roles,
+    config, healthcheck, logs, nodes, parts, roles,
 };
 use shared::{
+    Clock,
     app::StartError,
     settings::{Loaded, Mistakes},
 };
@@ -21,11 +22,11 @@ const BAD_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let task = arguments.task;
+    let (task, json) = (arguments.task, arguments.json);
     match arguments
         .load()
         .map_err(Into::into)
-        .and_then(|loaded| run(task, loaded))
+        .and_then(|loaded| run(task, json, loaded))
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(task: Task, loaded: Loaded) -> Result<()> {
+async fn run(task: Task, json: bool, loaded: Loaded) -> Result<()> {
     if task == Task::Config {
         return shown(config::print(&loaded, &mut io::stdout().lock()));
     }
@@ -44,6 +45,14 @@ async fn run(task: Task, loaded: Loaded) -> Result<()> {
         Task::Handlers => roles::handlers(settings).await,
         Task::Coordinator => roles::coordinator(settings).await,
         Task::Migrate => parts::migrate(settings).await,
+        Task::Nodes => {
+            let list = nodes::read(&settings).await?;
+            let out = &mut io::stdout().lock();
+            shown(match json {
+                true => nodes::print_json(&list, out),
+                false => nodes::print(&list, Clock::system().now(), out),
+            })
+        }
         Task::Healthcheck => healthcheck::ask(settings.listen).await,
         Task::Config => unreachable!("shown above"),
     }

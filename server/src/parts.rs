@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     arguments::Task,
-    data_dir::{DataDir, Lock},
+    data_dir::{DataDir, Lock, existing_database_url},
     listener::Listener,
 };
 
@@ -114,6 +114,16 @@ pub async fn migrate(mut settings: Settings) -> Result<()> {
     store.close().await;
     tracing::info!("the store is up to date");
     Ok(())
+}
+
+/// The store as it is, beside whatever works in it: nothing is made, taken or brought up to date.
+///
+/// # Errors
+/// When there is none, or its url is wrong.
+pub async fn existing_store(settings: &Settings) -> Result<Store> {
+    let url = existing_database_url(settings)?;
+    let connected = Store::connect(&url, &StoreOptions::default()).await;
+    Ok(connected.map_err(StartError::Store)?)
 }
 
 /// Applies the migrations that the store has not seen.

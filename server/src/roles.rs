@@ -133,7 +133,8 @@ async fn run(
     let drained = CancellationToken::new();
     let mut listening = JoinSet::new();
     for (listener, router) in doors(task, parts.listeners, routes, metrics) {
-        listening.spawn(listener.serve(health::ready_until(stop.clone(), router), drained.clone()));
+        let router = health::ready_in(parts.app.cluster.clone(), stop.clone(), router);
+        listening.spawn(listener.serve(router, drained.clone()));
     }
     stop.cancelled().await;
     let deadline = Instant::now() + parts.app.settings.drain + AFTER_DRAIN;
