@@ -1,6 +1,7 @@
 //! One socket and the task that owns it: frames in, frames out, and how it ends. What frames do to
 //! rooms is the rooms' business.
 
+mod ending;
 mod frames;
 mod openings;
 mod pace;
@@ -18,6 +19,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use ending::End;
 use frames::Renewed;
 use hyper::upgrade::Upgraded;
 use metrics::{counter, gauge};
@@ -32,7 +34,7 @@ use requests::Requests;
 use sends::Sends;
 use socket::{Socket, Step};
 use subscriptions::{BURST_BYTES, Subscriptions};
-use tokio::time::{Duration, Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
 
@@ -105,21 +107,6 @@ impl Connection {
             .unwrap_or(CloseReason::Internal)
     }
 }
-
-/// Why a socket ended.
-#[derive(Clone, Copy, Debug)]
-enum End {
-    /// The server closes it.
-    Closed(CloseReason),
-    /// The peer closed it.
-    Peer,
-    /// Nothing was heard of the peer for too long.
-    Lost,
-}
-
-/// How long a node that goes away waits for the answers that a socket is still owed. A process ends
-/// soon after, so this is less than a store that is away may take.
-const LAST_ANSWERS: Duration = Duration::from_millis(2_500);
 
 /// An idle socket keeps no more memory than for so many items of its last burst.
 const KEPT_ITEMS: usize = 64;
@@ -333,85 +320,6 @@ impl Owner {
         }
         for room in lagging {
             self.subscriptions.fall_behind(room);
-        }
-    }
-
-    /// Says goodbye in the way that the end asks for.
-    async fn finish(mut self, end: End) {
-        match end {
-            End::Closed(reason) => {
-                if reason == CloseReason::NodeGoingAway {
-                    // Nothing that was sent before stays without an answer.
-                    drop(timeout(LAST_ANSWERS, self.last_answers()).await);
-                }
-                let Self {
-                    socket,
-                    subscriptions,
-                    ..
-                } = self;
-                // The rooms need not wait for the goodbye.
-                drop(subscriptions);
-                socket.close(reason).await;
-            }
-            End::Peer => {
-                let Self {
-                    socket,
-                    subscriptions,
-                    ..
-                } = self;
-                drop(subscriptions);
-                socket.finish().await;
-            }
-            End::Lost => {}
-        }
-    }
-
-    /// Writes until everything that the peer asked for is answered and has left.
-    async fn last_answers(&mut self) {
-        let sends = self.sends.all_answered();
-        let requests = self.requests.all_answered();
-        let mut answered = pin!(async move {
-            sends.await;
-            requests.await;
-        });
-        let mut all_answered = false;
-        loop {
-            let outbox = &self.connection.outbox;
-            if all_answered && outbox.is_empty() && self.socket.queued_bytes() == 0 {
-                return;
-            }
-            let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
-            // The same order as while the socket lived.
-            tokio::select! {
-                biased;
-                turn = self.sends.turn() => self.sends.take(&turn),
-                () = outbox.filled(), if has_room => self.fill(),
-                () = &mut answered, if !all_answered => all_answered = true,
-                step = self.socket.step(false), if self.socket.queued_bytes() > 0 => {
-                    if matches!(step, Step::Gone) {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-}
-
-impl End {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed(reason) => reason.as_str(),
-            Self::Peer => "closed by the peer",
-            Self::Lost => "lost",
-        }
-    }
-
-    /// The code of the close frame; 1006 is RFC 6455's for none.
-    const fn code(self) -> u16 {
-        match self {
-            Self::Closed(reason) => reason.code(),
-            Self::Peer => 1005,
-            Self::Lost => 1006,
         }
     }
 }

@@ -1,0 +1,104 @@
+//! How a socket ends, and the last that is said on it.
+
+use std::pin::pin;
+
+use protocol::frame::CloseReason;
+use tokio::time::{Duration, timeout};
+
+use super::{Owner, socket::Step, subscriptions::BURST_BYTES};
+
+/// Why a socket ended.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    /// The server closes it.
+    Closed(CloseReason),
+    /// The peer closed it.
+    Peer,
+    /// Nothing was heard of the peer for too long.
+    Lost,
+}
+
+impl End {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed(reason) => reason.as_str(),
+            Self::Peer => "closed by the peer",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The code of the close frame; 1006 is RFC 6455's for none.
+    pub(super) const fn code(self) -> u16 {
+        match self {
+            Self::Closed(reason) => reason.code(),
+            Self::Peer => 1005,
+            Self::Lost => 1006,
+        }
+    }
+}
+
+/// How long a node that goes away waits for the answers that a socket is still owed. A process ends
+/// soon after, so this is less than a store that is away may take.
+const LAST_ANSWERS: Duration = Duration::from_millis(2_500);
+
+impl Owner {
+    /// Says goodbye in the way that the end asks for.
+    pub(super) async fn finish(mut self, end: End) {
+        match end {
+            End::Closed(reason) => {
+                if reason == CloseReason::NodeGoingAway {
+                    // Nothing that was sent before stays without an answer.
+                    drop(timeout(LAST_ANSWERS, self.last_answers()).await);
+                }
+                let Self {
+                    socket,
+                    subscriptions,
+                    ..
+                } = self;
+                // The rooms need not wait for the goodbye.
+                drop(subscriptions);
+                socket.close(reason).await;
+            }
+            End::Peer => {
+                let Self {
+                    socket,
+                    subscriptions,
+                    ..
+                } = self;
+                drop(subscriptions);
+                socket.finish().await;
+            }
+            End::Lost => {}
+        }
+    }
+
+    /// Writes until everything that the peer asked for is answered and has left.
+    async fn last_answers(&mut self) {
+        let sends = self.sends.all_answered();
+        let requests = self.requests.all_answered();
+        let mut answered = pin!(async move {
+            sends.await;
+            requests.await;
+        });
+        let mut all_answered = false;
+        loop {
+            let outbox = &self.connection.outbox;
+            if all_answered && outbox.is_empty() && self.socket.queued_bytes() == 0 {
+                return;
+            }
+            let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
+            // The same order as while the socket lived.
+            tokio::select! {
+                biased;
+                turn = self.sends.turn() => self.sends.take(&turn),
+                () = outbox.filled(), if has_room => self.fill(),
+                () = &mut answered, if !all_answered => all_answered = true,
+                step = self.socket.step(false), if self.socket.queued_bytes() > 0 => {
+                    if matches!(step, Step::Gone) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
