@@ -67,6 +67,6 @@ async fn delete(
     caller: Authenticated,
     Path(at): Path<InviteInRoom>,
 ) -> Result<StatusCode> {
-    rooms::delete_invite(&app, &caller, at.room, &at.code).await?;
+    rooms::delete_invite(&app, &caller, at.room, at.code.as_str()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -69,9 +69,10 @@ async fn mine(State(app): State<App>, caller: Authenticated) -> Result<Json<MyRo
 
 /// Read a room
 ///
-/// Of a private room that the caller is not in, only what the list tells.
+/// Members may, and everybody a public one.
 #[utoipa::path(get, path = "/v1/rooms/{room}", tag = "rooms", params(InRoom), responses(
     (status = 200, description = "the room", body = Room),
+    (status = 403, description = "`not_a_member` of a private room"),
     (status = 404, description = "`room_not_found`"),
 ))]
 async fn read(

@@ -442,6 +442,7 @@ impl Parse for FindUsers {
             if raw.chars().count() > limits.display_name_max_chars {
                 return Err(Violation::TooLong);
             }
+            crate::text::searchable(&raw)?;
             Ok(raw.trim().to_lowercase())
         });
         let limit = crate::rooms::page_limit(&mut fields, raw.limit, limits);

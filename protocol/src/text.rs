@@ -8,7 +8,7 @@ mod room;
 
 pub use account::{DisplayName, EmailAddress, Password, Username, is_reserved};
 pub use message::{ClientId, MessageBody, Reason};
-pub use room::{RoomName, RoomPassword, Topic};
+pub use room::{InviteCode, RoomName, RoomPassword, Topic};
 
 use unicode_normalization::UnicodeNormalization;
 
@@ -40,6 +40,15 @@ fn within(text: &str, min_chars: usize, max_chars: usize) -> Result<(), Violatio
         Err(Violation::TooShort)
     } else if chars > max_chars {
         Err(Violation::TooLong)
+    } else {
+        Ok(())
+    }
+}
+
+/// Checks what names are searched for: none has a control character, and not every store takes one.
+pub(crate) fn searchable(raw: &str) -> Result<(), Violation> {
+    if raw.chars().any(char::is_control) {
+        Err(Violation::ControlCharacters)
     } else {
         Ok(())
     }

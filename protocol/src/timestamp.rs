@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, schema::Type},
@@ -99,8 +99,9 @@ impl FromStr for Timestamp {
     type Err = time::error::Parse;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339)?;
-        Ok(moment.to_offset(UtcOffset::UTC).into())
+        // Counted from 1970 and not turned to UTC first: an offset can lead out of the years that
+        // a date has.
+        OffsetDateTime::parse(text, &Rfc3339).map(Self::from)
     }
 }
 
@@ -139,6 +140,14 @@ mod tests {
     fn is_written_with_three_digits_and_z() {
         let moment: Timestamp = "2026-11-22T08:15:00.1+01:00".parse().unwrap();
         assert_eq!(moment.to_string(), "2026-11-22T07:15:00.100Z");
+    }
+
+    #[test]
+    fn an_offset_leads_no_further_than_the_first_and_the_last_moment() {
+        let last: Timestamp = "9999-12-31T23:59:59-23:59".parse().unwrap();
+        assert_eq!(last.to_string(), "9999-12-31T23:59:59.999Z");
+        let first: Timestamp = "0000-01-01T00:00:00+23:59".parse().unwrap();
+        assert_eq!(first.to_string(), "0000-01-01T00:00:00.000Z");
     }
 
     proptest! {

@@ -59,10 +59,10 @@ pub async fn mine(app: &App, caller: &Caller) -> Result<Vec<MyRoom>, Refusal> {
     Ok(app.store.my_rooms(caller.user.id).await?)
 }
 
-/// One room, as the caller may see it.
+/// One room, if the caller may see it.
 ///
 /// # Errors
-/// `room_not_found`.
+/// `not_a_member`, `room_not_found`.
 pub async fn read(app: &App, caller: &Caller, room: RoomId) -> Result<Room, Refusal> {
     Ok(app.store.room(room, caller.user.id).await?)
 }

@@ -95,6 +95,42 @@ async fn a_malformed_id_is_a_wrong_field() {
 }
 
 #[tokio::test]
+async fn what_the_store_cannot_hold_never_reaches_it() {
+    // Cursors as the lists give them out, of names with a zero in them.
+    let (after_room, after_member) = (
+        "eyJjb3VudCI6MCwiaWQiOiIwMTk4ZjZhMi03YzFlLTcwMDAtODAwMC0wMDAwMDAwMDAwMDEiLCJrZXkiOiJhXHUwMDAwIn0",
+        "eyJyYW5rIjowLCJ1c2VybmFtZSI6ImFcdTAwMDAifQ",
+    );
+    for server in Server::each().await {
+        let ada = server.register("ada").await;
+        let room = ada
+            .room(json!({ "name": "Den", "visibility": "secret" }))
+            .await;
+        for (field, path) in [
+            ("query", "/v1/rooms?query=a%00b".to_owned()),
+            ("query", "/v1/users?query=a%00b".to_owned()),
+            ("cursor", format!("/v1/rooms?cursor={after_room}")),
+            ("cursor", format!("{room}/members?cursor={after_member}")),
+        ] {
+            let answer = ada.get(&path).refused(ErrorCode::ValidationFailed).await;
+            assert_ne!(answer.violations(field), json!(null), "{path}");
+        }
+        let answer = ada
+            .ask(http::Method::DELETE, format!("{room}/invites/a%00b"))
+            .refused(ErrorCode::ValidationFailed)
+            .await;
+        assert_eq!(answer.violations("code"), json!(["invalid"]));
+        let grace = server.register("grace").await;
+        let answer = grace
+            .post(format!("{room}/members"))
+            .json(json!({ "invite": "a\u{0}b" }))
+            .refused(ErrorCode::ValidationFailed)
+            .await;
+        assert_eq!(answer.violations("invite"), json!(["invalid"]));
+    }
+}
+
+#[tokio::test]
 async fn who_has_no_good_token_is_refused() {
     let server = Server::start().await;
     server.register("ada").await;

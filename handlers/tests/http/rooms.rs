@@ -1,7 +1,7 @@
 //! Rooms, and who gets in.
 
 use protocol::ErrorCode;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::server::Server;
 
@@ -22,8 +22,11 @@ async fn a_private_room_opens_to_its_password_and_to_nothing_else() {
             .get(format!("{room}/messages"))
             .refused(ErrorCode::NotAMember)
             .await;
-        let seen = grace.get(&room).answer().await;
-        assert_eq!(seen.json["owner_id"], Value::Null, "{}", seen.json);
+        grace.get(&room).refused(ErrorCode::NotAMember).await;
+        let listed = grace.get("/v1/rooms").await_status(200).await;
+        let sign = json!({ "id": ada.get(&room).answer().await.json["id"], "name": "Tea", "topic": "leaves",
+            "visibility": "private", "has_password": true, "members": 1 });
+        assert_eq!(listed.json["rooms"], json!([sign]));
         let unchanged = ada.get(&room).await_status(200).await;
         assert_eq!(
             (&unchanged.json["members"], &unchanged.json["head"]),

@@ -7,7 +7,7 @@ use super::{MyRoom, Room};
 use crate::{
     Fields, Limits, Parse, Violation,
     fields::{Whole, word},
-    text::RoomName,
+    text::{RoomName, searchable},
 };
 
 /// The query of `GET /v1/rooms`, and the fields of `list_rooms`.
@@ -65,6 +65,7 @@ impl Parse for FindRooms {
             if raw.chars().count() > limits.room_name_max_chars {
                 return Err(Violation::TooLong);
             }
+            searchable(&raw)?;
             Ok(RoomName::search_key(&raw))
         });
         let sort = fields.optional("sort", raw.sort, word);

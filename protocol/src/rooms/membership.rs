@@ -8,7 +8,7 @@ use crate::{
     accounts::UserSummary,
     fields::{moment, nullable, word},
     frame::PresenceState,
-    text::RoomPassword,
+    text::{InviteCode, RoomPassword},
 };
 
 /// One person's place in one room.
@@ -37,7 +37,7 @@ pub struct JoinBody {
     #[schema(max_length = 128)]
     pub password: Option<String>,
     /// An invite's code.
-    #[schema(max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     pub invite: Option<String>,
 }
 
@@ -47,7 +47,7 @@ pub struct Join {
     /// The password that is tried.
     pub password: Option<RoomPassword>,
     /// The invite that is shown.
-    pub invite: Option<String>,
+    pub invite: Option<InviteCode>,
 }
 
 impl Parse for Join {
@@ -58,13 +58,7 @@ impl Parse for Join {
         let password = fields.optional("password", raw.password, |raw| {
             RoomPassword::attempt(&raw, limits)
         });
-        let invite = fields.optional("invite", raw.invite, |raw| {
-            if raw.len() > 64 {
-                Err(Violation::TooLong)
-            } else {
-                Ok(raw)
-            }
-        });
+        let invite = fields.optional("invite", raw.invite, InviteCode::parse);
         if fields.is_empty() {
             Ok(Self { password, invite })
         } else {

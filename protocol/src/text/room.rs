@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use super::{folded, is_deceptive, line, normalised, within};
 use crate::{Limits, Violation};
 
@@ -95,6 +97,43 @@ impl RoomPassword {
 impl fmt::Debug for RoomPassword {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("RoomPassword(…)")
+    }
+}
+
+/// A code that lets people in, as a newcomer shows it: 1 to 64 of `[A-Za-z0-9_-]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct InviteCode(String);
+
+impl InviteCode {
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(raw: String) -> Result<Self, Violation> {
+        within(&raw, 1, 64)?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
+        if raw.bytes().all(is_plain) {
+            Ok(Self(raw))
+        } else {
+            Err(Violation::Invalid)
+        }
+    }
+
+    /// The code.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The code, for who keeps it.
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+impl TryFrom<String> for InviteCode {
+    type Error = &'static str;
+
+    fn try_from(raw: String) -> Result<Self, Self::Error> {
+        Self::parse(raw).map_err(|_| "not an invite code")
     }
 }
 

@@ -52,7 +52,7 @@ async fn entry(
             Join {
                 invite: Some(code), ..
             },
-        ) => Ok(Entry::Invite(code)),
+        ) => Ok(Entry::Invite(code.into_string())),
         (Visibility::Secret, _) => Err(ErrorCode::RoomNotFound.into()),
         (Visibility::Private, _) if door.banned => Err(ErrorCode::Banned.into()),
         (

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use protocol::{Fields, Violation};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de, de::DeserializeOwned};
 
 use super::Result;
 use crate::Refusal;
@@ -12,6 +12,18 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
     let json = URL_SAFE_NO_PAD.decode(text).ok();
     let place = json.and_then(|json| serde_json::from_slice(&json).ok());
     place.ok_or_else(|| Refusal::from(Fields::one("cursor", Violation::Invalid)).into())
+}
+
+/// Reads a name in a place. A client may have written it: no name of ours has a control character, and
+/// PostgreSQL takes no text with a zero in it.
+pub(super) fn name<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.chars().any(char::is_control) {
+        return Err(de::Error::custom("a control character in a name"));
+    }
+    Ok(name)
 }
 
 /// Cuts `rows`, of which one more was asked for than a page holds, to a page, and says where it ended

@@ -111,5 +111,6 @@ impl Store {
 struct Cursor {
     count: i64,
     id: Uuid,
+    #[serde(deserialize_with = "cursor::name")]
     key: String,
 }

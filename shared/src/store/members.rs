@@ -327,6 +327,7 @@ struct DoorRow {
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Cursor {
     rank: i32,
+    #[serde(deserialize_with = "cursor::name")]
     username: String,
 }
 

@@ -13,7 +13,7 @@ use super::{
     change::RoomChange,
     columns::At,
     pool::{execute, on},
-    room_row::{ListedRoom, select_rooms},
+    room_row::{ListedRoom, refuse_stranger, select_rooms},
 };
 
 /// A room that is to be made.
@@ -62,18 +62,18 @@ impl Store {
         Ok(room.room(Some((Role::Owner, 0))))
     }
 
-    /// A room as `viewer` may see it: all of it for members and of public rooms, its sign of private
-    /// ones.
+    /// A room, for its members; a public one for everybody.
     ///
     /// # Errors
-    /// `room_not_found` of secret rooms, for strangers.
+    /// For strangers `not_a_member` of a private room, `room_not_found` of a secret one.
     pub async fn room(&self, room: RoomId, viewer: UserId) -> Result<Room> {
         let row: Option<ListedRoom> = on!(self.reader(), pool => sqlx::query_as(
             select_rooms!("where r.id = $2 and r.deleted_at is null"),
         ).bind(viewer.uuid()).bind(room.uuid()).fetch_optional(pool))?;
         let row = row.ok_or(ErrorCode::RoomNotFound)?;
-        if row.role.is_none() && !row.room.visibility().is_listed() {
-            return Err(ErrorCode::RoomNotFound.into());
+        let visibility = row.room.visibility();
+        if row.role.is_none() && visibility != Visibility::Public {
+            return Err(refuse_stranger(visibility).into());
         }
         Ok(row.room())
     }

@@ -10,7 +10,7 @@ use protocol::{
     error::ErrorCode::{Forbidden, NotAMember, RateLimited, RoomNotFound, WrongPassword},
     messages::NewMessage,
     rooms::{CreateRoom, Join, NewBan, NewInvite, Page, Visibility},
-    text::{ClientId, RoomPassword},
+    text::{ClientId, InviteCode, RoomPassword},
 };
 use shared::{
     App, Caller, Settings,
@@ -134,7 +134,7 @@ async fn a_secret_room_is_joined_with_an_invite(ground: Ground) -> Result<()> {
         tried("sesame"),
         Join {
             password: None,
-            invite: Some("guess".into()),
+            invite: Some(InviteCode::parse("guess".into()).unwrap()),
         },
     ] {
         assert_eq!(
@@ -154,7 +154,7 @@ async fn a_secret_room_is_joined_with_an_invite(ground: Ground) -> Result<()> {
     .await?;
     let join = Join {
         password: None,
-        invite: Some(invite.code),
+        invite: Some(InviteCode::parse(invite.code).unwrap()),
     };
     rooms::join(app, &bob, room, join).await?;
     let page = Page {
