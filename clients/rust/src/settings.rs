@@ -30,6 +30,10 @@ pub struct Settings {
     /// Deliveries of one room that may wait for the program. When so many do, the room's events are
     /// left at the server until half of them are taken, and then resumed; other rooms go on.
     pub deliveries: usize,
+    /// Whether a room of which more was missed than a socket gives, which is 500 events, is read over
+    /// HTTP up to the last one. Then [`crate::Delivery::Reset`] only ever tells of another history.
+    /// For programs that keep a log; who shows the latest to a person does better without.
+    pub complete: bool,
     /// Where chance comes from.
     pub random: Random,
 }
@@ -46,6 +50,7 @@ impl Default for Settings {
             outbox: 1_024,
             sends_at_once: 64,
             deliveries: 1_024,
+            complete: false,
             random: Random::system(),
         }
     }

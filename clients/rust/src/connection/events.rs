@@ -91,7 +91,7 @@ impl fmt::Display for RoomEnded {
 ///
 /// It holds at most [`crate::Settings::deliveries`]. When a program is slower than that, the
 /// connection leaves further events at the server and resumes once half of these are taken; what is
-/// missed by more than 500 events comes as [`Delivery::Reset`].
+/// missed by more than 500 events comes as [`Delivery::Reset`], unless [`crate::Settings::complete`].
 #[derive(Debug)]
 pub struct Events {
     deliveries: mpsc::Receiver<Delivery>,

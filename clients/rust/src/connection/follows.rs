@@ -1,6 +1,8 @@
 //! The rooms that a connection follows: it asks for each, delivers by the rule of `place`, and asks
 //! again wherever something is missing. It is told what it may send on and what time it is.
 
+mod fill;
+
 use std::{
     collections::{HashMap, VecDeque},
     time::Duration,
@@ -34,6 +36,10 @@ pub(super) struct Follows {
     asks: u64,
     /// How many questions have no answer.
     unanswered: usize,
+    /// Whether what a socket does not give is read over HTTP; see [`crate::Settings::complete`].
+    fills: bool,
+    /// The rooms that wait for that, some of which may be gone.
+    to_fill: VecDeque<RoomId>,
 }
 
 #[derive(Debug)]
@@ -45,6 +51,8 @@ struct Follow {
     queue: Queue,
     /// The room as it stood when the server last named a head that we had not reached.
     suspect: Option<Place>,
+    /// Whether the server was found to have another history than was delivered.
+    is_other: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +65,8 @@ enum State {
     Live,
     /// The program is behind, and what comes is left at the server.
     Lagging,
+    /// More was missed than a socket gives, and it is read over HTTP.
+    Filling,
 }
 
 /// So many questions are asked before the first is answered: a server takes 60 frames at once, and
@@ -68,6 +78,13 @@ const LATEST_MAX: u32 = 200;
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Follows {
+    pub(super) fn new(fills: bool) -> Self {
+        Self {
+            fills,
+            ..Self::default()
+        }
+    }
+
     /// Follows one more room; whoever read it before reads no more.
     pub(super) fn add(&mut self, room: RoomId, start: Start, queue: Queue) {
         let (place, latest) = match start {
@@ -82,6 +99,7 @@ impl Follows {
             state: State::Due,
             queue,
             suspect: None,
+            is_other: false,
         };
         self.rooms.insert(room, follow);
         self.due.push_back(room);
@@ -144,9 +162,14 @@ impl Follows {
 
     /// The server answers a question: what was missed comes first.
     pub(super) fn subscribed(&mut self, asked: u64, frame: Subscribed) {
+        let fills = self.fills;
         let Some(follow) = self.answered(frame.room, asked) else {
             return;
         };
+        if frame.reset && fills && !follow.is_other {
+            follow.state = State::Filling;
+            return self.to_fill.push_back(frame.room);
+        }
         follow.state = State::Live;
         let begin = frame
             .events
@@ -156,6 +179,7 @@ impl Follows {
             // Without room for this the old place stands, and the server says the same next time.
             if follow.put(Delivery::Reset { head: frame.head }) {
                 follow.place.begin(begin);
+                follow.is_other = false;
             }
         } else if follow.place.resume().is_none() || follow.place.is_before(frame.first) {
             follow.place.begin(begin);
@@ -345,7 +369,7 @@ impl Follow {
     fn asked_at(&self) -> Option<Instant> {
         match self.state {
             State::Asked(_, at) => Some(at),
-            State::Due | State::Live | State::Lagging => None,
+            State::Due | State::Live | State::Lagging | State::Filling => None,
         }
     }
 

@@ -7,7 +7,7 @@ mod reconnect;
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use protocol::{RoomId, Seq, frame::PresenceState};
+use protocol::{RoomId, Seq, events::EventList, frame::PresenceState};
 use pulse::Pulse;
 use tokio::{
     sync::{Notify, mpsc, oneshot, watch},
@@ -45,6 +45,8 @@ struct Owner {
     backoff: Backoff,
     /// An access token that is on its way, for the socket or for the next one.
     renewal: Option<BoxFuture<'static, Result<Access>>>,
+    /// A page of a room's log that is on its way.
+    reading: Option<BoxFuture<'static, (RoomId, Result<EventList>)>>,
     outbox: Outbox<Letter>,
     follows: Follows,
     /// Read marks that wait for a socket.
@@ -78,6 +80,7 @@ enum Happened {
     Heard(Heard),
     Opened(Box<Result<Opened, NotOpened>>),
     Renewed(Result<Access>),
+    Read(RoomId, Result<EventList>),
     Woke,
     Time,
 }
@@ -99,7 +102,8 @@ pub(super) async fn run(
         open_at: Some(Instant::now()),
         elsewhere: None,
         renewal: None,
-        follows: Follows::default(),
+        reading: None,
+        follows: Follows::new(settings.complete),
         marks: BTreeMap::new(),
         presence: None,
         closing: None,
@@ -133,6 +137,10 @@ impl Owner {
                 Happened::Heard(heard) => self.heard(heard),
                 Happened::Opened(opened) => self.opened(*opened),
                 Happened::Renewed(renewed) => self.renewed(renewed),
+                Happened::Read(room, page) => {
+                    self.follows.read(room, page, Instant::now());
+                    Ok(())
+                }
                 Happened::Woke => {
                     if !self.follows.woke(self.live.as_ref().map(|live| &live.link)) {
                         self.lose("it takes nothing");
@@ -170,6 +178,7 @@ impl Owner {
             heard = heard => Happened::Heard(heard),
             opened = done(&mut self.opening) => Happened::Opened(Box::new(opened)),
             renewed = done(&mut self.renewal) => Happened::Renewed(renewed),
+            (room, page) = done(&mut self.reading) => Happened::Read(room, page),
             () = self.wake.notified() => Happened::Woke,
             () = time => Happened::Time,
         }
@@ -220,6 +229,14 @@ impl Owner {
     /// Sends the messages and the questions whose turn it is.
     fn say_what_is_due(&mut self) {
         let Some(live) = &self.live else { return };
+        if self.reading.is_none()
+            && let Some((room, find)) = self.follows.next_page()
+        {
+            let session = self.session.clone();
+            self.reading = Some(Box::pin(async move {
+                (room, session.events(room, &find).await)
+            }));
+        }
         let now = Instant::now();
         let mut is_taken = self.follows.ask(&live.link, now);
         let mut too_large = Vec::new();

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Result;
-use client::{Client, Error, Receipt, Settings, Start};
-use protocol::{Seq, rooms::ChangeRoomBody};
+use anyhow::{Result, bail};
+use client::{Client, Delivery, Error, Receipt, Settings, Start};
+use protocol::{Seq, events::Event, rooms::ChangeRoomBody};
 use testkit::Chatx;
 
-use crate::support::{Listener, body, hasty, register, room_of, stored, unlimited};
+use crate::support::{Listener, body, hasty, register, room_of, soon, stored, unlimited};
 
 /// Sends `count` numbered messages and answers where they are, in the order of sending.
 async fn send_all(room: &client::Room, count: usize) -> Result<Vec<Seq>> {
@@ -109,6 +109,60 @@ async fn a_slow_reader_misses_nothing_and_holds_up_nobody() -> Result<()> {
     let mut late = Listener::new(unread);
     late.until(*slow_seqs.last().unwrap()).await?;
     assert_eq!(late.log(), stored(&bob, slow).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_missed_very_much_is_told_or_gets_it_all() -> Result<()> {
+    let server = unlimited().start().await?;
+    let settings = Settings {
+        deliveries: 16,
+        ..hasty()
+    };
+    let client = Client::with(&server.url(), settings.clone())?;
+    let thorough = Client::with(
+        &server.url(),
+        Settings {
+            complete: true,
+            ..settings
+        },
+    )?;
+    let (ada, bob) = (
+        register(&client, "ada").await?,
+        register(&thorough, "bob").await?,
+    );
+    let room = room_of(&ada, &[&bob]).await?;
+    let (adas, bobs) = (ada.connect(), bob.connect());
+    let mut hers = adas
+        .room(room)
+        .events(Start::After(Seq::ZERO, None))
+        .await?;
+    let his = bobs
+        .room(room)
+        .events(Start::After(Seq::ZERO, None))
+        .await?;
+    let seqs = send_all(&adas.room(room), 900).await?;
+
+    let mut listener = Listener::new(his);
+    listener.until(*seqs.last().unwrap()).await?;
+    let log = stored(&ada, room).await?;
+    assert_eq!(listener.log(), log);
+
+    let mut tail: Vec<Event> = Vec::new();
+    let mut resets = 0;
+    while tail.last() != log.last() {
+        match soon("a delivery", hers.next()).await? {
+            Some(Delivery::Event(event)) => tail.push(event),
+            Some(Delivery::Reset { head }) => {
+                assert_eq!(head, *seqs.last().unwrap());
+                tail.clear();
+                resets += 1;
+            }
+            Some(Delivery::Ended(why)) => bail!("ended: {why}"),
+            _ => {}
+        }
+    }
+    assert_eq!((resets, tail.as_slice()), (1, &log[log.len() - 50..]));
     Ok(())
 }
 
