@@ -47,6 +47,16 @@ create table members (
 
 create index members_user on members (user_id);
 
+-- What holds for people who left when they come back, so that leaving ends neither a mute nor the
+-- wait of slow mode.
+create table absences (
+    room_id uuid not null references rooms (id) on delete cascade,
+    user_id uuid not null references users (id),
+    muted_until timestamptz,
+    wrote_at timestamptz,
+    primary key (room_id, user_id)
+);
+
 -- The log. It has no foreign keys: each would be one more look-up and one more row lock for every
 -- event, and the append has just looked at the room and the member itself. Rooms and users are
 -- never removed from their tables, only marked.

@@ -237,13 +237,17 @@ impl RoomChange {
         }
     }
 
-    /// Makes the one who makes the change a member, and writes that they joined.
+    /// Makes the one who makes the change a member, and writes that they joined. What held for them
+    /// when they left holds again.
     pub(super) async fn admit(&mut self, role: Role) -> Result<Event> {
         let event = self.write(EventKind::Join).await?;
         self.room.member_count += 1;
         execute!(self.transaction.connection(), sqlx::query(
-            "insert into members (room_id, user_id, role, joined_at, first_seq, read_seq, read_n, read_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "insert into members (room_id, user_id, role, joined_at, first_seq, read_seq, read_n, read_at,
+                muted_until, wrote_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8,
+                (select muted_until from absences where room_id = $1 and user_id = $2),
+                (select wrote_at from absences where room_id = $1 and user_id = $2))",
         )
         .bind(event.room.uuid())
         .bind(self.by.user().uuid())
@@ -253,12 +257,29 @@ impl RoomChange {
         .bind(event.seq.to_i64())
         .bind(self.room.messages)
         .bind(At(self.at)))?;
+        execute!(
+            self.transaction.connection(),
+            sqlx::query("delete from absences where room_id = $1 and user_id = $2")
+                .bind(event.room.uuid())
+                .bind(self.by.user().uuid())
+        )?;
         Ok(event)
     }
 
     /// Removes a membership; the event is the caller's.
     pub(super) async fn expel(&mut self, user: UserId) -> Result<()> {
         self.room.member_count -= 1;
+        execute!(
+            self.transaction.connection(),
+            sqlx::query(
+                "insert into absences (room_id, user_id, muted_until, wrote_at)
+             select room_id, user_id, muted_until, wrote_at from members
+             where room_id = $1 and user_id = $2 and (muted_until > $3 or wrote_at is not null)",
+            )
+            .bind(self.room.id().uuid())
+            .bind(user.uuid())
+            .bind(At(self.at))
+        )?;
         execute!(
             self.transaction.connection(),
             sqlx::query("delete from members where room_id = $1 and user_id = $2",)

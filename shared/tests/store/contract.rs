@@ -19,6 +19,7 @@ on_both_engines!(
     a_resend_answers_the_first_place,
     who_may_not_write_does_not_disturb_the_neighbours,
     slow_mode_lets_one_message_through,
+    leaving_ends_neither_a_mute_nor_slow_mode,
     a_deleted_message_is_gone_everywhere,
     an_edit_is_read_in_the_history,
     a_name_differing_by_case_is_taken,
@@ -151,6 +152,50 @@ async fn who_may_not_write_does_not_disturb_the_neighbours(ground: Ground) -> Re
     assert_eq!(muted.retry_after, Some(Duration::from_secs(60)));
     ground.clock.advance(Duration::from_secs(61));
     ground.send(room, &bob, "muted").await?;
+    Ok(())
+}
+
+async fn leaving_ends_neither_a_mute_nor_slow_mode(ground: Ground) -> Result<()> {
+    let [ada, bob, eve] = ground.people(["ada", "bob", "eve"]).await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    ground.join(room, &bob).await?;
+    ground.join(room, &eve).await?;
+    let (store, at) = (&ground.store, ground.clock.now());
+    let slow = ChangeRoom {
+        slow_mode_s: Some(60),
+        ..ChangeRoom::default()
+    };
+    store.change_room(room, ada.id, &slow, None, at).await?;
+    let until = at.after(Duration::from_secs(60));
+    let quiet = ChangeMember {
+        muted_until: Some(Some(until)),
+        role: None,
+    };
+    store
+        .change_member(room, ada.id, bob.id, &quiet, at)
+        .await?;
+    ground.send(room, &eve, "one").await?;
+
+    store.leave(room, bob.id, at).await?;
+    let back = ground.join(room, &bob).await?;
+    assert_eq!(back.member.muted_until, Some(until));
+    store.kick(room, ada.id, eve.id, at).await?;
+    ground.join(room, &eve).await?;
+    let both = [
+        ground.message(room, bob.id, "muted"),
+        ground.message(room, eve.id, "two"),
+    ];
+    for (outcome, code) in store.append(&both).await?.iter().zip([Muted, SlowMode]) {
+        assert!(
+            matches!(outcome, Appended::Refused(refusal) if refusal.code == code),
+            "{outcome:?}"
+        );
+    }
+    ground.clock.advance(Duration::from_secs(60));
+    store.leave(room, bob.id, ground.clock.now()).await?;
+    assert_eq!(ground.join(room, &bob).await?.member.muted_until, None);
+    ground.send(room, &bob, "heard").await?;
+    ground.send(room, &eve, "two").await?;
     Ok(())
 }
 
