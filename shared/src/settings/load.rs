@@ -106,8 +106,8 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Mistakes> {
         mistakes: Mistakes::default(),
     };
     loading.take_file();
-    loading.take(&sources.environment, Origin::Environment);
-    loading.take(&sources.flags, Origin::Flag);
+    loading.take(&sources.environment, &Origin::Environment);
+    loading.take(&sources.flags, &Origin::Flag);
     loading.finish()
 }
 
@@ -143,7 +143,7 @@ impl Loading<'_> {
             Ok(table) => {
                 let mut entries = Vec::new();
                 self.flatten("", table, &mut entries);
-                self.take(&entries, Origin::File);
+                self.take(&entries, &Origin::File);
             }
             Err(error) => self
                 .mistakes
@@ -185,13 +185,13 @@ impl Loading<'_> {
     }
 
     /// What one source says, over what weaker ones said.
-    fn take(&mut self, source: &[(String, String)], origin: Origin) {
+    fn take(&mut self, source: &[(String, String)], origin: &Origin) {
         let mut seen = BTreeSet::new();
         for (name, value) in source {
             if value.is_empty() {
                 continue;
             }
-            let Some((setting, value, origin)) = self.understand(name, value, &origin) else {
+            let Some((setting, value, origin)) = self.understand(name, value, origin) else {
                 continue;
             };
             if !seen.insert(setting.name) {
