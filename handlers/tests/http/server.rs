@@ -42,11 +42,16 @@ impl Server {
 
     /// On both engines, one after the other.
     pub(crate) async fn each() -> [Self; 2] {
+        Self::each_with(|_| {}).await
+    }
+
+    /// On both engines, with settings of their own.
+    pub(crate) async fn each_with(change: impl Fn(&mut Settings)) -> [Self; 2] {
         let database = testkit::Database::fresh().await.unwrap();
         let url = database.url().to_owned();
         [
-            Self::start().await,
-            Self::on(url, Database::Postgres(database), |_| {}).await,
+            Self::start_with(&change).await,
+            Self::on(url, Database::Postgres(database), &change).await,
         ]
     }
 

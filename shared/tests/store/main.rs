@@ -8,6 +8,7 @@ mod accounts;
 mod contract;
 mod faults;
 mod ground;
+mod nodes;
 mod operations;
 mod people;
 mod pooler;
