@@ -18,7 +18,10 @@ pub(crate) async fn register(address: &str, username: &str) -> Result<String> {
         "password": "plain sailing 1843",
     });
     let answer = post(address, "/v1/auth/register", None, &body).await?;
-    Ok(answer["access_token"].as_str().context("an access token")?.to_owned())
+    Ok(answer["access_token"]
+        .as_str()
+        .context("an access token")?
+        .to_owned())
 }
 
 /// Makes a public room; answers its id.
@@ -32,7 +35,9 @@ pub(crate) async fn create_room(address: &str, token: &str, name: &str) -> Resul
 
 async fn post(address: &str, path: &str, token: Option<&str>, body: &Value) -> Result<Value> {
     let body = body.to_string();
-    let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let authorization = token.map_or_else(String::new, |token| {
+        format!("Authorization: Bearer {token}\r\n")
+    });
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
          {authorization}Content-Length: {}\r\n\r\n{body}",

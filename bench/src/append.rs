@@ -23,7 +23,9 @@ const SENDERS: usize = 1_024;
 
 pub(crate) async fn run(batch: usize, seconds: u64, rounds: usize) -> Result<()> {
     let span = Duration::from_secs(seconds);
-    println!("{batch} messages a batch, {ROOMS} rooms, {SENDERS} senders, {rounds} rounds of {seconds} s, commits durable");
+    println!(
+        "{batch} messages a batch, {ROOMS} rooms, {SENDERS} senders, {rounds} rounds of {seconds} s, commits durable"
+    );
     let server = testkit::Postgres::start().await?;
     measure("PostgreSQL", &server.url(), batch, span, rounds).await?;
     let directory = tempfile::tempdir()?;
@@ -45,10 +47,17 @@ async fn measure(name: &str, url: &str, batch: usize, span: Duration, rounds: us
     talk.look().await?;
     let [single, batched, appender, floor] = rates.map(median);
     println!("\n{name:<28} messages/s   of single   of the bare insert");
-    for (way, rate) in
-        [("one by one", single), ("in batches", batched), ("through the appender", appender), ("bare insert", floor)]
-    {
-        println!("  {way:<26} {rate:>10.0}   {:>8.1}   {:>8.2}", rate / single, rate / floor);
+    for (way, rate) in [
+        ("one by one", single),
+        ("in batches", batched),
+        ("through the appender", appender),
+        ("bare insert", floor),
+    ] {
+        println!(
+            "  {way:<26} {rate:>10.0}   {:>8.1}   {:>8.2}",
+            rate / single,
+            rate / floor
+        );
     }
     Ok(())
 }
@@ -59,7 +68,11 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 /// How often `work` is done in a second, where one call does `weight` of it.
-pub(crate) async fn rate(span: Duration, weight: usize, mut work: impl AsyncFnMut() -> Result<()>) -> Result<f64> {
+pub(crate) async fn rate(
+    span: Duration,
+    weight: usize,
+    mut work: impl AsyncFnMut() -> Result<()>,
+) -> Result<f64> {
     let begun = Instant::now();
     let mut done = 0_u32;
     while begun.elapsed() < span {
@@ -87,7 +100,12 @@ impl Talk {
         for number in 0..ROOMS {
             rooms.push(room(&store, &clock, user, &format!("room {number}")).await?);
         }
-        Ok(Self { store, clock, user, rooms })
+        Ok(Self {
+            store,
+            clock,
+            user,
+            rooms,
+        })
     }
 
     /// The next messages, of a length that people write, spread over the rooms.
@@ -97,7 +115,8 @@ impl Talk {
 
     fn message(&self, number: usize) -> Append {
         let id: EventId = self.clock.id();
-        let text = "a message of about the length that people write to each other in a chat, give or take";
+        let text =
+            "a message of about the length that people write to each other in a chat, give or take";
         Append {
             room: self.rooms[number % self.rooms.len()],
             id,
@@ -113,7 +132,10 @@ impl Talk {
     async fn in_batches_of(&self, batch: usize, span: Duration) -> Result<f64> {
         rate(span, batch, async || {
             let outcomes = self.store.append(&self.messages(batch)).await?;
-            if !outcomes.iter().all(|outcome| matches!(outcome, Appended::Stored(_))) {
+            if !outcomes
+                .iter()
+                .all(|outcome| matches!(outcome, Appended::Stored(_)))
+            {
                 bail!("not stored: {outcomes:?}");
             }
             Ok(())
@@ -124,7 +146,11 @@ impl Talk {
     /// As clients do it: each waits for its message, and the appender makes batches of what waits.
     async fn through_the_appender(&self, span: Duration) -> Result<f64> {
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
-        let writers = if self.store.engine() == Engine::Sqlite { 1 } else { 4 };
+        let writers = if self.store.engine() == Engine::Sqlite {
+            1
+        } else {
+            4
+        };
         let appender = Appender::start(&self.store, writers, &tracker, &cancel);
         let begun = Instant::now();
         let senders = (0..SENDERS).map(async |sender| {
@@ -137,7 +163,10 @@ impl Talk {
             }
             anyhow::Ok(stored)
         });
-        let stored: u32 = futures_util::future::try_join_all(senders).await?.into_iter().sum();
+        let stored: u32 = futures_util::future::try_join_all(senders)
+            .await?
+            .into_iter()
+            .sum();
         let rate = f64::from(stored) / begun.elapsed().as_secs_f64();
         cancel.cancel();
         tracker.close();
@@ -181,13 +210,20 @@ async fn account(store: &Store, clock: &Clock) -> Result<UserId> {
 
 async fn room(store: &Store, clock: &Clock, owner: UserId, name: &str) -> Result<RoomId> {
     let create = CreateRoom {
-        name: RoomName::parse(name, &Limits::default()).map_err(|wrong| anyhow::anyhow!("{wrong:?}"))?,
+        name: RoomName::parse(name, &Limits::default())
+            .map_err(|wrong| anyhow::anyhow!("{wrong:?}"))?,
         topic: Topic::default(),
         visibility: Visibility::Public,
         password: None,
         max_members: 10,
         history: HistoryVisibility::All,
     };
-    let new = NewRoom { id: clock.id(), create, password_hash: None, owner, at: clock.now() };
+    let new = NewRoom {
+        id: clock.id(),
+        create,
+        password_hash: None,
+        owner,
+        at: clock.now(),
+    };
     Ok(store.create_room(&new).await?.id)
 }

@@ -44,7 +44,12 @@ impl Bare {
         Ok(Self(Mutex::new(link)))
     }
 
-    pub(crate) async fn in_batches_of(&self, talk: &Talk, batch: usize, span: Duration) -> Result<f64> {
+    pub(crate) async fn in_batches_of(
+        &self,
+        talk: &Talk,
+        batch: usize,
+        span: Duration,
+    ) -> Result<f64> {
         let mut link = self.0.lock().await;
         let mut seq = link.last_seq().await?;
         rate(span, batch, async || {
@@ -87,8 +92,12 @@ impl Link {
             Self::Sqlite(link) => {
                 let row = |message: &Append| {
                     json!([
-                        message.room, message.id, message.user, message.client_id.as_str(),
-                        message.body.as_str(), message.at.unix_ms()
+                        message.room,
+                        message.id,
+                        message.user,
+                        message.client_id.as_str(),
+                        message.body.as_str(),
+                        message.at.unix_ms()
                     ])
                 };
                 let rows: Vec<_> = messages.iter().map(row).collect();

@@ -63,7 +63,10 @@ pub(crate) async fn run(subscribers: usize, seconds: u64, runs: usize) -> Result
         ours.push(chatx.cpu_us_per_delivery());
     }
     let (ours, floor) = (median(ours), median(floors));
-    println!("  median: chatx {ours:.2} µs, floor {floor:.2} µs, ratio {:.2}", ours / floor);
+    println!(
+        "  median: chatx {ours:.2} µs, floor {floor:.2} µs, ratio {:.2}",
+        ours / floor
+    );
     Ok(())
 }
 
@@ -73,7 +76,10 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 async fn chatx(subscribers: usize, seconds: u64) -> Result<Run> {
-    let server = Chatx::serve().set("CHATX_RATE_LIMITS", "off").start().await?;
+    let server = Chatx::serve()
+        .set("CHATX_RATE_LIMITS", "off")
+        .start()
+        .await?;
     let process = Process(server.id().context("the server runs")?);
     process.pin_to(0)?;
     let address = server.address();
@@ -90,7 +96,11 @@ async fn chatx(subscribers: usize, seconds: u64) -> Result<Run> {
         ))
     };
     let mut buffer = vec![0; 16 * 1_024];
-    let drain = async { loop { counter.read_from(&mut answers, &mut buffer).await?; } };
+    let drain = async {
+        loop {
+            counter.read_from(&mut answers, &mut buffer).await?;
+        }
+    };
     measure(&readers, process, seconds, &mut sender, frame, drain).await
 }
 
@@ -108,7 +118,15 @@ async fn floor(subscribers: usize, seconds: u64) -> Result<Run> {
     let mut frame = text_frame(&payload);
     frame[1] &= 0x7f;
     frame.drain(4..8);
-    measure(&readers, process, seconds, &mut sender, |_| frame.clone(), std::future::pending()).await
+    measure(
+        &readers,
+        process,
+        seconds,
+        &mut sender,
+        |_| frame.clone(),
+        std::future::pending(),
+    )
+    .await
 }
 
 /// Sends flat out for a while and counts.

@@ -14,7 +14,10 @@ use crate::{
 /// # Errors
 /// When the server does not start or a socket fails.
 pub(crate) async fn run(sockets: usize) -> Result<()> {
-    let server = Chatx::serve().set("CHATX_RATE_LIMITS", "off").start().await?;
+    let server = Chatx::serve()
+        .set("CHATX_RATE_LIMITS", "off")
+        .start()
+        .await?;
     let process = Process(server.id().context("the server runs")?);
     let address = server.address();
     let token = register(&address, "bench").await?;

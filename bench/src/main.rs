@@ -1,6 +1,9 @@
 //! Benchmarks of the message path, run by hand: each beside a floor in the same run, so that ratios
 //! count and not the machine.
-#![expect(clippy::print_stdout, reason = "a benchmark is a command, and its figures are what it prints")]
+#![expect(
+    clippy::print_stdout,
+    reason = "a benchmark is a command, and its figures are what it prints"
+)]
 
 mod account;
 mod append;
@@ -15,7 +18,10 @@ mod subscribers;
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
-#[command(name = "bench", about = "Measures ChatX beside the least that could be done")]
+#[command(
+    name = "bench",
+    about = "Measures ChatX beside the least that could be done"
+)]
 struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -54,8 +60,16 @@ enum What {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     match Arguments::parse().what {
-        What::Append { batch, seconds, rounds } => append::run(batch, seconds, rounds).await,
-        What::Fanout { subscribers, seconds, runs } => fanout::run(subscribers, seconds, runs).await,
+        What::Append {
+            batch,
+            seconds,
+            rounds,
+        } => append::run(batch, seconds, rounds).await,
+        What::Fanout {
+            subscribers,
+            seconds,
+            runs,
+        } => fanout::run(subscribers, seconds, runs).await,
         What::Idle { sockets } => idle::run(sockets).await,
         What::Floor { port, subscribers } => floor::serve(port, subscribers).await,
     }

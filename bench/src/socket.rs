@@ -12,7 +12,11 @@ use tokio::{
 ///
 /// # Errors
 /// When the server does not switch protocols.
-pub(crate) async fn connect(address: &str, token: &str, counter: &mut FrameCounter) -> Result<TcpStream> {
+pub(crate) async fn connect(
+    address: &str,
+    token: &str,
+    counter: &mut FrameCounter,
+) -> Result<TcpStream> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let request = format!(
@@ -23,7 +27,10 @@ pub(crate) async fn connect(address: &str, token: &str, counter: &mut FrameCount
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     loop {
-        ensure!(stream.read_buf(&mut answer).await? > 0, "the server hung up during the handshake");
+        ensure!(
+            stream.read_buf(&mut answer).await? > 0,
+            "the server hung up during the handshake"
+        );
         if let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&answer[..end]).into_owned();
             ensure!(head.starts_with("HTTP/1.1 101"), "no upgrade: {head}");
@@ -87,7 +94,11 @@ impl FrameCounter {
     ///
     /// # Errors
     /// When the server hung up.
-    pub(crate) async fn read_from(&mut self, stream: &mut (impl AsyncReadExt + Unpin), buffer: &mut [u8]) -> Result<()> {
+    pub(crate) async fn read_from(
+        &mut self,
+        stream: &mut (impl AsyncReadExt + Unpin),
+        buffer: &mut [u8],
+    ) -> Result<()> {
         let count = stream.read(buffer).await.context("reading a socket")?;
         ensure!(count > 0, "the server hung up");
         self.take(&buffer[..count]);
@@ -99,7 +110,9 @@ impl FrameCounter {
 fn payload_length(header: &[u8]) -> Option<usize> {
     let rest = header.get(2..)?;
     match header[1] & 0x7f {
-        126 => Some(usize::from(u16::from_be_bytes(rest.get(..2)?.try_into().ok()?))),
+        126 => Some(usize::from(u16::from_be_bytes(
+            rest.get(..2)?.try_into().ok()?,
+        ))),
         127 => usize::try_from(u64::from_be_bytes(rest.get(..8)?.try_into().ok()?)).ok(),
         length => Some(usize::from(length)),
     }

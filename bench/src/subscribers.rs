@@ -30,7 +30,12 @@ impl Subscribers {
     ///
     /// # Errors
     /// When a socket is refused.
-    pub(crate) async fn of_room(address: &str, tokens: &[String], room: &str, count: usize) -> Result<Self> {
+    pub(crate) async fn of_room(
+        address: &str,
+        tokens: &[String],
+        room: &str,
+        count: usize,
+    ) -> Result<Self> {
         let mut sockets = Vec::with_capacity(count);
         for token in tokens.iter().cycle().take(count) {
             sockets.push(subscribe(address, token, room).await?);
@@ -75,7 +80,11 @@ impl Subscribers {
                 }
             });
         }
-        Self { total, witness, _readers: readers }
+        Self {
+            total,
+            witness,
+            _readers: readers,
+        }
     }
 }
 
@@ -83,7 +92,11 @@ impl Subscribers {
 ///
 /// # Errors
 /// When the server refuses, or says nothing for a minute.
-pub(crate) async fn subscribe(address: &str, token: &str, room: &str) -> Result<(TcpStream, FrameCounter)> {
+pub(crate) async fn subscribe(
+    address: &str,
+    token: &str,
+    room: &str,
+) -> Result<(TcpStream, FrameCounter)> {
     let mut counter = FrameCounter::default();
     let mut stream = connect(address, token, &mut counter).await?;
     let frame = format!(r#"{{"type":"subscribe","room":"{room}","limit":0}}"#);
@@ -91,7 +104,9 @@ pub(crate) async fn subscribe(address: &str, token: &str, room: &str) -> Result<
     let mut buffer = vec![0; 4_096];
     // `ready` comes first, `subscribed` second.
     while counter.frames < 2 {
-        timeout(PATIENCE, counter.read_from(&mut stream, &mut buffer)).await.context("no `subscribed`")??;
+        timeout(PATIENCE, counter.read_from(&mut stream, &mut buffer))
+            .await
+            .context("no `subscribed`")??;
     }
     Ok((stream, counter))
 }

@@ -122,10 +122,22 @@ pub struct RegisterBody {
     )]
     pub username: Option<String>,
     /// Unique, at most 254 bytes.
-    #[schema(required, nullable = false, format = "email", max_length = 254, example = "ada@example.com")]
+    #[schema(
+        required,
+        nullable = false,
+        format = "email",
+        max_length = 254,
+        example = "ada@example.com"
+    )]
     pub email: Option<String>,
     /// 10 to 256 characters, not a common one.
-    #[schema(required, nullable = false, min_length = 10, max_length = 256, example = "plain sailing 1843")]
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 10,
+        max_length = 256,
+        example = "plain sailing 1843"
+    )]
     pub password: Option<String>,
     /// 1 to 64 characters; the username if left out.
     #[schema(min_length = 1, max_length = 64)]
@@ -184,7 +196,12 @@ pub struct LoginBody {
     #[schema(required, nullable = false, max_length = 254, example = "ada")]
     pub login: Option<String>,
     /// The password.
-    #[schema(required, nullable = false, max_length = 256, example = "plain sailing 1843")]
+    #[schema(
+        required,
+        nullable = false,
+        max_length = 256,
+        example = "plain sailing 1843"
+    )]
     pub password: Option<String>,
     /// What to call this session in the list of sessions, 1 to 64 characters.
     #[schema(min_length = 1, max_length = 64)]

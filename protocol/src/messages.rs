@@ -71,7 +71,13 @@ impl std::fmt::Debug for MessageContent {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct SendBody {
     /// 1 to 8,000 characters.
-    #[schema(required, nullable = false, min_length = 1, max_length = 8000, example = "Good morning")]
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 1,
+        max_length = 8000,
+        example = "Good morning"
+    )]
     pub body: Option<String>,
     /// 1 to 64 printable ASCII characters, a UUID at best; a resend uses the same one.
     #[schema(min_length = 1, max_length = 64, pattern = "^[ -~]+$")]

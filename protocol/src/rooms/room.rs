@@ -122,7 +122,13 @@ pub struct MyRoom {
 #[derive(Deserialize, Serialize, ToSchema)]
 pub struct CreateRoomBody {
     /// 1 to 64 characters; unique among public and private rooms.
-    #[schema(required, nullable = false, min_length = 1, max_length = 64, example = "Tea")]
+    #[schema(
+        required,
+        nullable = false,
+        min_length = 1,
+        max_length = 64,
+        example = "Tea"
+    )]
     pub name: Option<String>,
     /// At most 1,024 characters.
     #[schema(max_length = 1024)]
