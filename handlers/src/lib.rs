@@ -148,7 +148,11 @@ mod tests {
         let app = App::connect(settings, Clock::system(), hints, &tracker, &cancel)
             .await
             .unwrap();
-        let router = assemble(app, Router::new().route("/panics", get(panics)));
+        let router = assemble(
+            app,
+            Sockets::Here,
+            Router::new().route("/panics", get(panics)),
+        );
         let request = Request::get("/panics").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 500);
