@@ -78,13 +78,7 @@ async fn three_thousand_unpaced_sends_meet_a_limit() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_body_password_or_token_is_ever_logged() -> Result<()> {
-    let chatx = unlimited()
-        .set(
-            "CHATX_LOG",
-            "debug,server=trace,handlers=trace,coordinator=trace,shared=trace",
-        )
-        .start()
-        .await?;
+    let chatx = unlimited().set("CHATX_LOG", "trace").start().await?;
     let http = Http::new(chatx.address());
     let ada = Person::register(&http, "ada").await?;
     let eve = Person::register(&http, "eve").await?;

@@ -8,8 +8,10 @@ use std::{
 };
 
 use shared::settings::{LogFormat, Mistakes, Settings};
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _,
+    EnvFilter, filter::filter_fn, fmt, layer::SubscriberExt as _, registry,
+    util::SubscriberInitExt as _,
 };
 
 /// Starts logging, panics included.
@@ -30,7 +32,7 @@ pub fn start(settings: &Settings) -> Result<(), Mistakes> {
         LogFormat::Text => false,
         LogFormat::Json => true,
     };
-    let registry = registry().with(filter);
+    let registry = registry().with(filter).with(filter_fn(is_discreet));
     if is_json {
         registry
             .with(
@@ -54,6 +56,12 @@ pub fn start(settings: &Settings) -> Result<(), Mistakes> {
     }
     panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Whether a line says nothing of what people say. The library below the sockets writes whole frames
+/// into its lines, bodies and tokens with them: whatever the operator asks for, those are not logged.
+fn is_discreet(line: &Metadata<'_>) -> bool {
+    !line.target().starts_with("tungstenite") || *line.level() <= Level::INFO
 }
 
 fn log_panic(panic: &panic::PanicHookInfo<'_>) {
