@@ -96,7 +96,7 @@ impl Fleet {
                 let is_owned = |name: &&str| one.iter().any(|owner| owner == *name);
                 let agreed =
                     one == other && one.iter().all(|owner| owners.contains(&owner.as_str()));
-                if agreed && owners.iter().all(|name| is_owned(&name)) {
+                if agreed && owners.iter().all(is_owned) {
                     return anyhow::Ok(one);
                 }
                 last = vec![one, other];
@@ -169,7 +169,7 @@ async fn the_rooms_of_a_node_that_dies_or_drains_go_to_the_others() -> Result<()
         .await?;
     let c = fleet.nodes().await?.nodes.remove(2);
     assert_eq!((c.public_url, c.weight), (fleet.at("c").url(), 2));
-    let rooms: Vec<_> = (0..40).map(|_| Uuid::now_v7()).collect();
+    let rooms: Vec<_> = (0..40).map(|_| Uuid::new_v4()).collect();
     let all = fleet.ring(&rooms, &["a", "b", "c"]).await?;
 
     fleet.at("a").kill_9()?;

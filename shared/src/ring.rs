@@ -48,7 +48,7 @@ mod tests {
     const ROOMS_A_NODE: usize = 10_000;
     const TOLERANCE: f64 = 0.05;
 
-    fn node(name: impl ToString, weight: u32) -> Node {
+    fn node(name: &str, weight: u32) -> Node {
         Node {
             name: name.to_string(),
             url: String::new(),
@@ -60,7 +60,7 @@ mod tests {
 
     /// Nodes named as deployments name them.
     fn nodes(weights: &[u32]) -> Vec<Node> {
-        let named = |(number, weight): (usize, &u32)| node(format!("chatx-{number}"), *weight);
+        let named = |(number, weight): (usize, &u32)| node(&format!("chatx-{number}"), *weight);
         weights.iter().enumerate().map(named).collect()
     }
 
