@@ -11,7 +11,6 @@ use http::{HeaderMap, header, request::Parts};
 use protocol::{
     ErrorCode, Fields, Parse, RoomId, Seq, SessionId, UserId, Violation,
     fields::{Invalid, Unknown, read, read_query},
-    text::InviteCode,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::App;
@@ -152,8 +151,8 @@ pub(crate) struct InviteInRoom {
     /// The room.
     pub(crate) room: RoomId,
     /// The invite's code.
-    #[param(value_type = String, min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
-    pub(crate) code: InviteCode,
+    #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
+    pub(crate) code: String,
 }
 
 /// A path to a message.

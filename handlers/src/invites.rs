@@ -2,13 +2,16 @@
 
 use axum::{Json, extract::State};
 use http::StatusCode;
-use protocol::rooms::{Invite, InviteBody, InviteList, NewInvite};
+use protocol::{
+    rooms::{Invite, InviteBody, InviteList, NewInvite},
+    text::InviteCode,
+};
 use shared::{App, rooms};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     caller::Authenticated,
-    error::Result,
+    error::{Error, Result},
     input::{InRoom, InviteInRoom, Path, Valid},
 };
 
@@ -67,6 +70,7 @@ async fn delete(
     caller: Authenticated,
     Path(at): Path<InviteInRoom>,
 ) -> Result<StatusCode> {
-    rooms::delete_invite(&app, &caller, at.room, at.code.as_str()).await?;
+    let code = InviteCode::parse(at.code).map_err(|violation| Error::field("code", violation))?;
+    rooms::delete_invite(&app, &caller, at.room, code.as_str()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

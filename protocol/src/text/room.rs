@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use serde::Deserialize;
-
 use super::{folded, is_deceptive, line, normalised, within};
 use crate::{Limits, Violation};
 
@@ -101,8 +99,7 @@ impl fmt::Debug for RoomPassword {
 }
 
 /// A code that lets people in, as a newcomer shows it: 1 to 64 of `[A-Za-z0-9_-]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InviteCode(String);
 
 impl InviteCode {
@@ -126,14 +123,6 @@ impl InviteCode {
     /// The code, for who keeps it.
     pub fn into_string(self) -> String {
         self.0
-    }
-}
-
-impl TryFrom<String> for InviteCode {
-    type Error = &'static str;
-
-    fn try_from(raw: String) -> Result<Self, Self::Error> {
-        Self::parse(raw).map_err(|_| "not an invite code")
     }
 }
 
