@@ -71,7 +71,6 @@ export interface MyRoom extends Room {
   /** Up to where the caller has read. */
   read: Seq;
   unread: number;
-  mentions: number;
   last_message?: Message | null;
 }
 
