@@ -166,10 +166,14 @@ function noticed(room: RoomState, event: RoomEvent): void {
       if (event.member.id === me.value?.id) void refreshRoom(room);
       reloadMembersSoon(room);
       break;
+    case "ban":
+      // Who is banned need not have been a member, so the room itself is asked how many are left.
+      void refreshRoom(room);
+      reloadMembersSoon(room);
+      break;
     case "join":
     case "leave":
     case "kick":
-    case "ban":
     case "mute": {
       const change = event.kind === "join" ? 1 : event.kind === "mute" ? 0 : -1;
       room.info.value = { ...room.info.value, members: Math.max(1, room.info.value.members + change) };
