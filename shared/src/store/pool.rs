@@ -3,7 +3,7 @@
 use std::{future::Future, str::FromStr, time::Duration};
 
 use sqlx::{
-    Database, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    Connection, Database, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -119,7 +119,18 @@ impl Pool {
                 .max_connections(connections)
                 .acquire_timeout(options.acquire_timeout)
         };
-        let writer = pool(1).connect_with(connect.clone()).await?;
+        // SQLite ends a transaction itself when the disk is full or fails. sqlx, which then finds nothing
+        // to roll back, counts it as open for ever, and no other can begin on that connection.
+        let writer = pool(1)
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // What is still to be rolled back has been when it answers.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+            .connect_with(connect.clone())
+            .await?;
         let readers = pool(options.max_connections)
             .connect_lazy_with(connect.create_if_missing(false).read_only(true));
         Ok(Self::Sqlite { writer, readers })

@@ -9,7 +9,7 @@ use shared::{
     Appender,
     store::{Append, Appended, Place},
 };
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 use testkit::{Durability, Postgres};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -116,6 +116,29 @@ async fn one_that_the_database_refuses_does_not_fail_its_neighbours(ground: Grou
     }
     running.end().await?;
     assert_eq!(ground.log(room).await?.len(), 20);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_that_ends_a_transaction_itself_is_written_to_again() -> Result<()> {
+    let ground = Ground::sqlite().await?;
+    let ada = ground.person("ada").await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    // This is what SQLite does of its own when the disk is full or fails.
+    let mut beside = SqliteConnection::connect(ground.url()).await?;
+    beside
+        .execute(
+            "create trigger full before insert on events when new.body = 'too much'
+             begin select raise(rollback, 'full'); end",
+        )
+        .await?;
+    let mut too_much = ground.message(room, ada.id, "1");
+    too_much.body = body("too much");
+    assert!(ground.store.append(&[too_much]).await.is_err());
+    let later = [ground.message(room, ada.id, "2")];
+    let stored = ground.store.append(&later).await?;
+    assert!(matches!(stored[..], [Appended::Stored(_)]));
+    assert_eq!(ground.log(room).await?.len(), 2);
     Ok(())
 }
 
@@ -308,7 +331,7 @@ impl Ground {
                 format!("alter table events add constraint refused check (body <> '{text}')");
             connection.execute(sqlx::AssertSqlSafe(check)).await?;
         } else {
-            let mut connection = sqlx::SqliteConnection::connect(self.url()).await?;
+            let mut connection = SqliteConnection::connect(self.url()).await?;
             let trigger = format!(
                 "create trigger refused before insert on events when new.body = '{text}'
                  begin select raise(abort, 'refused'); end"
