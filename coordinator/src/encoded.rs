@@ -76,6 +76,17 @@ pub(crate) struct Entry {
     pub(crate) frame: Encoded,
     /// Whose subscriptions it ends.
     pub(crate) ends: Option<Ends>,
+    /// What it has to do with the text of a message.
+    pub(crate) text: Option<Text>,
+}
+
+/// What an event has to do with the text of a message, told by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Text {
+    /// It carries it, or one that it was changed to.
+    Of(Seq),
+    /// From here on it is deleted.
+    Erased(Seq),
 }
 
 /// Whose subscriptions an event ends, and why.
@@ -90,12 +101,14 @@ pub(crate) enum Ends {
 impl Entry {
     /// Encodes an event.
     pub(crate) fn new(event: Event) -> Arc<Self> {
-        let (room, seq, ends) = (event.room, event.seq, Ends::of(&event));
+        let (room, seq) = (event.room, event.seq);
+        let (ends, text) = (Ends::of(&event), Text::of(&event));
         Arc::new(Self {
             room,
             seq,
             frame: Encoded::of(&ServerFrame::Event(event)),
             ends,
+            text,
         })
     }
 
@@ -117,6 +130,17 @@ impl Ends {
             EventKind::Archive(archive) if archive.archived => {
                 Some(Self::All(UnsubscribeReason::Archived))
             }
+            _ => None,
+        }
+    }
+}
+
+impl Text {
+    fn of(event: &Event) -> Option<Self> {
+        match &event.kind {
+            EventKind::Message(_) => Some(Self::Of(event.seq)),
+            EventKind::Edit(edited) => Some(Self::Of(edited.target)),
+            EventKind::Delete(delete) => Some(Self::Erased(delete.target)),
             _ => None,
         }
     }

@@ -57,6 +57,8 @@ struct Queue {
     answers: usize,
     /// Rooms whose events were dropped.
     lagging: BTreeSet<RoomId>,
+    /// Rooms of which it waits that they are gone; they say so again and again.
+    gone: BTreeSet<RoomId>,
 }
 
 /// What waits for a socket.
@@ -131,7 +133,9 @@ impl Outbox {
     /// Tells that a room is gone.
     pub(crate) fn gone(&self, room: RoomId) {
         let mut queue = self.queue();
-        queue.push(Item::Gone(room));
+        if queue.gone.insert(room) {
+            queue.push(Item::Gone(room));
+        }
         self.notify(queue);
     }
 
@@ -201,8 +205,10 @@ impl Queue {
     fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         self.bytes -= item.len();
-        if matches!(item, Item::Answer(_)) {
-            self.answers -= 1;
+        match &item {
+            Item::Answer(_) => self.answers -= 1,
+            Item::Gone(room) => drop(self.gone.remove(room)),
+            Item::Event(_) | Item::Passing(..) => {}
         }
         Some(item)
     }
@@ -264,6 +270,7 @@ mod tests {
             seq: Seq(seq),
             frame,
             ends: None,
+            text: None,
         })
     }
 
@@ -337,6 +344,21 @@ mod tests {
             prop_assert_eq!(next, seqs.map(|seq| seq + 1));
             prop_assert!(outbox.is_empty());
         }
+    }
+
+    #[test]
+    fn however_often_a_room_is_said_to_be_gone_it_waits_once() {
+        let outbox = Outbox::new(CAPACITY);
+        let mut taken = Vec::new();
+        for _ in 0..100 {
+            outbox.gone(room(1));
+        }
+        outbox.gone(room(2));
+        outbox.take(usize::MAX, &mut taken);
+        assert_eq!(taken.len(), 2);
+        outbox.gone(room(1));
+        outbox.take(usize::MAX, &mut taken);
+        assert_eq!(taken.len(), 3);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use protocol::Seq;
 
-use crate::encoded::Entry;
+use crate::encoded::{Entry, Text};
 
 /// The latest events of one room; without a gap, and never more than delivered.
 pub(crate) struct Recent(Mutex<Ring>);
@@ -56,6 +56,9 @@ impl Recent {
             ring.head = entry.seq;
             ring.bytes += entry.frame.len();
             ring.entries.push_back(Arc::clone(entry));
+            if let Some(Text::Erased(message)) = entry.text {
+                ring.forget_text_of(message);
+            }
         }
         while ring.entries.len() > RING_MAX_ENTRIES || ring.bytes > RING_MAX_BYTES {
             let Some(oldest) = ring.entries.pop_front() else {
@@ -96,5 +99,68 @@ impl Recent {
         self.0
             .lock()
             .expect("nothing panics while it holds the ring")
+    }
+}
+
+impl Ring {
+    /// Forgets everything up to the last entry that has the text of `message`: what is deleted is read
+    /// from the store, where it is empty.
+    fn forget_text_of(&mut self, message: Seq) {
+        let has_text = |entry: &Arc<Entry>| entry.text == Some(Text::Of(message));
+        let Some(last) = self.entries.iter().rposition(has_text) else {
+            return;
+        };
+        for entry in self.entries.drain(..=last) {
+            self.bytes -= entry.frame.len();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::RoomId;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::encoded::Encoded;
+
+    fn entry(seq: u64, text: Option<Text>) -> Arc<Entry> {
+        let pong = protocol::frame::ServerFrame::Pong(protocol::frame::Pong {
+            id: None,
+            at: protocol::Timestamp::from_unix_ms(0),
+            heads: std::collections::BTreeMap::new(),
+        });
+        Arc::new(Entry {
+            room: RoomId::from_uuid(Uuid::nil()),
+            seq: Seq(seq),
+            frame: Encoded::of(&pong),
+            ends: None,
+            text,
+        })
+    }
+
+    #[test]
+    fn a_deleted_text_is_forgotten() {
+        let recent = Recent::new();
+        let of = |seq| Some(Text::Of(Seq(seq)));
+        recent.extend(&[
+            entry(1, of(1)),
+            entry(2, of(2)),
+            entry(3, of(1)),
+            entry(4, None),
+        ]);
+        assert!(
+            matches!(recent.from(Seq(1), usize::MAX), Following::Entries(all) if all.len() == 4)
+        );
+        recent.extend(&[entry(5, Some(Text::Erased(Seq(1))))]);
+        // The edit at 3 had it, too.
+        assert!(matches!(
+            recent.from(Seq(3), usize::MAX),
+            Following::Forgotten
+        ));
+        assert!(
+            matches!(recent.from(Seq(4), usize::MAX), Following::Entries(rest) if rest.len() == 2)
+        );
+        assert_eq!(recent.head(), Seq(5));
     }
 }
