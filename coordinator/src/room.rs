@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Enter {
         connection: ConnectionId,
         state: PresenceState,
+        /// Where the log stood when they were seen to be a member.
+        head: Seq,
         member_count: u32,
         online: oneshot::Sender<Online>,
     },
@@ -119,12 +121,14 @@ impl Room {
         &self,
         connection: ConnectionId,
         state: PresenceState,
+        head: Seq,
         member_count: u32,
     ) -> Result<Online, Refusal> {
         let (online, answer) = oneshot::channel();
         let enter = Command::Enter {
             connection,
             state,
+            head,
             member_count,
             online,
         };
@@ -155,6 +159,7 @@ impl Attached {
             user: user.clone(),
             outbox: outbox.clone(),
             attached: weak,
+            member_at: None,
         };
         (
             attached,

@@ -176,6 +176,11 @@ impl Roster {
         }
     }
 
+    /// Whether somebody is here, or was a moment ago.
+    pub(crate) fn has(&self, user: UserId) -> bool {
+        self.here.contains_key(&user)
+    }
+
     /// Whether people are told of by name here.
     const fn is_named(&self) -> bool {
         self.member_count <= self.named_max_members

@@ -1,15 +1,18 @@
 //! What one socket asks the store when it begins to follow rooms: what was missed, and where live
 //! events begin.
 
-use std::sync::Arc;
+use std::{panic::resume_unwind, sync::Arc};
 
-use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use protocol::{
-    ErrorCode, RoomId,
+    ErrorCode, RoomId, Seq,
     frame::{FrameId, Online, PresenceState, ServerFrame, Subscribe, Subscribed},
 };
 use shared::{Refusal, store::Resume};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    task::JoinSet,
+};
+use tracing::Instrument;
 
 use super::Connection;
 use crate::{Node, delivery::Next, encoded::Encoded, room::Room};
@@ -19,8 +22,10 @@ pub(super) struct Openings {
     node: Node,
     connection: Arc<Connection>,
     begun: u64,
-    under_way: FuturesUnordered<BoxFuture<'static, Opened>>,
-    /// How many ask at once; the others wait for their turn.
+    /// Each is a task: a socket that has no room for more looks at none of them, and one that nobody
+    /// looks at would keep its connection to the store from everybody else.
+    under_way: JoinSet<Opened>,
+    /// How many ask or hold an answer that is not sent yet; the others wait for their turn.
     asking: Arc<Semaphore>,
 }
 
@@ -44,25 +49,30 @@ pub(super) struct Opened {
     pub(super) opening: Opening,
     pub(super) id: Option<FrameId>,
     pub(super) result: Result<Missed, Refusal>,
+    #[expect(dead_code, reason = "the next one has its turn once this is sent")]
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 /// What was missed, and who is there.
 pub(super) struct Missed {
-    resume: Resume,
-    online: Online,
+    /// The `subscribed` frame, with as many events as fit.
+    pub(super) frame: Encoded,
+    /// The place after them.
+    pub(super) next: Next,
+    /// Where the log stood when this socket's user was a member.
+    pub(super) head: Seq,
 }
 
 const AT_ONCE: usize = 8;
 
 impl Openings {
     pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
-        let (under_way, asking) = (FuturesUnordered::new(), Arc::new(Semaphore::new(AT_ONCE)));
         Self {
             node,
             connection,
             begun: 0,
-            under_way,
-            asking,
+            under_way: JoinSet::new(),
+            asking: Arc::new(Semaphore::new(AT_ONCE)),
         }
     }
 
@@ -83,8 +93,9 @@ impl Openings {
         let opening = Opening(self.begun);
         let (node, connection) = (self.node.clone(), Arc::clone(&self.connection));
         let asking = Arc::clone(&self.asking);
-        self.under_way.push(Box::pin(async move {
-            let _turn = asking.acquire_owned().await;
+        let tasks = self.node.tasks.clone();
+        let opening_task = async move {
+            let turn = asking.acquire_owned().await.ok();
             let Wish {
                 id,
                 subscribe,
@@ -107,43 +118,55 @@ impl Openings {
                     .resume(target, user, after, after_id, limit, limits)
                     .await?;
                 let online = room
-                    .enter(connection.id, presence, resume.member_count)
+                    .enter(connection.id, presence, resume.head, resume.member_count)
                     .await?;
-                Ok(Missed { resume, online })
+                Ok((resume, online))
             };
+            let max_bytes = node.app.settings.limits.server_frame_max_bytes;
+            let result = asked
+                .await
+                .map(|(resume, online)| Missed::new(resume, online, id.clone(), target, max_bytes));
             Opened {
                 room: target,
                 opening,
                 id,
-                result: asked.await,
+                result,
+                turn,
             }
-        }));
+        };
+        self.under_way
+            .spawn(tasks.track_future(opening_task.in_current_span()));
         opening
     }
 
     /// Waits for the next answer; nothing if there is no question. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Opened> {
-        self.under_way.next().await
+        match self.under_way.join_next().await? {
+            Ok(opened) => Some(opened),
+            Err(error) => error
+                .try_into_panic()
+                .ok()
+                .map(|panic| resume_unwind(panic)),
+        }
     }
 }
 
 impl Missed {
-    /// The `subscribed` frame with as many events as fit, and the place after them.
-    pub(super) fn into_frame(
-        self,
+    fn new(
+        resume: Resume,
+        online: Online,
         id: Option<FrameId>,
         room: RoomId,
         max_bytes: usize,
-    ) -> (Encoded, Next) {
+    ) -> Self {
         let Resume {
             head,
             first,
             reset,
             events,
             ..
-        } = self.resume;
+        } = resume;
         let before = events.first().map_or(head, |event| event.seq.previous());
-        let online = self.online;
         let mut subscribed = Subscribed {
             id,
             room,
@@ -154,13 +177,11 @@ impl Missed {
             online,
         };
         loop {
-            let encoded = Encoded::of(&ServerFrame::Subscribed(subscribed.clone()));
+            let frame = Encoded::of(&ServerFrame::Subscribed(subscribed.clone()));
             let events = &mut subscribed.events;
-            if encoded.len() <= max_bytes || events.is_empty() {
-                return (
-                    encoded,
-                    Next::after(events.last().map_or(before, |event| event.seq)),
-                );
+            if frame.len() <= max_bytes || events.is_empty() {
+                let next = Next::after(events.last().map_or(before, |event| event.seq));
+                return Self { frame, next, head };
             }
             // Half as many fit sooner or later; a few rounds are cheaper than measuring each event.
             events.truncate(events.len() / 2);

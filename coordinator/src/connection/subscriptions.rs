@@ -14,10 +14,11 @@ use protocol::{
 };
 use shared::Refusal;
 use tokio::time::{Duration, sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Connection,
-    openings::{Opened, Opening, Openings, Wish},
+    openings::{Missed, Opened, Opening, Openings, Wish},
     socket::Socket,
 };
 use crate::{
@@ -46,6 +47,9 @@ struct Followed {
     attached: Arc<Attached>,
     /// The latest wish to follow it; answers to earlier ones come too late.
     opening: Opening,
+    /// Where the log stood when this socket's user was last seen to be a member: that they went
+    /// before it is the past, since they came back.
+    member_at: Seq,
     state: State,
 }
 
@@ -118,6 +122,7 @@ impl Subscriptions {
             Followed {
                 attached,
                 opening,
+                member_at: Seq::ZERO,
                 state: State::Opening,
             },
         );
@@ -182,6 +187,7 @@ impl Subscriptions {
             opening,
             id,
             result,
+            ..
         } = opened;
         let Some(followed) = self
             .followed
@@ -193,10 +199,9 @@ impl Subscriptions {
             return socket.push(Encoded::of(&answers::refused(id, refusal)));
         };
         match result {
-            Ok(missed) => {
-                let max_bytes = self.node.app.settings.limits.server_frame_max_bytes;
-                let (frame, next) = missed.into_frame(id, room, max_bytes);
+            Ok(Missed { frame, next, head }) => {
                 socket.push(frame);
+                followed.member_at = head;
                 followed.state = State::Behind(next);
                 self.behind.push_back(room);
             }
@@ -311,6 +316,10 @@ impl Subscriptions {
 
     fn send(&mut self, entry: &Entry, socket: &mut Socket) {
         socket.push(entry.frame.clone());
+        let is_past = |followed: &Followed| entry.seq <= followed.member_at;
+        if self.followed.get(&entry.room).is_some_and(is_past) {
+            return;
+        }
         if let Some(reason) = entry.ends_for(self.connection.user.id) {
             self.end(entry.room, reason, socket);
         }
@@ -324,7 +333,8 @@ impl Subscriptions {
 
     fn read(&mut self, room: RoomId, after: Seq) {
         let store = self.node.app.store.clone();
-        self.reading.begin(async move {
+        // A task, for the reason that openings are.
+        let reading = AbortOnDropHandle::new(self.node.tasks.spawn(async move {
             let events = store
                 .events(room, after, PAGE_EVENTS)
                 .await
@@ -332,6 +342,11 @@ impl Subscriptions {
             if events.is_err() {
                 sleep(PAGE_RETRY).await;
             }
+            events
+        }));
+        self.reading.begin(async move {
+            let events = reading.await;
+            let events = events.unwrap_or_else(|_| Err(ErrorCode::Unavailable.into()));
             Page { room, events }
         });
     }

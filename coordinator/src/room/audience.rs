@@ -6,7 +6,7 @@ use std::{
 };
 
 use metrics::counter;
-use protocol::{ConnectionId, RoomId, UserId, accounts::UserSummary};
+use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary};
 
 use super::Attached;
 use crate::{
@@ -26,6 +26,9 @@ pub(super) struct Listener {
     pub(super) outbox: Outbox,
     /// Gone when the socket no longer follows the room, even if that could not be said.
     pub(super) attached: Weak<Attached>,
+    /// Where the log stood when its user was last seen to be a member; nothing before that, and
+    /// nothing once they are none.
+    pub(super) member_at: Option<Seq>,
 }
 
 impl Audience {
@@ -44,10 +47,24 @@ impl Audience {
         self.listeners.insert(connection, listener);
     }
 
-    pub(super) fn user_of(&self, connection: ConnectionId) -> Option<&UserSummary> {
-        self.listeners
-            .get(&connection)
-            .map(|listener| &listener.user)
+    /// Notes that the user of a socket was a member when the log stood at `head`; who it is.
+    pub(super) fn enter(&mut self, connection: ConnectionId, head: Seq) -> Option<UserSummary> {
+        let listener = self.listeners.get_mut(&connection)?;
+        listener.member_at = Some(head);
+        Some(listener.user.clone())
+    }
+
+    /// Notes that a user was put out at `seq`; whether they are, and have not come back since. Their
+    /// sockets get the event of it, and end the room themselves.
+    pub(super) fn put_out(&mut self, user: UserId, seq: Seq) -> bool {
+        let mut is_out = true;
+        for listener in self.listeners.values_mut() {
+            if listener.user.id == user {
+                listener.member_at = listener.member_at.filter(|member_at| *member_at >= seq);
+                is_out &= listener.member_at.is_none();
+            }
+        }
+        is_out
     }
 
     pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<UserId> {
@@ -78,11 +95,13 @@ impl Audience {
         counter!("chatx_deliveries_total").increment(deliveries as u64);
     }
 
-    /// What may be lost.
+    /// What may be lost, to members only: who is put out may be far behind the event of it.
     pub(super) fn pass(&self, frames: &[Encoded]) {
         if !frames.is_empty() {
             for listener in self.listeners.values() {
-                listener.outbox.pass(self.room, frames);
+                if listener.member_at.is_some() {
+                    listener.outbox.pass(self.room, frames);
+                }
             }
         }
     }

@@ -191,10 +191,11 @@ impl Owner {
             Command::Enter {
                 connection,
                 state,
+                head,
                 member_count,
                 online,
             } => {
-                if let Some(user) = self.audience.user_of(connection).cloned() {
+                if let Some(user) = self.audience.enter(connection, head) {
                     self.happen(Happening::Counted(member_count));
                     self.happen(Happening::Entered(connection, user, state));
                     drop(online.send(self.roster.online()));
@@ -211,9 +212,16 @@ impl Owner {
             Command::Presence(connection, user, state) => {
                 self.happen(Happening::Changed(connection, user, state));
             }
-            Command::Typing(user, on) => self.happen(Happening::Typed(user, on)),
+            // Who was put out a moment ago may not know it yet.
+            Command::Typing(user, on) => {
+                if self.roster.has(user.id) {
+                    self.happen(Happening::Typed(user, on));
+                }
+            }
             Command::Read(user, seq) => {
-                self.happen(Happening::Read(user, seq.min(self.next.last())));
+                if self.roster.has(user) {
+                    self.happen(Happening::Read(user, seq.min(self.next.last())));
+                }
             }
         }
     }
@@ -299,12 +307,13 @@ impl Owner {
 
     /// Learns from an event who is a member.
     fn notice(&mut self, event: &Event) {
-        match &event.kind {
-            EventKind::Leave => self.happen(Happening::Removed(event.user.id)),
-            EventKind::Kick(moderated) | EventKind::Ban(moderated) => {
-                self.happen(Happening::Removed(moderated.member.id));
-            }
-            _ => {}
+        let user = match &event.kind {
+            EventKind::Leave => event.user.id,
+            EventKind::Kick(moderated) | EventKind::Ban(moderated) => moderated.member.id,
+            _ => return,
+        };
+        if self.audience.put_out(user, event.seq) {
+            self.happen(Happening::Removed(user));
         }
     }
 

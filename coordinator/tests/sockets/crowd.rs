@@ -7,7 +7,7 @@ use protocol::{RoomId, Seq};
 use serde_json::json;
 use tokio::{
     task::JoinSet,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::support::{Client, Person, TestNode};
@@ -38,6 +38,47 @@ async fn a_slow_reader_delays_nobody_and_misses_nothing() -> Result<()> {
     slow.reach(room, last).await?;
     slow.send(room, "yes").await?;
     at_ada.reach(room, last.next()).await?;
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_does_not_read_keeps_nobody_from_the_store() -> Result<()> {
+    let node = TestNode::sqlite().await?;
+    let (ada, bob) = (node.person("ada").await?, node.person("bob").await?);
+    let mut rooms = Vec::new();
+    for _ in 0..30 {
+        let room = node.room(&ada, &[&bob]).await?;
+        for _ in 0..9 {
+            bob.append(&node.app.store, room, &"𝄞".repeat(8_000))
+                .await?;
+        }
+        rooms.push(room);
+    }
+    // What they ask for is more than the kernel holds for them, so most of it waits at the server.
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        let mut client = Client::connect_narrow(node.address, &bob.token).await?;
+        for room in &rooms {
+            client
+                .say(json!({ "type": "subscribe", "room": room, "after": 0 }))
+                .await?;
+        }
+        silent.push(client);
+    }
+    let mut at_ada = node.socket(&ada).await?;
+    for turn in 0..150 {
+        let room = rooms[turn % rooms.len()];
+        at_ada
+            .result(json!({ "type": "history", "room": room, "limit": 1 }))
+            .await?;
+        sleep(Duration::from_millis(20)).await;
+    }
+    // They get what they asked for as soon as they read.
+    for mut client in silent {
+        for room in &rooms {
+            client.reach(*room, Seq(11)).await?;
+        }
+    }
     node.stop().await
 }
 

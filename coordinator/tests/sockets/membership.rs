@@ -5,7 +5,7 @@ use anyhow::Result;
 use protocol::{
     ErrorCode, Limits, Parse, RoomId, Seq,
     events::EventKind,
-    frame::UnsubscribeReason,
+    frame::{ServerFrame, UnsubscribeReason},
     rooms::{ChangeRoom, ChangeRoomBody, NewBan},
 };
 use serde_json::json;
@@ -89,6 +89,68 @@ async fn a_kick_stops_delivery_at_its_place() -> Result<()> {
             .await?,
         ErrorCode::NotAMember
     );
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_put_out_while_far_behind_hears_nothing_of_what_comes_after() -> Result<()> {
+    let Scene {
+        node,
+        ada,
+        bob,
+        room,
+        mut at_ada,
+        ..
+    } = scene().await?;
+    let mut slow = Client::connect_narrow(node.address, &bob.token).await?;
+    slow.subscribe(room).await?;
+    let text = "x".repeat(8_000);
+    let mut head = Seq(2);
+    while head < Seq(1_202) {
+        head = at_ada.send(room, &text).await?.seq;
+    }
+    let kick = rooms::kick(&node.app, &ada.caller(), room, bob.user.id).await?;
+    at_ada.reach(room, kick.seq).await?;
+    let mut second = node.socket(&ada).await?;
+    second.subscribe(room).await?;
+    at_ada
+        .say(json!({ "type": "typing", "room": room, "on": true }))
+        .await?;
+    second
+        .until(|frame| matches!(frame, ServerFrame::Typing(_)).then_some(()))
+        .await?;
+    while slow.logs[&room].ended.is_none() {
+        let frame = slow.next().await?;
+        assert!(!matches!(frame, ServerFrame::Typing(_)), "{frame:?}");
+    }
+    assert_eq!(slow.logs[&room].last, kick.seq);
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_and_came_back_is_not_put_out_by_what_is_past() -> Result<()> {
+    let Scene {
+        node,
+        bob,
+        room,
+        mut at_bob,
+        ..
+    } = scene().await?;
+    for _ in 0..12 {
+        bob.append(&node.app.store, room, &"𝄞".repeat(8_000))
+            .await?;
+    }
+    for what in ["leave", "join"] {
+        at_bob.result(json!({ "type": what, "room": room })).await?;
+    }
+    // The frame holds no more than some of the messages; the leave comes after it.
+    let mut later = node.socket(&bob).await?;
+    let subscribed = later.subscribe(room).await?;
+    assert!(subscribed.events.len() < 12);
+    later.reach(room, Seq(16)).await?;
+    bob.append(&node.app.store, room, "here again").await?;
+    later.reach(room, Seq(17)).await?;
+    assert_eq!(later.logs[&room].ended, None);
     node.stop().await
 }
 
