@@ -81,9 +81,10 @@ impl Fleet {
     }
 
     /// Who owns each of the rooms, by name, once both processes that look say the same of all of them,
-    /// and name only `owners`, and each of those.
+    /// and name only `owners`, and each of those. They are asked room by room, and may learn of a node
+    /// in between: what counts is what they say twice.
     async fn ring(&self, rooms: &[Uuid], owners: &[&str]) -> Result<Vec<String>> {
-        let mut last = Vec::new();
+        let mut last = [Vec::new(), Vec::new()];
         let asking = async {
             loop {
                 let mut views = [Vec::new(), Vec::new()];
@@ -92,14 +93,15 @@ impl Fleet {
                         view.push(self.owner(admin, *room).await?);
                     }
                 }
-                let [one, other] = views;
+                let [one, other] = &views;
                 let is_owned = |name: &&str| one.iter().any(|owner| owner == *name);
                 let agreed =
                     one == other && one.iter().all(|owner| owners.contains(&owner.as_str()));
-                if agreed && owners.iter().all(is_owned) {
-                    return anyhow::Ok(one);
+                if agreed && views == last && owners.iter().all(is_owned) {
+                    let [ring, _] = views;
+                    return anyhow::Ok(ring);
                 }
-                last = vec![one, other];
+                last = views;
             }
         };
         match timeout(PATIENCE, asking).await {
