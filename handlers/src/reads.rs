@@ -68,7 +68,10 @@ async fn events(
         let access = app.store.access(at.room, caller.user.id).await?;
         let after = wanted.after.max(access.first.previous());
         if after < access.head {
-            let events = app.store.events(at.room, after, wanted.limit).await?;
+            let events = app
+                .store
+                .events_between(at.room, after, access.head, wanted.limit)
+                .await?;
             return Ok(Json(EventList {
                 events,
                 head: access.head,

@@ -102,7 +102,12 @@ impl Store {
         self.events_between(room, after, Seq(u64::MAX), limit).await
     }
 
-    async fn events_between(
+    /// As [`Store::events`], none of them after `last`: what [`Store::access`] allowed holds only up to the
+    /// head that it saw.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn events_between(
         &self,
         room: RoomId,
         after: Seq,

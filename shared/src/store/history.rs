@@ -30,6 +30,7 @@ impl Store {
         let stretch = Stretch {
             room,
             first: access.first,
+            last,
             history,
         };
         let limit = history.limit;
@@ -61,9 +62,9 @@ impl Store {
     pub async fn message(&self, room: RoomId, user: UserId, seq: Seq) -> Result<Message> {
         let access = self.access(room, user).await?;
         let row: Option<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
-            "where e.room_id = $1 and e.seq = $2 and e.seq >= $3 and e.kind = 'message'"
+            "where e.room_id = $1 and e.seq = $2 and e.seq >= $3 and e.seq <= $4 and e.kind = 'message'"
         ))
-        .bind(room.uuid()).bind(seq.to_i64()).bind(access.first.to_i64())
+        .bind(room.uuid()).bind(seq.to_i64()).bind(access.first.to_i64()).bind(access.head.to_i64())
         .fetch_optional(pool))?;
         let event = row.ok_or(ErrorCode::MessageNotFound)?.event()?;
         event
@@ -87,7 +88,7 @@ impl Store {
         ))
         .bind(stretch.room.uuid())
         .bind(stretch.first.to_i64())
-        .bind(last.to_i64())
+        .bind(last.min(stretch.last).to_i64())
         .bind(stretch.history.sender.map(UserId::uuid))
         .bind(stretch.history.since.map(At))
         .bind(stretch.history.until.map(At))
@@ -106,14 +107,15 @@ impl Store {
         limit: u32,
     ) -> Result<(Vec<Message>, bool)> {
         let rows: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
-            "where e.room_id = $1 and e.seq >= $2 and e.kind = 'message'
-                and ($3 is null or e.user_id = $3)
-                and ($4 is null or e.at >= $4)
-                and ($5 is null or e.at < $5)
-             order by e.seq limit $6"
+            "where e.room_id = $1 and e.seq >= $2 and e.seq <= $3 and e.kind = 'message'
+                and ($4 is null or e.user_id = $4)
+                and ($5 is null or e.at >= $5)
+                and ($6 is null or e.at < $6)
+             order by e.seq limit $7"
         ))
         .bind(stretch.room.uuid())
         .bind(from.max(stretch.first).to_i64())
+        .bind(stretch.last.to_i64())
         .bind(stretch.history.sender.map(UserId::uuid))
         .bind(stretch.history.since.map(At))
         .bind(stretch.history.until.map(At))
@@ -127,6 +129,9 @@ impl Store {
 struct Stretch<'a> {
     room: RoomId,
     first: Seq,
+    /// Where the log stood when the reader was seen to be a member: who is put out meanwhile reads
+    /// nothing of what came after.
+    last: Seq,
     history: &'a History,
 }
 

@@ -8,6 +8,7 @@ use protocol::{
     rooms::{ChangeMember, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort, Visibility},
 };
 use shared::store::Appended;
+use sqlx::{Connection, Executor, PgConnection};
 
 use crate::ground::{Ground, body, on_both_engines, public, refused};
 
@@ -92,6 +93,56 @@ async fn history_pages_both_ways(ground: Ground) -> Result<()> {
         stranger.map(|_| ()).map_err(shared::Refusal::from),
         Err(NotAMember.into())
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_put_out_while_reading_reads_nothing_that_came_after() -> Result<()> {
+    let ground = Ground::postgres().await?;
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    ground.join(room, &bob).await?;
+    ground.send(room, &ada, "before").await?;
+    for span in [
+        Span::Latest,
+        Span::After(Seq(2)),
+        Span::Before(Seq(99)),
+        Span::Around(Seq(3)),
+    ] {
+        let mut beside = PgConnection::connect(ground.url()).await?;
+        // The log is held back, so that reading stops between who may read and what there is.
+        let mut transaction = beside.begin().await?;
+        transaction
+            .execute("lock table events in access exclusive mode")
+            .await?;
+        let store = ground.store.clone();
+        let history = History {
+            span,
+            limit: 50,
+            ..History::default()
+        };
+        let reading = tokio::spawn(async move { store.history(room, bob.id, &history).await });
+        while sqlx::query_scalar::<_, i64>(
+            "select count(*) from pg_locks where not granted and relation = 'events'::regclass",
+        )
+        .fetch_one(&mut *transaction)
+        .await?
+            == 0
+        {}
+        transaction
+            .execute(
+                "insert into events (room_id, seq, n, id, kind, user_id, body, at)
+                 select id, head + 1, messages + 1, gen_random_uuid(), 'message', owner_id, 'after', now() from rooms;
+                 update rooms set head = head + 1, messages = messages + 1",
+            )
+            .await?;
+        transaction.commit().await?;
+        let read = reading.await??;
+        assert!(
+            read.messages.iter().all(|message| message.seq <= read.head),
+            "{read:?}"
+        );
+    }
     Ok(())
 }
 
