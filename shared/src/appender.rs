@@ -5,6 +5,8 @@
 //! A room is bound to one of a few writers, so its batches follow each other and its events come in the
 //! order in which they were handed in.
 
+mod aside;
+
 use std::{
     future::Future,
     pin::Pin,
@@ -12,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use aside::Aside;
 use protocol::{ErrorCode, RoomId};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -61,6 +64,7 @@ impl Appender {
                 store: store.clone(),
                 entries,
                 left_over: None,
+                aside: Aside::default(),
             };
             tracker.spawn(writer.run(cancel.clone()));
             sender
@@ -118,28 +122,40 @@ struct Writer {
     entries: mpsc::Receiver<Waiting>,
     /// What did not fit into the batch before.
     left_over: Option<Waiting>,
+    /// Rooms that are locked.
+    aside: Aside,
 }
 
 impl Writer {
     async fn run(mut self, cancel: CancellationToken) {
         while let Some(first) = self.next(&cancel).await {
             let batch = self.fill(first);
-            self.store_batch(batch).await;
+            if let Err(locked) = store_batch(&self.store, batch).await {
+                self.aside.put(&self.store, locked);
+            }
         }
+        self.aside.finish(&self.store).await;
     }
 
     /// The entry that begins the next batch; nothing after `cancel` once all is stored.
     async fn next(&mut self, cancel: &CancellationToken) -> Option<Waiting> {
-        if self.left_over.is_some() {
-            return self.left_over.take();
-        }
-        tokio::select! {
-            // What waits is stored before the end.
-            biased;
-            entry = self.entries.recv() => entry,
-            () = cancel.cancelled() => {
-                self.entries.close();
-                self.entries.recv().await
+        loop {
+            let next = match self.left_over.take() {
+                Some(left_over) => left_over,
+                None => tokio::select! {
+                    // Rooms come back before more of theirs is set aside; what waits is stored before
+                    // the end.
+                    biased;
+                    () = self.aside.turn(&self.store) => continue,
+                    entry = self.entries.recv() => entry?,
+                    () = cancel.cancelled() => {
+                        self.entries.close();
+                        self.entries.recv().await?
+                    }
+                },
+            };
+            if let Some(first) = self.aside.take(next) {
+                return Some(first);
             }
         }
     }
@@ -152,6 +168,9 @@ impl Writer {
             let Ok(next) = self.entries.try_recv() else {
                 break;
             };
+            let Some(next) = self.aside.take(next) else {
+                continue;
+            };
             bytes += next.entry.body.as_str().len();
             if bytes > BATCH_BYTES {
                 self.left_over = Some(next);
@@ -161,46 +180,63 @@ impl Writer {
         }
         batch
     }
+}
 
-    /// Stores a batch, however often that takes. A repeated batch is the same entries, so that one whose
-    /// commit went through while its answer was lost finds itself stored.
-    async fn store_batch(&self, mut batch: Vec<Waiting>) {
-        while let Some(first) = batch.first() {
-            let entries: Vec<Append> = batch.iter().map(|waiting| waiting.entry.clone()).collect();
-            // Entries come in order, so the first is the one whose time is over first.
-            let attempt = timeout_at(first.deadline, self.store.append(&entries)).await;
-            match attempt.unwrap_or(Err(store::Error::Unavailable(sqlx::Error::PoolTimedOut))) {
-                Ok(outcomes) => {
-                    batch
-                        .into_iter()
-                        .zip(outcomes)
-                        .for_each(|(waiting, outcome)| waiting.answer(Ok(outcome)));
-                    return;
+/// Stores a batch, however often that takes. A repeated batch is the same entries, so that one whose
+/// commit went through while its answer was lost finds itself stored.
+///
+/// # Errors
+/// What is not stored because somebody else has locked its room, or another room of the batch.
+async fn store_batch(store: &Store, mut batch: Vec<Waiting>) -> Result<(), Vec<Waiting>> {
+    while let Some(first) = batch.first() {
+        let entries: Vec<Append> = batch.iter().map(|waiting| waiting.entry.clone()).collect();
+        // Entries come in order, so the first is the one whose time is over first.
+        let attempt = timeout_at(first.deadline, store.append(&entries)).await;
+        match attempt.unwrap_or(Err(store::Error::Unavailable(sqlx::Error::PoolTimedOut))) {
+            Ok(outcomes) => {
+                batch
+                    .into_iter()
+                    .zip(outcomes)
+                    .for_each(|(waiting, outcome)| waiting.answer(Ok(outcome)));
+                return Ok(());
+            }
+            Err(error) if error.is_lock() => {
+                tracing::warn!(
+                    entries = entries.len(),
+                    "a room is locked, its entries wait apart"
+                );
+                return Err(batch);
+            }
+            Err(store::Error::Unavailable(error)) => {
+                tracing::warn!(%error, entries = entries.len(), "the database is away, a batch waits");
+                batch = give_up_late(batch);
+                if !batch.is_empty() {
+                    sleep(RETRY_PAUSE).await;
                 }
-                Err(store::Error::Unavailable(error)) => {
-                    tracing::warn!(%error, entries = entries.len(), "the database is away, a batch waits");
-                    batch = give_up_late(batch);
-                    if !batch.is_empty() {
-                        sleep(RETRY_PAUSE).await;
-                    }
+            }
+            Err(error) if batch.len() > 1 => {
+                tracing::warn!(%error, entries = entries.len(), "a batch fails, its entries are stored one by one");
+                let mut locked = Vec::new();
+                for waiting in batch {
+                    let stored = Box::pin(store_batch(store, vec![waiting])).await;
+                    locked.extend(stored.err().into_iter().flatten());
                 }
-                Err(error) if batch.len() > 1 => {
-                    tracing::warn!(%error, entries = entries.len(), "a batch fails, its entries are stored one by one");
-                    for waiting in batch {
-                        Box::pin(self.store_batch(vec![waiting])).await;
-                    }
-                    return;
-                }
-                Err(error) => {
-                    let refusal = Refusal::from(error);
-                    batch
-                        .into_iter()
-                        .for_each(|waiting| waiting.answer(Err(refusal.clone())));
-                    return;
-                }
+                return if locked.is_empty() {
+                    Ok(())
+                } else {
+                    Err(locked)
+                };
+            }
+            Err(error) => {
+                let refusal = Refusal::from(error);
+                batch
+                    .into_iter()
+                    .for_each(|waiting| waiting.answer(Err(refusal.clone())));
+                return Ok(());
             }
         }
     }
+    Ok(())
 }
 
 impl Waiting {

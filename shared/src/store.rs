@@ -178,6 +178,15 @@ impl From<sqlx::Error> for Error {
 }
 
 impl Error {
+    /// Whether a row that somebody else has locked was waited for in vain.
+    pub(crate) fn is_lock(&self) -> bool {
+        const LOCK_NOT_AVAILABLE: &str = "55P03";
+        let Self::Unavailable(sqlx::Error::Database(error)) = self else {
+            return false;
+        };
+        error.code().is_some_and(|code| code == LOCK_NOT_AVAILABLE)
+    }
+
     /// Answers `code` if what broke is that another row has the same `column`.
     pub(crate) fn or_taken(self, column: &str, code: ErrorCode) -> Self {
         match &self {

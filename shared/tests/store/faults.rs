@@ -321,6 +321,57 @@ async fn while_the_database_stands_still_senders_are_told_so_and_nothing_grows()
     running.end().await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_that_somebody_holds_locked_holds_up_no_other() -> Result<()> {
+    let ground = Ground::postgres().await?;
+    let ada = ground.person("ada").await?;
+    let tea = ground.room(&ada, "Tea").await?.id;
+    let coffee = ground.room(&ada, "Coffee").await?.id;
+    let running = Running::over(&ground, 1);
+    // A handler that froze in the middle of a change.
+    let mut frozen = PgConnection::connect(ground.url()).await?;
+    let mut change = frozen.begin().await?;
+    sqlx::query("update rooms set head = head where id = $1")
+        .bind(tea.uuid())
+        .execute(&mut *change)
+        .await?;
+    let submit = |room, number: u32| {
+        let entry = ground.message(room, ada.id, &format!("{number}"));
+        running.appender.submit(entry)
+    };
+    let mut in_tea = Vec::new();
+    for number in 0..20 {
+        in_tea.push(submit(tea, number)?);
+        let in_coffee = submit(coffee, number)?;
+        let stored = tokio::time::timeout(BOUND, in_coffee).await?;
+        ensure!(matches!(stored, Ok(Appended::Stored(_))), "{stored:?}");
+    }
+    change.rollback().await?;
+    let mut last = Seq(1);
+    for receipt in in_tea {
+        match tokio::time::timeout(BOUND, receipt).await? {
+            Ok(Appended::Stored(place)) => {
+                assert!(
+                    place.seq > last,
+                    "not in the order in which they were handed in"
+                );
+                last = place.seq;
+            }
+            // On a busy machine their time may be over.
+            other => assert_eq!(
+                other.map_err(|refusal| refusal.code),
+                Err(ErrorCode::Unavailable)
+            ),
+        }
+    }
+    // It is among the others again.
+    for room in [tea, coffee] {
+        let stored = submit(room, 20)?.await;
+        ensure!(matches!(stored, Ok(Appended::Stored(_))), "{stored:?}");
+    }
+    running.end().await
+}
+
 impl Ground {
     /// Makes the database refuse events of this text, as it would refuse what this code does not
     /// expect.
