@@ -108,6 +108,9 @@ impl Connection {
     }
 }
 
+/// What the socket library answers by itself, a pong to each ping, passes by every other queue: while
+/// so much waits, nothing is read.
+const MAX_QUEUED_BYTES: usize = 1_024 * 1_024;
 /// An idle socket keeps no more memory than for so many items of its last burst.
 const KEPT_ITEMS: usize = 64;
 
@@ -233,7 +236,9 @@ impl Owner {
                 timer.as_mut().reset(deadline);
             }
             let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
-            let reads = !self.connection.outbox.has_many_answers() && self.sends.have_room();
+            let reads = !self.connection.outbox.has_many_answers()
+                && self.sends.have_room()
+                && self.socket.queued_bytes() < MAX_QUEUED_BYTES;
             if !reads {
                 // Nobody listens, so that it is silent means nothing; that it stalls still does.
                 self.pulse.heard(now);

@@ -5,7 +5,11 @@ use std::pin::pin;
 use protocol::frame::CloseReason;
 use tokio::time::{Duration, timeout};
 
-use super::{Owner, socket::Step, subscriptions::BURST_BYTES};
+use super::{
+    Owner,
+    socket::{Socket, Step},
+    subscriptions::BURST_BYTES,
+};
 
 /// Why a socket ended.
 #[derive(Clone, Copy, Debug)]
@@ -50,26 +54,17 @@ impl Owner {
                     // Nothing that was sent before stays without an answer.
                     drop(timeout(LAST_ANSWERS, self.last_answers()).await);
                 }
-                let Self {
-                    socket,
-                    subscriptions,
-                    ..
-                } = self;
-                // The rooms need not wait for the goodbye.
-                drop(subscriptions);
-                socket.close(reason).await;
+                self.into_socket().close(reason).await;
             }
-            End::Peer => {
-                let Self {
-                    socket,
-                    subscriptions,
-                    ..
-                } = self;
-                drop(subscriptions);
-                socket.finish().await;
-            }
+            End::Peer => self.into_socket().finish().await,
             End::Lost => {}
         }
+    }
+
+    /// The socket alone: the rooms need not wait for the goodbye, and what is being asked for is given
+    /// up, since nobody looks at it any more.
+    fn into_socket(self) -> Socket {
+        self.socket
     }
 
     /// Writes until everything that the peer asked for is answered and has left.

@@ -9,6 +9,7 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep, timeout},
 };
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::{Client, Person, TestNode};
 
@@ -106,6 +107,23 @@ async fn who_asks_and_does_not_read_is_not_listened_to() -> Result<()> {
         asked += 1;
     }
     panic!("{asked} questions were taken from somebody who reads no answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pings_and_does_not_read_is_not_listened_to() -> Result<()> {
+    let node = TestNode::sqlite().await?;
+    let ada = node.person("ada").await?;
+    let mut greedy = Client::connect_narrow(node.address, &ada.token).await?;
+    let ping = Message::Ping(vec![0; 125].into());
+    // More than the kernel holds on both ways, and the pongs that may wait.
+    for _ in 0..400_000 {
+        let ask = timeout(Duration::from_secs(2), greedy.say_message(ping.clone())).await;
+        match ask {
+            Ok(said) => said?,
+            Err(_) => return node.stop().await,
+        }
+    }
+    panic!("as many pings were taken from somebody who reads no pongs");
 }
 
 #[tokio::test(flavor = "multi_thread")]
