@@ -2,8 +2,10 @@
 //! decided by [`super::load`].
 
 use std::{
+    fmt::Display,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    str::FromStr,
     time::Duration,
 };
 
@@ -129,37 +131,14 @@ impl Value for LogFormat {
     }
 }
 
-impl Value for usize {
-    fn read(&mut self, text: &str) -> Result<(), String> {
-        *self = whole_number(text)?;
-        Ok(())
-    }
+/// A number of things, of whichever width.
+trait WholeNumber: FromStr + Display {}
 
-    fn show(&self) -> String {
-        self.to_string()
-    }
+impl WholeNumber for usize {}
+impl WholeNumber for u32 {}
+impl WholeNumber for u64 {}
 
-    fn shape(&self) -> &'static str {
-        "whole number"
-    }
-}
-
-impl Value for u32 {
-    fn read(&mut self, text: &str) -> Result<(), String> {
-        *self = whole_number(text)?;
-        Ok(())
-    }
-
-    fn show(&self) -> String {
-        self.to_string()
-    }
-
-    fn shape(&self) -> &'static str {
-        "whole number"
-    }
-}
-
-impl Value for u64 {
+impl<N: WholeNumber> Value for N {
     fn read(&mut self, text: &str) -> Result<(), String> {
         *self = whole_number(text)?;
         Ok(())
@@ -295,7 +274,7 @@ impl Blank for SocketAddr {
     }
 }
 
-fn whole_number<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+fn whole_number<N: FromStr>(text: &str) -> Result<N, String> {
     text.replace('_', "")
         .parse()
         .map_err(|_| "is no whole number, or too large".to_owned())
