@@ -16,6 +16,7 @@ use crate::{
     appender::Appender,
     cluster::{Cluster, Node},
     hints::Hints,
+    internal_tls::{self, InternalTls},
     limiter::Limiter,
     passwords::Passwords,
     presence::Presence,
@@ -52,6 +53,8 @@ pub struct App {
     pub revocations: Revocations,
     /// Which coordinators there are.
     pub cluster: Cluster,
+    /// The way to their internal urls.
+    pub internal_tls: InternalTls,
     /// Where it is said that a room has something new.
     pub hints: Hints,
     keys: Arc<OnceCell<Keys>>,
@@ -82,6 +85,9 @@ pub enum StartError {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// The certificates between processes cannot be used.
+    #[error(transparent)]
+    InternalTls(#[from] internal_tls::Unusable),
     /// The keys of the store cannot be opened.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -118,6 +124,7 @@ impl App {
             .map(|url| Redis::new(url, REDIS_PREFIX))
             .transpose()?;
         let keys = key_file(&settings)?;
+        let internal_tls = InternalTls::new(&settings)?;
         let secrets = Secrets::new(&settings.cluster_secret);
         let cluster = Cluster::new(store.clone());
         let (limiter, presence) = match &redis {
@@ -155,6 +162,7 @@ impl App {
             limiter,
             presence,
             cluster,
+            internal_tls,
         })
     }
 

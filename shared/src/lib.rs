@@ -15,6 +15,7 @@ pub mod passwords;
 pub mod token;
 
 pub mod cluster;
+pub mod internal_tls;
 pub mod hints;
 pub mod ring;
 

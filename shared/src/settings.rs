@@ -43,6 +43,12 @@ pub struct Settings {
     pub internal_listen: Option<SocketAddr>,
     /// `CHATX_INTERNAL_URL`: the url that peers and hints use.
     pub internal_url: Option<String>,
+    /// `CHATX_INTERNAL_TLS_CERT_FILE`: what this process shows to the others (PEM, with its chain).
+    pub internal_tls_cert_file: Option<PathBuf>,
+    /// `CHATX_INTERNAL_TLS_KEY_FILE`: the key of that certificate (PEM).
+    pub internal_tls_key_file: Option<PathBuf>,
+    /// `CHATX_INTERNAL_TLS_CA_FILE`: whose certificates the others must show (PEM).
+    pub internal_tls_ca_file: Option<PathBuf>,
     /// `CHATX_CLUSTER_SECRET`: proves a peer, and seals the signing keys in the store. Empty: generated
     /// once and kept in the data directory.
     pub cluster_secret: SecretString,
@@ -136,6 +142,9 @@ impl Default for Settings {
             public_url: String::new(),
             internal_listen: None,
             internal_url: None,
+            internal_tls_cert_file: None,
+            internal_tls_key_file: None,
+            internal_tls_ca_file: None,
             cluster_secret: "".into(),
             jwt_key_file: None,
             access_token: Duration::from_secs(900),
@@ -209,6 +218,33 @@ impl Settings {
             mistakes.add(format_args!(
                 "CHATX_INTERNAL_URL: needed, because others cannot reach this process at {address}"
             ));
+        }
+        self.check_internal_tls(mistakes);
+    }
+
+    /// All three files or none, and an internal url that says the same.
+    fn check_internal_tls(&self, mistakes: &mut Mistakes) {
+        let files = [
+            ("CHATX_INTERNAL_TLS_CERT_FILE", &self.internal_tls_cert_file),
+            ("CHATX_INTERNAL_TLS_KEY_FILE", &self.internal_tls_key_file),
+            ("CHATX_INTERNAL_TLS_CA_FILE", &self.internal_tls_ca_file),
+        ];
+        let given = files.iter().filter(|(_, file)| file.is_some()).count();
+        if given != 0 {
+            for (name, _) in files.iter().filter(|(_, file)| file.is_none()) {
+                mistakes.add(format_args!(
+                    "{name}: internal TLS needs a certificate, its key and a CA"
+                ));
+            }
+        }
+        let is_https = |url: &String| url.starts_with("https:");
+        match self.internal_url.as_ref().map(is_https) {
+            Some(true) if given == 0 => mistakes
+                .add("CHATX_INTERNAL_URL: is https, but no CHATX_INTERNAL_TLS_… file is set"),
+            Some(false) if given == files.len() => {
+                mistakes.add("CHATX_INTERNAL_URL: must be https, because internal TLS is on");
+            }
+            _ => {}
         }
     }
 }

@@ -155,7 +155,11 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Cluster, "CHATX_INTERNAL_LISTEN", "where other processes of the cluster come", |s| &mut s.internal_listen)
             .otherwise("a free port of 127.0.0.1 for `coordinator`, else none"),
         S::new(Cluster, "CHATX_INTERNAL_URL", "the url by which they reach this process", |s| &mut s.internal_url)
-            .otherwise("`http://` and the internal listening address").check(http_url),
+            .otherwise("`http://` (with internal TLS `https://`) and the internal listening address").check(http_url),
+        S::new(Cluster, "CHATX_INTERNAL_TLS_CERT_FILE", "the certificate that this process shows to the others (PEM, with its chain); from then on they speak TLS only", |s| &mut s.internal_tls_cert_file)
+            .otherwise("none: plain TCP"),
+        S::new(Cluster, "CHATX_INTERNAL_TLS_KEY_FILE", "the key of that certificate (PEM)", |s| &mut s.internal_tls_key_file).otherwise("none"),
+        S::new(Cluster, "CHATX_INTERNAL_TLS_CA_FILE", "the CA whose certificates the others must show (PEM; several while one takes over from another)", |s| &mut s.internal_tls_ca_file).otherwise("none"),
         S::new(Cluster, "CHATX_CLUSTER_SECRET", "proves a process of the cluster and seals the signing keys in the store; the same everywhere, at least 32 characters", |s| &mut s.cluster_secret)
             .otherwise("generated for `serve`, kept in the data directory").secret().check(cluster_secret),
 
