@@ -1,5 +1,5 @@
-//! Serves a router on a TCP listener: one task a connection, all of them bounded in number and time.
-//! What the routes do is not its concern.
+//! Serves a router on a TCP listener, with or without TLS: one task a connection, all of them bounded in
+//! number and time. What the routes do is not its concern.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,8 +9,12 @@ use http::StatusCode;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
+use shared::internal_tls::{InternalTls, Stream};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -23,6 +27,8 @@ use tower_http::timeout::TimeoutLayer;
 /// HTTP connections at a time; when so many are open, further ones wait in the kernel's queue. A socket
 /// counts until it is upgraded: from then on it is the coordinator's.
 const MAX_CONNECTIONS: usize = 16_384;
+/// How long the two sides may take to show each other who they are.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take over the head of a request, and how long a connection may idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a request may take, its body included; the longest that is waited for on purpose is 30 s.
@@ -36,6 +42,8 @@ pub const LAST_REQUESTS: Duration = Duration::from_secs(4);
 pub struct Listener {
     listener: TcpListener,
     address: SocketAddr,
+    /// What a connection goes through before its first request; for clients it is plain.
+    entrance: InternalTls,
 }
 
 impl Listener {
@@ -47,11 +55,22 @@ impl Listener {
         let bound = async {
             let listener = TcpListener::bind(address).await?;
             let address = listener.local_addr()?;
-            io::Result::Ok(Self { listener, address })
+            io::Result::Ok(Self {
+                listener,
+                address,
+                entrance: InternalTls::default(),
+            })
         };
         bound
             .await
             .with_context(|| format!("cannot listen on {address}"))
+    }
+
+    /// The same, open to other processes of the cluster only, where those are known by certificate.
+    #[must_use]
+    pub fn for_peers(mut self, tls: InternalTls) -> Self {
+        self.entrance = tls;
+        self
     }
 
     /// Where it listens.
@@ -80,7 +99,16 @@ impl Listener {
                 biased;
                 () = stop.cancelled() => break,
                 (permit, accepted) = next => match accepted {
-                    Ok((stream, peer)) => spawn(stream, peer, router.clone(), &graceful, permit),
+                    Ok((stream, peer)) => {
+                        let connection = Connection {
+                            stream,
+                            peer,
+                            router: router.clone(),
+                            graceful: graceful.watcher(),
+                            permit,
+                        };
+                        tokio::spawn(connection.serve(self.entrance.clone(), stop.clone()));
+                    }
                     // Out of file descriptors, most likely: taking the next at once would only spin.
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be taken");
@@ -96,18 +124,39 @@ impl Listener {
     }
 }
 
-fn spawn(
+/// A connection that was taken.
+struct Connection {
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
-    graceful: &GracefulShutdown,
+    /// Tells it to end after the request that is under way.
+    graceful: Watcher,
+    /// Its place among [`MAX_CONNECTIONS`].
     permit: OwnedSemaphorePermit,
-) {
-    // Without this a small frame waits for the acknowledgement of the one before it.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection ended before it was served");
-        return;
+}
+
+impl Connection {
+    /// Lets it in and answers its requests. Whoever is still at the entrance at `stop` is not let in.
+    async fn serve(self, entrance: InternalTls, stop: CancellationToken) {
+        let entered = tokio::select! {
+            entered = timeout(HANDSHAKE_TIMEOUT, entrance.accept(self.stream)) => entered,
+            () = stop.cancelled() => return,
+        };
+        let peer = self.peer;
+        match entered {
+            Ok(Ok(stream)) => serve_http(stream, peer, self.router, self.graceful).await,
+            // With certificates this is somebody who has none of ours, which is worth a line.
+            Ok(Err(error)) if entrance.is_on() => {
+                tracing::warn!(%peer, %error, "a connection to the internal listener is refused");
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a connection ended before it was served"),
+            Err(_) => tracing::warn!(%peer, "a connection to the internal listener said nothing"),
+        }
+        drop(self.permit);
     }
+}
+
+async fn serve_http(stream: Stream, peer: SocketAddr, router: Router, graceful: Watcher) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request)
@@ -121,11 +170,7 @@ fn spawn(
     let connection = builder
         .serve_connection_with_upgrades(TokioIo::new(stream), service)
         .into_owned();
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%error, "a connection broke");
-        }
-        drop(permit);
-    });
+    if let Err(error) = graceful.watch(connection).await {
+        tracing::debug!(%error, "a connection broke");
+    }
 }

@@ -71,15 +71,18 @@ impl Parts {
         raise_file_limit();
         let files = Files::take(&mut settings, true)?;
         name(&mut settings);
-        let listeners = Listeners::bind(task, &settings).await?;
+        let mut listeners = Listeners::bind(task, &settings).await?;
         if settings.public_url.is_empty() {
             settings.public_url = format!("http://{}", reachable(listeners.clients.address()));
         }
         if let (None, Some(internal)) = (&settings.internal_url, &listeners.internal) {
-            settings.internal_url = Some(format!("http://{}", internal.address()));
+            let scheme = settings.internal_scheme();
+            settings.internal_url = Some(format!("{scheme}://{}", internal.address()));
         }
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let app = App::connect(settings, Clock::system(), hints, &tasks, &end).await?;
+        let internal = listeners.internal.take();
+        listeners.internal = internal.map(|listener| listener.for_peers(app.internal_tls.clone()));
         Ok(Self {
             app,
             listeners,

@@ -148,7 +148,8 @@ impl InternalTls {
         match self.0.as_deref() {
             None => Ok(Stream::Plain(stream)),
             Some(ends) => {
-                let stream = ends.acceptor.accept(stream).await?;
+                // Apart, so that the future of a plain connection stays small.
+                let stream = Box::pin(ends.acceptor.accept(stream)).await?;
                 Ok(Stream::Tls(Box::new(stream.into())))
             }
         }

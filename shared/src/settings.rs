@@ -169,6 +169,14 @@ impl Settings {
         self.database_url.expose_secret().starts_with("postgres")
     }
 
+    /// What internal urls begin with.
+    pub fn internal_scheme(&self) -> &'static str {
+        match self.internal_tls_cert_file {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+
     /// Adds what does not go together.
     fn check(&self, mistakes: &mut Mistakes) {
         let limits = &self.limits;
