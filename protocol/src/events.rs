@@ -1,6 +1,7 @@
 //! Events: the entries of a room's log, as clients see them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -59,11 +60,15 @@ pub enum EventKind {
     Room(Changed),
     /// Made the room read-only, or writable again.
     Archive(Archived),
+    /// Did something that only a later version knows, whatever its `kind` is called. It has its place
+    /// in the log and is passed on as it is; who shows a room leaves it out.
+    #[serde(untagged)]
+    Unknown(Unknown),
 }
 
 impl EventKind {
     /// The stable word, as on the wire and in the store.
-    pub const fn as_str(&self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Message(_) => "message",
             Self::Edit(_) => "edit",
@@ -77,6 +82,7 @@ impl EventKind {
             Self::Mute(_) => "mute",
             Self::Room(_) => "room",
             Self::Archive(_) => "archive",
+            Self::Unknown(unknown) => &unknown.kind,
         }
     }
 }
@@ -160,6 +166,23 @@ pub struct Archived {
     pub archived: bool,
 }
 
+/// Something that this version does not know.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Unknown {
+    /// What the later version calls it.
+    pub kind: String,
+    /// What else it says of it.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
+/// Shows the kind only: a body may be among the fields.
+impl std::fmt::Debug for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Unknown({})", self.kind)
+    }
+}
+
 impl Event {
     /// The message that this event is, if it is one.
     pub fn into_message(self) -> Option<Message> {
@@ -233,4 +256,47 @@ pub struct EventList {
     pub events: Vec<Event>,
     /// The place of the room's latest event.
     pub head: Seq,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(kind: &Value) -> Value {
+        let mut event = json!({
+            "room": "01890a5d-ac96-774b-bcce-b302099a8057", "seq": 7, "n": 3,
+            "id": "01890a5d-ac96-774b-bcce-b302099a8058", "at": "2026-11-22T07:15:00.123Z",
+            "user": {
+                "id": "01890a5d-ac96-774b-bcce-b302099a8059", "username": "ada", "display_name": "Ada",
+            },
+        });
+        let (Some(fields), Some(more)) = (event.as_object_mut(), kind.as_object()) else {
+            unreachable!("both are objects");
+        };
+        fields.extend(more.clone());
+        event
+    }
+
+    #[test]
+    fn what_only_a_later_version_knows_keeps_its_place_and_its_fields() {
+        let told =
+            event(&json!({ "kind": "poll", "question": "Tea?", "options": [1, { "a": null }] }));
+        let read: Event = serde_json::from_value(told.clone()).unwrap();
+        assert_eq!((read.seq, read.kind.as_str()), (Seq(7), "poll"));
+        assert_eq!(format!("{:?}", read.kind), "Unknown(Unknown(poll))");
+        assert_eq!(serde_json::to_value(&read).unwrap(), told);
+
+        // The same for a known kind that says what this version cannot read.
+        let told = event(&json!({ "kind": "role", "member": 7, "role": "guest" }));
+        let read: Event = serde_json::from_value(told.clone()).unwrap();
+        assert!(matches!(read.kind, EventKind::Unknown(_)));
+        assert_eq!(serde_json::to_value(&read).unwrap(), told);
+
+        let told = event(&json!({ "kind": "leave" }));
+        let read: Event = serde_json::from_value(told.clone()).unwrap();
+        assert_eq!(read.kind, EventKind::Leave);
+        assert_eq!(serde_json::to_value(&read).unwrap(), told);
+    }
 }

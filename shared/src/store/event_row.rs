@@ -3,11 +3,14 @@
 use protocol::{
     EventId, Role, RoomId, Seq, Timestamp, UserId,
     accounts::UserSummary,
-    events::{Archived, Changed, Edited, Event, EventKind, Moderated, RoomChanges, Target},
+    events::{
+        Archived, Changed, Edited, Event, EventKind, Moderated, RoomChanges, Target, Unknown,
+    },
     messages::MessageContent,
     text::ClientId,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
@@ -49,7 +52,7 @@ pub(super) struct EventRow {
     reply_to: Option<i64>,
     thread: Option<i64>,
     body: Option<String>,
-    data: Option<Json<EventData>>,
+    data: Option<Json<Value>>,
     at: At,
     edited_at: Option<At>,
     deleted_at: Option<At>,
@@ -89,6 +92,14 @@ impl EventRow {
     }
 
     fn kind(self) -> Result<EventKind> {
+        let data = match &self.data {
+            Some(Json(data)) => match EventData::deserialize(data) {
+                Ok(data) => data,
+                // A later version says more of this kind than can be read here.
+                Err(_) => return Ok(EventKind::Unknown(self.unknown())),
+            },
+            None => EventData::default(),
+        };
         Ok(match self.kind.as_str() {
             "message" => EventKind::Message(MessageContent {
                 client_id: self.client_id.map(|word| word.0),
@@ -107,24 +118,18 @@ impl EventRow {
             }),
             "join" => EventKind::Join,
             "leave" => EventKind::Leave,
-            "kick" => EventKind::Kick(self.moderated()?),
-            "ban" => EventKind::Ban(self.moderated()?),
-            "unban" => EventKind::Unban(self.moderated()?),
-            "role" => EventKind::Role(self.moderated()?),
-            "mute" => EventKind::Mute(self.moderated()?),
+            "kick" => EventKind::Kick(self.moderated(data)?),
+            "ban" => EventKind::Ban(self.moderated(data)?),
+            "unban" => EventKind::Unban(self.moderated(data)?),
+            "role" => EventKind::Role(self.moderated(data)?),
+            "mute" => EventKind::Mute(self.moderated(data)?),
             "room" => EventKind::Room(Changed {
-                changes: self
-                    .data
-                    .and_then(|data| data.0.changes)
-                    .unwrap_or_default(),
+                changes: data.changes.unwrap_or_default(),
             }),
             "archive" => EventKind::Archive(Archived {
-                archived: self
-                    .data
-                    .and_then(|data| data.0.archived)
-                    .unwrap_or_default(),
+                archived: data.archived.unwrap_or_default(),
             }),
-            _ => return Err(unreadable("an event of an unknown kind")),
+            _ => EventKind::Unknown(self.unknown()),
         })
     }
 
@@ -134,25 +139,52 @@ impl EventRow {
             .ok_or_else(|| unreadable("an event without its target"))
     }
 
-    fn moderated(self) -> Result<Moderated> {
-        let (Some(id), Some(username), Some(display_name)) = (
-            self.member_id,
-            self.member_username,
-            self.member_display_name,
-        ) else {
-            return Err(unreadable("an event without its member"));
-        };
-        let data = self.data.map(|data| data.0).unwrap_or_default();
+    fn member(&mut self) -> Option<UserSummary> {
+        Some(UserSummary {
+            id: UserId::from_uuid(self.member_id?),
+            username: self.member_username.take()?,
+            display_name: self.member_display_name.take()?,
+        })
+    }
+
+    fn moderated(mut self, data: EventData) -> Result<Moderated> {
+        let member = self.member();
         Ok(Moderated {
-            member: UserSummary {
-                id: UserId::from_uuid(id),
-                username,
-                display_name,
-            },
+            member: member.ok_or_else(|| unreadable("an event without its member"))?,
             role: data.role,
             reason: data.reason,
             until: data.until,
         })
+    }
+
+    /// What the row says, for those who know what it means.
+    fn unknown(mut self) -> Unknown {
+        let mut fields = match self.data.take() {
+            Some(Json(Value::Object(fields))) => fields,
+            _ => Map::new(),
+        };
+        let columns = [
+            ("target", self.target.map(Value::from)),
+            ("body", self.body.take().map(Value::from)),
+            (
+                "member",
+                self.member()
+                    .and_then(|member| serde_json::to_value(member).ok()),
+            ),
+        ];
+        for (name, value) in columns {
+            if let Some(value) = value {
+                fields.insert(name.to_owned(), value);
+            }
+        }
+        // These are said of every event, and by the row.
+        for name in ["room", "seq", "id", "n", "at", "user", "kind"] {
+            fields.remove(name);
+        }
+        Unknown {
+            kind: self.kind,
+            fields,
+        }
     }
 }
 
@@ -166,13 +198,13 @@ pub(super) struct KindColumns<'a> {
     pub(super) target: Option<i64>,
     pub(super) member_id: Option<Uuid>,
     pub(super) body: Option<&'a str>,
-    pub(super) data: Option<Json<EventData>>,
+    pub(super) data: Option<Json<Value>>,
 }
 
 impl<'a> From<&'a EventKind> for KindColumns<'a> {
     fn from(kind: &'a EventKind) -> Self {
-        let with = |data| Self {
-            data: Some(Json(data)),
+        let with = |data: EventData| Self {
+            data: Some(Json(json!(data))),
             ..Self::default()
         };
         match kind {
@@ -211,6 +243,10 @@ impl<'a> From<&'a EventKind> for KindColumns<'a> {
                 archived: Some(archive.archived),
                 ..EventData::default()
             }),
+            EventKind::Unknown(unknown) => Self {
+                data: Some(Json(json!(unknown.fields))),
+                ..Self::default()
+            },
         }
     }
 }

@@ -5,10 +5,14 @@ use protocol::{
     EventId, Limits, Role, Seq,
     error::ErrorCode::{MessageNotFound, NotAMember},
     messages::{History, Span},
-    rooms::{ChangeMember, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort, Visibility},
+    rooms::{
+        ChangeMember, ChangeRoom, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort,
+        Visibility,
+    },
 };
+use serde_json::json;
 use shared::store::Appended;
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::ground::{Ground, body, on_both_engines, public, refused};
 
@@ -18,6 +22,7 @@ on_both_engines!(
     people_who_join_later_read_from_there,
     unread_counts_messages_only,
     lists_page_without_holes,
+    what_only_a_later_version_knows_is_passed_on_as_it_is_stored,
 );
 
 async fn history_pages_both_ways(ground: Ground) -> Result<()> {
@@ -404,5 +409,56 @@ async fn lists_page_without_holes(ground: Ground) -> Result<()> {
         .collect();
     assert_eq!(names, ["ada", "dan", "bob", "cleo", "eve"]);
     assert_eq!(second.next_cursor, None);
+    Ok(())
+}
+
+async fn what_only_a_later_version_knows_is_passed_on_as_it_is_stored(
+    ground: Ground,
+) -> Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let room = ground.room(&ada, "Tea").await?.id;
+    ground.join(room, &bob).await?;
+    let at = ground.clock.now();
+    ground.store.kick(room, ada.id, bob.id, at).await?;
+    let archived = |archived| ChangeRoom {
+        archived: Some(archived),
+        ..ChangeRoom::default()
+    };
+    for change in [archived(true), archived(false)] {
+        ground
+            .store
+            .change_room(room, ada.id, &change, None, at)
+            .await?;
+    }
+    ground.send(room, &ada, "last").await?;
+    let later = r#"
+        update events set kind = 'poll', target = 2, data = '{"question": "Tea?", "seq": 99, "role": "host"}'
+            where kind = 'kick';
+        update events set data = '{"archived": "for a week"}' where kind = 'archive'
+    "#;
+    if ground.url().starts_with("postgres") {
+        let mut connection = PgConnection::connect(ground.url()).await?;
+        connection.execute(later).await?;
+    } else {
+        let mut connection = SqliteConnection::connect(ground.url()).await?;
+        connection.execute(later).await?;
+    }
+    let log = serde_json::to_value(ground.log(room).await?)?;
+    let poll = &log[2];
+    assert_eq!((&poll["kind"], &poll["seq"]), (&json!("poll"), &json!(3)));
+    assert_eq!(
+        (&poll["question"], &poll["role"]),
+        (&json!("Tea?"), &json!("host"))
+    );
+    assert_eq!(
+        (&poll["target"], &poll["member"]["username"]),
+        (&json!(2), &json!("bob"))
+    );
+    let archive = &log[3];
+    assert_eq!(
+        (&archive["kind"], &archive["archived"]),
+        (&json!("archive"), &json!("for a week"))
+    );
+    assert_eq!(log[5]["kind"], "message");
     Ok(())
 }
