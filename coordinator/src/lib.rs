@@ -25,6 +25,9 @@ mod tail;
 mod internal;
 mod connections;
 
+#[cfg(test)]
+mod simulation;
+
 use std::{ops::Deref, sync::Arc};
 
 use axum::Router;
