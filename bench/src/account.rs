@@ -1,4 +1,4 @@
-//! One registered user and one room, made over HTTP as any client would.
+//! Users and rooms, made over HTTP as any client would.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -33,13 +33,50 @@ pub(crate) async fn create_room(address: &str, token: &str, name: &str) -> Resul
     Ok(answer["id"].as_str().context("a room id")?.to_owned())
 }
 
-async fn post(address: &str, path: &str, token: Option<&str>, body: &Value) -> Result<Value> {
-    let body = body.to_string();
+/// Joins a public room.
+///
+/// # Errors
+/// When the server refuses.
+pub(crate) async fn join(address: &str, token: &str, room: &str) -> Result<()> {
+    let path = format!("/v1/rooms/{room}/members");
+    post(address, &path, Some(token), &json!({}))
+        .await
+        .map(drop)
+}
+
+/// Makes something; answers what the server says of it.
+///
+/// # Errors
+/// When the server refuses.
+pub(crate) async fn post(
+    address: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> Result<Value> {
+    ask(address, "POST", path, token, &body.to_string()).await
+}
+
+/// Reads something.
+///
+/// # Errors
+/// When the server refuses.
+pub(crate) async fn get(address: &str, path: &str, token: &str) -> Result<Value> {
+    ask(address, "GET", path, Some(token), "").await
+}
+
+async fn ask(
+    address: &str,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> Result<Value> {
     let authorization = token.map_or_else(String::new, |token| {
         format!("Authorization: Bearer {token}\r\n")
     });
     let request = format!(
-        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n\
          {authorization}Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -48,6 +85,6 @@ async fn post(address: &str, path: &str, token: Option<&str>, body: &Value) -> R
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let (head, body) = answer.split_once("\r\n\r\n").context("a whole answer")?;
-    ensure!(head.starts_with("HTTP/1.1 201"), "{path} answered {answer}");
+    ensure!(head.starts_with("HTTP/1.1 20"), "{path} answered {answer}");
     Ok(serde_json::from_str(body)?)
 }

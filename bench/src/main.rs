@@ -12,6 +12,7 @@ mod fanout;
 mod floor;
 mod idle;
 mod process;
+mod redis;
 mod socket;
 mod subscribers;
 
@@ -52,6 +53,8 @@ enum What {
         #[arg(long, default_value_t = 2_000)]
         sockets: usize,
     },
+    /// A steady talk with Redis and while it is stopped, in turn: send → ack
+    Redis(redis::Plan),
     /// Serves the floor of `fanout`; started by it
     #[command(hide = true)]
     Floor { port: u16, subscribers: usize },
@@ -71,6 +74,7 @@ async fn main() -> anyhow::Result<()> {
             runs,
         } => fanout::run(subscribers, seconds, runs).await,
         What::Idle { sockets } => idle::run(sockets).await,
+        What::Redis(plan) => redis::run(plan).await,
         What::Floor { port, subscribers } => floor::serve(port, subscribers).await,
     }
 }

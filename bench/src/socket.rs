@@ -2,10 +2,12 @@
 //! counts frames without reading them.
 
 use anyhow::{Context, Result, ensure};
+use protocol::frame::SUBPROTOCOL;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+use tokio_tungstenite::tungstenite::{client::IntoClientRequest, handshake::client::Request};
 
 /// Connects, upgrades and subscribes nothing yet; what the server said after its handshake is lost
 /// to nobody: it goes into `counter`.
@@ -38,6 +40,20 @@ pub(crate) async fn connect(
             return Ok(stream);
         }
     }
+}
+
+/// An upgrade to the subprotocol at `url`, for a client that reads what it is told.
+///
+/// # Errors
+/// When the url or the token is none.
+pub(crate) fn upgrade(url: &str, token: Option<&str>) -> Result<Request> {
+    let mut request = url.into_client_request()?;
+    let headers = request.headers_mut();
+    headers.insert("sec-websocket-protocol", SUBPROTOCOL.parse()?);
+    if let Some(token) = token {
+        headers.insert("authorization", format!("Bearer {token}").parse()?);
+    }
+    Ok(request)
 }
 
 /// A client's text frame. Its mask is zero, so that the payload goes as it is.

@@ -1,0 +1,201 @@
+//! What a stopped Redis costs a message: send → ack in windows with Redis and without it, in turn, under
+//! one steady load, so that what else the machine does falls on both.
+
+mod fleet;
+mod probes;
+mod talkers;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+use tokio::time::{sleep, sleep_until};
+
+use fleet::Fleet;
+use probes::Probes;
+use talkers::{Sample, Talkers};
+
+/// How Redis goes away.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Fault {
+    /// `kill -9`: connections break, and new ones are refused
+    Killed,
+    /// SIGSTOP: connections stay open, and nothing answers
+    Paused,
+}
+
+/// What is run.
+#[derive(clap::Args)]
+pub(crate) struct Plan {
+    #[arg(long, default_value_t = 1)]
+    coordinators: usize,
+    #[arg(long, value_enum, default_value_t = Fault::Killed)]
+    fault: Fault,
+    /// Windows with Redis and as many without it
+    #[arg(long, default_value_t = 6)]
+    pairs: usize,
+    /// Seconds of a window
+    #[arg(long, default_value_t = 10)]
+    window: u64,
+    #[arg(long, default_value_t = 50)]
+    clients: usize,
+    #[arg(long, default_value_t = 25)]
+    rooms: usize,
+    /// Milliseconds between two messages of a client
+    #[arg(long, default_value_t = 500)]
+    every: u64,
+    /// Beside the messages, ask over HTTP and open sockets
+    #[arg(long)]
+    probes: bool,
+}
+
+/// What is measured before the first window is not counted: caches fill, rooms are loaded.
+const WARM_UP: Duration = Duration::from_secs(3);
+/// After the last window, for the answers that are still under way.
+const LAST_ANSWERS: Duration = Duration::from_secs(6);
+
+/// A stretch of the run. It begins with the going or the coming of Redis, so what that does falls in it.
+struct Window {
+    from: Instant,
+    until: Instant,
+}
+
+/// Runs the load and prints each pair of windows and the median of their ratios.
+///
+/// # Errors
+/// When a server does not start, or a message is not answered.
+pub(crate) async fn run(plan: Plan) -> Result<()> {
+    let span = Duration::from_secs(plan.window);
+    println!(
+        "{} clients in {} rooms, a message of each every {} ms; {} coordinators, PostgreSQL; \
+         Redis {:?} for {} of {} windows of {} s",
+        plan.clients,
+        plan.rooms,
+        plan.every,
+        plan.coordinators,
+        plan.fault,
+        plan.pairs,
+        plan.pairs * 2,
+        plan.window,
+    );
+    let mut fleet = Fleet::start(plan.coordinators).await?;
+    let every = Duration::from_millis(plan.every);
+    let talkers = Talkers::start(&fleet, plan.clients, plan.rooms, every).await?;
+    let probes = match plan.probes {
+        true => Some(Probes::start(&fleet).await?),
+        false => None,
+    };
+    sleep(WARM_UP).await;
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..plan.pairs {
+        with.push(window(span).await);
+        fleet.stop_redis(plan.fault)?;
+        without.push(window(span).await);
+        fleet.bring_redis_back(plan.fault).await?;
+    }
+    sleep(LAST_ANSWERS).await;
+    report(&talkers.samples()?, &with, &without)?;
+    if let Some(probes) = probes {
+        probes.report(&with, &without);
+    }
+    Ok(())
+}
+
+async fn window(span: Duration) -> Window {
+    let from = Instant::now();
+    let until = from + span;
+    sleep_until(until.into()).await;
+    Window { from, until }
+}
+
+impl Window {
+    fn has(&self, at: Instant) -> bool {
+        (self.from..self.until).contains(&at)
+    }
+}
+
+/// How long the messages of a window took.
+struct Figures {
+    p50_us: f64,
+    p99_us: f64,
+    max_us: f64,
+    answered: usize,
+    refused: usize,
+}
+
+impl Figures {
+    fn of(samples: &[Sample], windows: &[Window]) -> Self {
+        let within = |sample: &&Sample| windows.iter().any(|it| it.has(sample.sent_at));
+        let within: Vec<_> = samples.iter().filter(within).collect();
+        let refused = within.iter().filter(|sample| sample.refused).count();
+        let mut took: Vec<_> = within
+            .iter()
+            .filter(|sample| !sample.refused)
+            .map(|sample| sample.took.as_secs_f64() * 1e6)
+            .collect();
+        took.sort_by(f64::total_cmp);
+        Self {
+            p50_us: quantile(&took, 0.5),
+            p99_us: quantile(&took, 0.99),
+            max_us: quantile(&took, 1.0),
+            answered: took.len(),
+            refused,
+        }
+    }
+
+    fn print(&self, name: &str) {
+        println!(
+            "  {name:<18} p50 {:>7.0} µs   p99 {:>7.0} µs   max {:>7.0} µs   {} stored, {} refused",
+            self.p50_us, self.p99_us, self.max_us, self.answered, self.refused
+        );
+    }
+}
+
+fn report(samples: &[Sample], with: &[Window], without: &[Window]) -> Result<()> {
+    let (mut p50, mut p99) = (Vec::new(), Vec::new());
+    for (with, without) in with.chunks(1).zip(without.chunks(1)) {
+        let (with, without) = (Figures::of(samples, with), Figures::of(samples, without));
+        with.print("with Redis");
+        without.print("without");
+        p50.push(without.p50_us / with.p50_us);
+        p99.push(without.p99_us / with.p99_us);
+    }
+    let (with, without) = (Figures::of(samples, with), Figures::of(samples, without));
+    with.print("all with Redis");
+    without.print("all without");
+    println!(
+        "  without / with: p50 {:.3}, p99 {:.3} (medians of {} pairs); p50 {:.3}, p99 {:.3} (all of them)",
+        median(&mut p50),
+        median(&mut p99),
+        p99.len(),
+        without.p50_us / with.p50_us,
+        without.p99_us / with.p99_us,
+    );
+    ensure!(
+        with.answered > 0 && without.answered > 0,
+        "nothing was sent"
+    );
+    Ok(())
+}
+
+/// Of sorted figures; 0 of none.
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a small whole number"
+    )]
+    let place = (last as f64 * share).round() as usize;
+    sorted.get(place).copied().unwrap_or_default()
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    if figures.len().is_multiple_of(2) && middle > 0 {
+        (figures[middle - 1] + figures[middle]) / 2.0
+    } else {
+        figures.get(middle).copied().unwrap_or_default()
+    }
+}
