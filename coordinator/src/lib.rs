@@ -10,6 +10,7 @@ mod connection;
 
 mod rooms;
 mod room;
+mod log;
 
 mod encoded;
 mod delivery;
@@ -32,6 +33,7 @@ use std::{ops::Deref, sync::Arc};
 
 use axum::Router;
 use connections::Connections;
+use log::Stored;
 use presences::Presences;
 use protocol::frame::{CloseReason, Goaway, ServerFrame};
 use reads::Reads;
@@ -89,7 +91,9 @@ impl Coordinator {
     ) -> Self {
         let draining = CancellationToken::new();
         app.live_as_node(tasks, &draining, cancel);
-        let rooms = Rooms::new(app.clone(), tasks.clone(), cancel.clone());
+        let log = Arc::new(Stored::new(&app));
+        let limits = app.settings.limits.clone();
+        let rooms = Rooms::new(log.clone(), limits, tasks.clone(), cancel.clone());
         let node = Node(Arc::new(Parts {
             name: app.settings.node.as_str().into(),
             rooms: rooms.clone(),
@@ -102,7 +106,7 @@ impl Coordinator {
         }));
         let (connections, presences) = (node.connections.clone(), node.presences.clone());
         tasks.spawn(tail::listen(rooms.clone(), hints, cancel.clone()));
-        tasks.spawn(tail::watch(rooms, app.store.clone(), cancel.clone()));
+        tasks.spawn(tail::watch(rooms, log, cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));
         tasks.spawn(presences.tell(app.presence.clone(), cancel.clone()));
         tasks.spawn(node.reads.clone().keep(app, cancel.clone()));

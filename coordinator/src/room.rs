@@ -13,16 +13,16 @@ use std::sync::Arc;
 use audience::Listener;
 use owner::Owner;
 use protocol::{
-    ConnectionId, ErrorCode, RoomId, Seq, UserId,
+    ConnectionId, ErrorCode, Limits, RoomId, Seq, UserId,
     accounts::UserSummary,
     frame::{Online, PresenceState},
 };
 use recent::Recent;
-use shared::{App, Refusal};
+use shared::Refusal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{connection::Connection, rooms::Rooms};
+use crate::{connection::Connection, log::Log, rooms::Rooms};
 
 /// A live room. Cloning gives the same room.
 #[derive(Clone)]
@@ -82,12 +82,13 @@ impl Room {
     pub(crate) fn start(
         id: RoomId,
         rooms: Rooms,
-        app: App,
+        log: Arc<dyn Log>,
+        limits: &Limits,
         cancel: CancellationToken,
-    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
         let (commands, taken) = mpsc::channel(COMMANDS);
         let recent = Arc::new(Recent::new());
-        let owner = Owner::new(id, rooms, app, taken, Arc::clone(&recent));
+        let owner = Owner::new(id, rooms, log, limits, taken, Arc::clone(&recent));
         (Self { commands, recent }, owner.run(cancel))
     }
 

@@ -8,13 +8,14 @@ use std::{
 };
 
 use metrics::gauge;
-use protocol::{ErrorCode, RoomId, Seq};
-use shared::{App, Refusal};
+use protocol::{ErrorCode, Limits, RoomId, Seq};
+use shared::Refusal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     connection::Connection,
+    log::Log,
     room::{Attached, Command, Room, Sending},
 };
 
@@ -23,7 +24,8 @@ use crate::{
 pub(crate) struct Rooms(Arc<Inner>);
 
 struct Inner {
-    app: App,
+    log: Arc<dyn Log>,
+    limits: Limits,
     live: Mutex<HashMap<RoomId, Room>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
@@ -42,9 +44,15 @@ pub(crate) struct Attaching {
 
 impl Rooms {
     /// No rooms yet; their tasks are counted by `tasks` and end with `cancel`.
-    pub(crate) fn new(app: App, tasks: TaskTracker, cancel: CancellationToken) -> Self {
+    pub(crate) fn new(
+        log: Arc<dyn Log>,
+        limits: Limits,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+    ) -> Self {
         Self(Arc::new(Inner {
-            app,
+            log,
+            limits,
             live: Mutex::default(),
             tasks,
             cancel,
@@ -123,13 +131,17 @@ impl Rooms {
     /// [`Rooms::retire`].
     fn with_room<T>(&self, id: RoomId, say: impl FnOnce(&Room) -> T) -> T {
         let Inner {
-            app, tasks, cancel, ..
+            log,
+            limits,
+            tasks,
+            cancel,
+            ..
         } = &*self.0;
         let mut started = None;
         let said = {
             let mut live = self.live();
             say(live.entry(id).or_insert_with(|| {
-                let (room, task) = Room::start(id, self.clone(), app.clone(), cancel.clone());
+                let (room, task) = Room::start(id, self.clone(), Arc::clone(log), limits, cancel.clone());
                 started = Some(task);
                 gauge!("chatx_rooms").increment(1.0);
                 room

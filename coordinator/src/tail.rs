@@ -1,8 +1,10 @@
 //! Notices what others wrote into the logs of the live rooms: by hints at once, and by a look at all
 //! heads every second, since a hint may be lost. Reading it is each room's own.
 
+use std::sync::Arc;
+
 use protocol::RoomId;
-use shared::{hints::Hint, store::Store};
+use shared::{Refusal, hints::Hint};
 use tokio::{
     sync::mpsc,
     time::{Duration, MissedTickBehavior, interval},
@@ -10,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::rooms::Rooms;
+use crate::{log::Log, rooms::Rooms};
 
 const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How many heads one statement asks for.
@@ -36,7 +38,7 @@ pub(crate) async fn listen(
 }
 
 /// Looks at all heads, again and again until `cancel`.
-pub(crate) async fn watch(rooms: Rooms, store: Store, cancel: CancellationToken) {
+pub(crate) async fn watch(rooms: Rooms, log: Arc<dyn Log>, cancel: CancellationToken) {
     let mut tick = interval(LOOKED_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_away = false;
@@ -47,7 +49,7 @@ pub(crate) async fn watch(rooms: Rooms, store: Store, cancel: CancellationToken)
             () = cancel.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let looked = look(&rooms, &store).await;
+        let looked = look(&rooms, &*log).await;
         if let Err(error) = &looked
             && !is_away
         {
@@ -57,11 +59,11 @@ pub(crate) async fn watch(rooms: Rooms, store: Store, cancel: CancellationToken)
     }
 }
 
-async fn look(rooms: &Rooms, store: &Store) -> shared::store::Result<()> {
+async fn look(rooms: &Rooms, log: &dyn Log) -> Result<(), Refusal> {
     let delivered = rooms.heads();
     let ids: Vec<RoomId> = delivered.keys().copied().collect();
     for ids in ids.chunks(HEADS_AT_ONCE) {
-        for head in store.heads(ids).await? {
+        for head in log.heads(ids.to_vec()).await? {
             if head.gone {
                 rooms.gone(head.room);
             } else if head.seq > delivered[&head.room] {

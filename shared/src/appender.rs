@@ -79,7 +79,7 @@ impl Appender {
     /// # Errors
     /// `unavailable` when too many wait already, or when the server is going away.
     pub fn submit(&self, entry: Append) -> Result<Receipt, Refusal> {
-        let (answer, receipt) = oneshot::channel();
+        let (answer, receipt) = Receipt::pair();
         let writer = &self.writers[self.writer_of(entry.room)];
         let waiting = Waiting {
             entry,
@@ -87,12 +87,20 @@ impl Appender {
             deadline: Instant::now() + PATIENCE,
         };
         writer.try_send(waiting).map_err(|_| unavailable())?;
-        Ok(Receipt(receipt))
+        Ok(receipt)
     }
 
     fn writer_of(&self, room: RoomId) -> usize {
         let writers = u64::try_from(self.writers.len()).unwrap_or(1);
         usize::try_from(xxh3_64(room.uuid().as_bytes()) % writers).unwrap_or(0)
+    }
+}
+
+impl Receipt {
+    /// A receipt, and what it will say. When that is dropped it says `unavailable`.
+    pub fn pair() -> (oneshot::Sender<Result<Appended, Refusal>>, Self) {
+        let (answer, receipt) = oneshot::channel();
+        (answer, Self(receipt))
     }
 }
 

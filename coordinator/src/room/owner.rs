@@ -5,11 +5,11 @@
 use std::sync::Arc;
 
 use protocol::{
-    ConnectionId, ErrorCode, RoomId, Seq, UserId,
+    ConnectionId, ErrorCode, Limits, RoomId, Seq, UserId,
     events::{Event, EventKind},
     frame::{PresenceFrame, ReadFrame, ServerFrame, TypingFrame},
 };
-use shared::{App, Refusal, store};
+use shared::{Refusal, store};
 use tokio::{
     sync::mpsc,
     time::{Duration, Instant, sleep_until},
@@ -27,6 +27,7 @@ use crate::{
     delivery::{Next, Verdict},
     encoded::{Encoded, Entry},
     errand::Errand,
+    log::Log,
     rooms::Rooms,
     roster::{Effect, Happening, Roster},
 };
@@ -43,7 +44,7 @@ const STAYS_LOADED: Duration = Duration::from_secs(10);
 /// The task behind a room.
 pub(super) struct Owner {
     id: RoomId,
-    app: App,
+    log: Arc<dyn Log>,
     rooms: Rooms,
     commands: mpsc::Receiver<Command>,
     recent: Arc<Recent>,
@@ -52,7 +53,7 @@ pub(super) struct Owner {
     /// The latest place that the log is known, or said, to have reached.
     target: Seq,
     /// A look at the store, for events that others appended.
-    looking: Errand<store::Result<Looked>>,
+    looking: Errand<Result<Looked, Refusal>>,
     appends: Appends,
     audience: Audience,
     roster: Roster,
@@ -87,14 +88,15 @@ impl Owner {
     pub(super) fn new(
         id: RoomId,
         rooms: Rooms,
-        app: App,
+        log: Arc<dyn Log>,
+        limits: &Limits,
         commands: mpsc::Receiver<Command>,
         recent: Arc<Recent>,
     ) -> Self {
         Self {
             id,
-            roster: Roster::new(&app.settings.limits),
-            app,
+            roster: Roster::new(limits),
+            log,
             commands,
             recent,
             next: Next::after(Seq::ZERO),
@@ -130,7 +132,7 @@ impl Owner {
     /// Deliveries begin where the log stands now: whoever listens reads what came before it from
     /// the store.
     async fn load(&mut self) -> Result<(), Refusal> {
-        let heads = self.app.store.heads(&[self.id]).await?;
+        let heads = self.log.heads(vec![self.id]).await?;
         let head = heads.iter().find(|head| head.room == self.id && !head.gone);
         let head = head.ok_or(ErrorCode::RoomNotFound)?.seq;
         self.next = Next::after(head);
@@ -231,7 +233,7 @@ impl Owner {
             let refusal = Refusal::from(ErrorCode::Unavailable);
             return sending.refuse(refusal.retry_after(Duration::from_secs(1)));
         }
-        match self.app.appender.submit(sending.append.clone()) {
+        match self.log.submit(sending.append.clone()) {
             Ok(receipt) => self.appends.push(sending, receipt),
             Err(refusal) => sending.refuse(refusal),
         }
@@ -262,11 +264,11 @@ impl Owner {
 
     fn look_if_behind(&mut self) {
         if self.target >= self.next.seq() && self.looking.is_idle() {
-            let (store, room, after) = (self.app.store.clone(), self.id, self.next.last());
+            let (log, room, after) = (Arc::clone(&self.log), self.id, self.next.last());
             self.looking.begin(async move {
-                let events = store.events(room, after, EVENTS_AT_ONCE).await?;
+                let events = log.events(room, after, EVENTS_AT_ONCE).await?;
                 if events.is_empty() {
-                    let heads = store.heads(&[room]).await?;
+                    let heads = log.heads(vec![room]).await?;
                     if heads.iter().all(|head| head.room != room || head.gone) {
                         return Ok(Looked::Gone);
                     }
@@ -276,7 +278,7 @@ impl Owner {
         }
     }
 
-    fn looked(&mut self, looked: store::Result<Looked>) {
+    fn looked(&mut self, looked: Result<Looked, Refusal>) {
         match looked {
             Ok(Looked::Events(events)) => {
                 if events.is_empty() {
@@ -296,10 +298,9 @@ impl Owner {
                 self.target = self.next.last();
                 self.audience.gone();
             }
-            Err(error) => {
+            Err(refusal) => {
                 // The next look at all heads, in a second, tries again.
                 self.target = self.next.last();
-                let refusal = Refusal::from(error);
                 debug!(room.id = %self.id, error = %refusal, "events cannot be read");
             }
         }

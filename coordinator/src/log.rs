@@ -1,0 +1,68 @@
+//! The logs of the rooms, as a live room needs them: where messages get their places, and where what
+//! others wrote is read. What may be written is the store's to say.
+
+use futures_util::future::BoxFuture;
+use protocol::{RoomId, Seq, events::Event};
+use shared::{
+    App, Refusal,
+    appender::{Appender, Receipt},
+    store::{Append, Head, Store},
+};
+
+/// The logs of all rooms. The store and its appender are the one that serves people; a simulation brings
+/// another.
+pub(crate) trait Log: Send + Sync + 'static {
+    /// Hands in a message. Those of one room are stored in the order of these calls.
+    ///
+    /// # Errors
+    /// `unavailable` when too many wait already.
+    fn submit(&self, append: Append) -> Result<Receipt, Refusal>;
+
+    /// The events after a place, at most `limit`.
+    fn events(
+        &self,
+        room: RoomId,
+        after: Seq,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<Vec<Event>, Refusal>>;
+
+    /// Where the logs of rooms stand.
+    fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>>;
+}
+
+/// The logs in the store.
+pub(crate) struct Stored {
+    store: Store,
+    appender: Appender,
+}
+
+impl Stored {
+    /// Those of the store that `app` stands on.
+    pub(crate) fn new(app: &App) -> Self {
+        Self {
+            store: app.store.clone(),
+            appender: app.appender.clone(),
+        }
+    }
+}
+
+impl Log for Stored {
+    fn submit(&self, append: Append) -> Result<Receipt, Refusal> {
+        self.appender.submit(append)
+    }
+
+    fn events(
+        &self,
+        room: RoomId,
+        after: Seq,
+        limit: u32,
+    ) -> BoxFuture<'static, Result<Vec<Event>, Refusal>> {
+        let store = self.store.clone();
+        Box::pin(async move { Ok(store.events(room, after, limit).await?) })
+    }
+
+    fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>> {
+        let store = self.store.clone();
+        Box::pin(async move { Ok(store.heads(&rooms).await?) })
+    }
+}
