@@ -8,10 +8,10 @@ use protocol::{
     events::{Event, EventKind},
     frame::{ServerFrame, UnsubscribeReason},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One whole text frame, its header included. Cloning shares the bytes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Encoded(Bytes);
 
 /// The largest header of an unmasked frame: two bytes, and a length of eight.
@@ -65,8 +65,8 @@ impl Encoded {
     }
 }
 
-/// One event of a room, ready for any number of sockets.
-#[derive(Debug)]
+/// One event of a room, ready for any number of sockets, here or on another node.
+#[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// The room.
     pub(crate) room: RoomId,
@@ -81,7 +81,7 @@ pub(crate) struct Entry {
 }
 
 /// What an event has to do with the text of a message, told by its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Text {
     /// It carries it, or one that it was changed to.
     Of(Seq),
@@ -90,7 +90,7 @@ pub(crate) enum Text {
 }
 
 /// Whose subscriptions an event ends, and why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Ends {
     /// Those of one person.
     Of(UserId, UnsubscribeReason),

@@ -23,6 +23,7 @@ mod presences;
 mod reads;
 
 mod tail;
+mod peers;
 mod internal;
 mod connections;
 

@@ -1,9 +1,9 @@
-//! The bounded queue to one socket. Rooms push, never waiting; the connection takes.
+//! The bounded queue to one peer: a socket, or a gateway. Rooms push, never waiting; the task that owns
+//! the peer takes.
 //!
 //! At half of its capacity, presence, typing and read marks are dropped. Full, the events in it are
-//! dropped too and their rooms are lagging: the connection reads them again from the room or the
-//! store once the socket drains. Answers are never dropped: a connection takes no more frames from
-//! a peer that does not read them.
+//! dropped too and their rooms are lagging: they are read again from the room or the store once the
+//! peer drains. Answers are never dropped: no more frames are taken from a peer that does not read them.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -17,14 +17,28 @@ use tokio::sync::Notify;
 
 use crate::encoded::{Encoded, Entry};
 
-/// One end of the queue. Cloning gives the same queue.
+/// One end of the queue, which carries frames that are encoded for its peer. Cloning gives the same
+/// queue.
 #[derive(Clone)]
-pub(crate) struct Outbox(Arc<Shared>);
+pub(crate) struct Outbox<F = Encoded>(Arc<Shared<F>>);
 
-struct Shared {
-    queue: Mutex<Queue>,
-    /// Tells the connection that something waits.
+/// A frame as a queue carries it.
+pub(crate) trait Carried: Clone {
+    /// How many bytes it is.
+    fn len(&self) -> usize;
+
+    /// Whether, when it was passed and is dropped, its room is lagging as if it were an event.
+    fn is_missed(&self) -> bool {
+        false
+    }
+}
+
+struct Shared<F> {
+    queue: Mutex<Queue<F>>,
+    /// Tells who takes that something waits.
     filled: Notify,
+    /// Tells who asks that something was taken.
+    taken: Notify,
     capacity: Capacity,
 }
 
@@ -49,45 +63,57 @@ impl Default for Capacity {
     }
 }
 
-#[derive(Default)]
-struct Queue {
-    items: VecDeque<Item>,
+struct Queue<F> {
+    items: VecDeque<Item<F>>,
     bytes: usize,
     /// How many of the items are answers.
     answers: usize,
-    /// Rooms whose events were dropped.
+    /// Rooms of which something was dropped that they have to say again.
     lagging: BTreeSet<RoomId>,
     /// Rooms of which it waits that they are gone; they say so again and again.
     gone: BTreeSet<RoomId>,
 }
 
-/// What waits for a socket.
+/// What waits for a peer.
 #[derive(Clone, Debug)]
-pub(crate) enum Item {
-    /// Answers a frame of the peer, or concerns the socket as a whole.
-    Answer(Encoded),
+pub(crate) enum Item<F = Encoded> {
+    /// Answers a frame of the peer, or concerns the peer as a whole.
+    Answer(F),
     /// Happened in a room.
     Event(Arc<Entry>),
     /// Presence, typing or a read mark of a room; may be lost.
-    Passing(RoomId, Encoded),
+    Passing(RoomId, F),
     /// The room is gone.
     Gone(RoomId),
 }
 
 impl Outbox {
+    /// Queues an answer to a socket.
+    pub(crate) fn answer(&self, frame: &ServerFrame) {
+        self.answer_with(Encoded::of(frame));
+    }
+}
+
+impl<F: Carried> Outbox<F> {
     /// An empty queue.
     pub(crate) fn new(capacity: Capacity) -> Self {
-        let queue = Mutex::default();
+        let queue = Queue {
+            items: VecDeque::new(),
+            bytes: 0,
+            answers: 0,
+            lagging: BTreeSet::new(),
+            gone: BTreeSet::new(),
+        };
         Self(Arc::new(Shared {
-            queue,
+            queue: Mutex::new(queue),
             filled: Notify::new(),
+            taken: Notify::new(),
             capacity,
         }))
     }
 
     /// Queues an answer.
-    pub(crate) fn answer(&self, frame: &ServerFrame) {
-        let frame = Encoded::of(frame);
+    pub(crate) fn answer_with(&self, frame: F) {
         let mut queue = self.queue();
         queue.answers += 1;
         queue.push(Item::Answer(frame));
@@ -114,7 +140,7 @@ impl Outbox {
     }
 
     /// Queues what may be lost.
-    pub(crate) fn pass(&self, room: RoomId, frames: &[Encoded]) {
+    pub(crate) fn pass(&self, room: RoomId, frames: &[F]) {
         let mut queue = self.queue();
         let half = Capacity {
             bytes: self.0.capacity.bytes / 2,
@@ -123,6 +149,9 @@ impl Outbox {
         for frame in frames {
             if queue.is_above(half, frame.len()) {
                 counter!("chatx_outbox_dropped_total").increment(1);
+                if frame.is_missed() {
+                    queue.lagging.insert(room);
+                }
                 continue;
             }
             queue.push(Item::Passing(room, frame.clone()));
@@ -148,8 +177,9 @@ impl Outbox {
 
     /// Moves items of about `bytes` into `taken`, and tells which rooms are lagging, once all that
     /// waited before them is taken.
-    pub(crate) fn take(&self, bytes: usize, taken: &mut Vec<Item>) -> BTreeSet<RoomId> {
+    pub(crate) fn take(&self, bytes: usize, taken: &mut Vec<Item<F>>) -> BTreeSet<RoomId> {
         let mut queue = self.queue();
+        self.0.taken.notify_one();
         let mut taken_bytes = 0;
         while taken_bytes < bytes {
             let Some(item) = queue.pop() else {
@@ -176,14 +206,21 @@ impl Outbox {
         queue.answers > self.0.capacity.frames / 2 || queue.bytes > self.0.capacity.bytes
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    /// Waits until so few answers wait that another question may be read. Cancel-safe.
+    pub(crate) async fn answers_taken(&self) {
+        while self.has_many_answers() {
+            self.0.taken.notified().await;
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue<F>> {
         self.0
             .queue
             .lock()
             .expect("nothing panics while it holds the queue")
     }
 
-    fn notify(&self, queue: MutexGuard<'_, Queue>) {
+    fn notify(&self, queue: MutexGuard<'_, Queue<F>>) {
         let is_empty = queue.items.is_empty() && queue.lagging.is_empty();
         drop(queue);
         if !is_empty {
@@ -192,17 +229,17 @@ impl Outbox {
     }
 }
 
-impl Queue {
+impl<F: Carried> Queue<F> {
     fn is_above(&self, capacity: Capacity, more_bytes: usize) -> bool {
         self.items.len() >= capacity.frames || self.bytes + more_bytes > capacity.bytes
     }
 
-    fn push(&mut self, item: Item) {
+    fn push(&mut self, item: Item<F>) {
         self.bytes += item.len();
         self.items.push_back(item);
     }
 
-    fn pop(&mut self) -> Option<Item> {
+    fn pop(&mut self) -> Option<Item<F>> {
         let item = self.items.pop_front()?;
         self.bytes -= item.len();
         match &item {
@@ -222,14 +259,24 @@ impl Queue {
                 Item::Event(entry) => {
                     self.lagging.insert(entry.room);
                 }
-                Item::Passing(..) => {}
+                Item::Passing(room, frame) => {
+                    if frame.is_missed() {
+                        self.lagging.insert(room);
+                    }
+                }
                 Item::Answer(_) | Item::Gone(_) => self.push(item),
             }
         }
     }
 }
 
-impl Item {
+impl Carried for Encoded {
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<F: Carried> Item<F> {
     fn len(&self) -> usize {
         match self {
             Self::Answer(frame) | Self::Passing(_, frame) => frame.len(),

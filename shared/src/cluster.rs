@@ -9,7 +9,11 @@ use std::{
 };
 
 use protocol::{RoomId, nodes::NodeStatus};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tokio_util::sync::CancellationToken;
 
 pub use own_row::NotCounted;
 use own_row::OwnRow;
@@ -40,30 +44,30 @@ pub struct Cluster(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    seen: Mutex<Seen>,
+    /// The live nodes, as they were seen last.
+    nodes: watch::Sender<Arc<[Node]>>,
+    /// When that was.
+    seen_at: Mutex<Option<Instant>>,
     /// Held while the store is asked, so that one asks for all.
     asking: tokio::sync::Mutex<()>,
     /// What this process knows of its own row.
     own_row: watch::Sender<OwnRow>,
 }
 
-#[derive(Default)]
-struct Seen {
-    nodes: Arc<[Node]>,
-    at: Option<Instant>,
-}
-
 /// A node that has not renewed for so long is dead.
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(5);
 /// How old an answer may be.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// How often who watches asks.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// The cluster that is written down in `store`.
     pub fn new(store: Store) -> Self {
         Self(Arc::new(Inner {
             store,
-            seen: Mutex::default(),
+            nodes: watch::Sender::default(),
+            seen_at: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             own_row: watch::Sender::default(),
         }))
@@ -78,16 +82,30 @@ impl Cluster {
         if let Some(nodes) = self.fresh() {
             return nodes;
         }
-        let asked = self.0.store.live_nodes(DEAD_AFTER).await;
-        let mut seen = self.seen();
-        match asked {
-            Ok(nodes) => seen.nodes = nodes.into(),
-            Err(error) => {
-                tracing::warn!(%error, "the nodes cannot be read, going on with those seen last");
+        self.ask().await;
+        self.seen()
+    }
+
+    /// The live nodes, by name, for who wants to know when they change. They do while somebody asks, see
+    /// [`Cluster::watch`].
+    pub fn changes(&self) -> watch::Receiver<Arc<[Node]>> {
+        self.0.nodes.subscribe()
+    }
+
+    /// Asks every second who is alive, until `cancel`.
+    pub async fn watch(&self, cancel: CancellationToken) {
+        let mut tick = interval(ASKED_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Ending comes first.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => return,
+                _ = tick.tick() => {}
             }
+            let _asking = self.0.asking.lock().await;
+            self.ask().await;
         }
-        seen.at = Some(Instant::now());
-        Arc::clone(&seen.nodes)
     }
 
     /// How many nodes are alive, at least one. Waits no longer than `deadline`, and then goes by those
@@ -95,9 +113,14 @@ impl Cluster {
     pub async fn count(&self, deadline: Duration) -> u32 {
         let nodes = match tokio::time::timeout(deadline, self.live()).await {
             Ok(nodes) => nodes,
-            Err(_) => Arc::clone(&self.seen().nodes),
+            Err(_) => self.seen(),
         };
-        u32::try_from(nodes.len()).unwrap_or(u32::MAX).max(1)
+        count(&nodes)
+    }
+
+    /// How many nodes were alive when somebody last looked, at least one.
+    pub fn count_seen(&self) -> u32 {
+        count(&self.seen())
     }
 
     /// The node that owns `room`; `None` while no coordinator is alive.
@@ -113,13 +136,43 @@ impl Cluster {
         self.0.store.nodes(DEAD_AFTER).await
     }
 
-    fn fresh(&self) -> Option<Arc<[Node]>> {
-        let seen = self.seen();
-        let is_fresh = seen.at.is_some_and(|at| at.elapsed() < FRESH_FOR);
-        is_fresh.then(|| Arc::clone(&seen.nodes))
+    /// Asks the store. One at a time, which the caller holds the lock for.
+    async fn ask(&self) {
+        match self.0.store.live_nodes(DEAD_AFTER).await {
+            Ok(nodes) => {
+                self.0.nodes.send_if_modified(|seen| {
+                    let is_new = **seen != *nodes;
+                    if is_new {
+                        *seen = nodes.into();
+                    }
+                    is_new
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the nodes cannot be read, going on with those seen last");
+            }
+        }
+        *self.seen_at() = Some(Instant::now());
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn fresh(&self) -> Option<Arc<[Node]>> {
+        let is_fresh = self.seen_at().is_some_and(|at| at.elapsed() < FRESH_FOR);
+        is_fresh.then(|| self.seen())
     }
+
+    fn seen(&self) -> Arc<[Node]> {
+        Arc::clone(&self.0.nodes.borrow())
+    }
+
+    fn seen_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0
+            .seen_at
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many these are, at least one: the caller is there.
+fn count(nodes: &[Node]) -> u32 {
+    u32::try_from(nodes.len()).unwrap_or(u32::MAX).max(1)
 }

@@ -1,0 +1,241 @@
+//! An owner's end of a link, and the task behind it: what the rooms of this node say to a gateway that
+//! attached to them, and hear from there.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use metrics::gauge;
+use protocol::RoomId;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{
+    Admitted, LocalRooms,
+    frame::{self, Down, Frame, Garbled, MESSAGE_BYTES, News, Up, Word},
+    line::{self, Hears, Says, Tally},
+    link::Answer,
+};
+use crate::{
+    encoded::Entry,
+    outbox::{Capacity, Carried, Item, Outbox},
+};
+
+/// A gateway that is linked, as rooms see it. Cloning gives the same one; one that comes again is another.
+#[derive(Clone)]
+pub(crate) struct Guest(Arc<Shared>);
+
+struct Shared {
+    node: Arc<str>,
+    outbox: Outbox<Said>,
+}
+
+/// A frame as it leaves.
+#[derive(Clone)]
+struct Said {
+    bytes: Arc<[u8]>,
+    kind: &'static str,
+    /// Whether the gateway has to be told again when it is lost.
+    is_missed: bool,
+}
+
+/// A gateway stands for all of its sockets, and for every room that they follow: it may fall behind as
+/// far as many sockets together, and a second of a busy node fits.
+const CAPACITY: Capacity = Capacity {
+    bytes: 8 * 1_024 * 1_024,
+    frames: 16_384,
+};
+
+impl Guest {
+    pub(super) fn new(node: Arc<str>) -> Self {
+        Self(Arc::new(Shared {
+            node,
+            outbox: Outbox::new(CAPACITY),
+        }))
+    }
+
+    /// Its node.
+    pub(crate) fn node(&self) -> &Arc<str> {
+        &self.0.node
+    }
+
+    /// Whether it is this very one, not another of the same node.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Says what happened in one room, in order. When too much waits it is dropped, and once the gateway
+    /// drains it is told that it lost something.
+    pub(crate) fn deliver(&self, entries: &[Arc<Entry>]) {
+        self.0.outbox.deliver(entries);
+    }
+
+    /// Says what is never dropped.
+    pub(crate) fn tell(&self, room: RoomId, news: News) {
+        match news {
+            // It is said again and again.
+            News::Gone => self.0.outbox.gone(room),
+            news => self.0.outbox.answer_with(Down::Room(room, news).into()),
+        }
+    }
+
+    /// Says what gives way to events: who is here, typing, has read up to where. When who is here cannot
+    /// be said, the gateway is told that it lost something.
+    pub(crate) fn pass(&self, room: RoomId, news: News) {
+        self.0.outbox.pass(room, &[Down::Room(room, news).into()]);
+    }
+
+    /// Says what became of a message. Never dropped.
+    pub(crate) fn answer(&self, number: u64, result: Answer) {
+        self.0
+            .outbox
+            .answer_with(Down::Appended { number, result }.into());
+    }
+
+    /// Says that this node is about to go.
+    pub(super) fn tell_draining(&self) {
+        self.0.outbox.answer_with(Down::Draining.into());
+    }
+}
+
+impl From<Down> for Said {
+    fn from(frame: Down) -> Self {
+        let is_missed = matches!(
+            frame,
+            Down::Room(_, News::Here(..) | News::Away(..) | News::NodeAway(_))
+        );
+        Self {
+            bytes: frame.encode(Vec::new()).into(),
+            kind: frame.kind(),
+            is_missed,
+        }
+    }
+}
+
+impl Carried for Said {
+    fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn is_missed(&self) -> bool {
+        self.is_missed
+    }
+}
+
+/// Serves a gateway until its link is lost, or until `cancel`; then it is attached to no room.
+pub(crate) async fn serve<S, R>(
+    admitted: Admitted,
+    rooms: R,
+    socket: WebSocketStream<S>,
+    cancel: CancellationToken,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+    R: LocalRooms,
+{
+    let guest = admitted.guest();
+    let mut saying = Saying::new(guest);
+    let mut hearing = Hearing {
+        guest,
+        rooms: &rooms,
+        attached: BTreeSet::new(),
+    };
+    gauge!("chatx_link_guests").increment(1.0);
+    info!(peer = &**guest.node(), "a gateway is linked");
+    // Ending comes first: a gateway may never pause.
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => {}
+        lost = line::talk(socket, &mut saying, &mut hearing) => {
+            info!(peer = &**guest.node(), reason = %lost, "a gateway is gone");
+        }
+    }
+    gauge!("chatx_link_guests").decrement(1.0);
+    for room in hearing.attached {
+        rooms.guest(guest, room, Word::Detach).await;
+    }
+}
+
+struct Saying<'a> {
+    guest: &'a Guest,
+    /// Keeps its room between two messages.
+    taken: Vec<Item<Said>>,
+}
+
+impl<'a> Saying<'a> {
+    const fn new(guest: &'a Guest) -> Self {
+        let taken = Vec::new();
+        Self { guest, taken }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let lagging = self.guest.0.outbox.take(MESSAGE_BYTES, &mut self.taken);
+        let (mut message, mut tally) = (Vec::new(), Tally::default());
+        let mut say = |frame: &Down, message| {
+            tally.add(frame.kind());
+            frame.encode(message)
+        };
+        let mut said = Vec::new();
+        for item in self.taken.drain(..) {
+            match item {
+                Item::Event(entry) => {
+                    let room = entry.room;
+                    message = say(&Down::Room(room, News::Event(entry)), message);
+                }
+                Item::Gone(room) => message = say(&Down::Room(room, News::Gone), message),
+                Item::Answer(frame) | Item::Passing(_, frame) => {
+                    message.extend_from_slice(&frame.bytes);
+                    said.push(frame.kind);
+                }
+            }
+        }
+        for room in lagging {
+            message = say(&Down::Room(room, News::Lost), message);
+        }
+        for kind in said {
+            tally.add(kind);
+        }
+        tally.count("out");
+        message
+    }
+}
+
+impl Says for Saying<'_> {
+    async fn next(&mut self) -> Vec<u8> {
+        self.guest.0.outbox.filled().await;
+        self.take()
+    }
+
+    fn ping(&self) -> Vec<u8> {
+        Down::Ping.encode(Vec::new())
+    }
+}
+
+struct Hearing<'a, R> {
+    guest: &'a Guest,
+    rooms: &'a R,
+    /// The rooms that the gateway is attached to.
+    attached: BTreeSet<RoomId>,
+}
+
+impl<R: LocalRooms> Hears for Hearing<'_, R> {
+    async fn hear(&mut self, message: &[u8]) -> Result<(), Garbled> {
+        let mut tally = Tally::default();
+        for frame in frame::frames::<Up>(message) {
+            let frame = frame?;
+            tally.add(frame.kind());
+            let Up::Room(room, word) = frame else {
+                continue;
+            };
+            match word {
+                Word::Attach { .. } => drop(self.attached.insert(room)),
+                Word::Detach => drop(self.attached.remove(&room)),
+                _ => {}
+            }
+            self.rooms.guest(self.guest, room, word).await;
+        }
+        tally.count("in");
+        // A gateway that asks and does not take its answers is not asked what else it wants.
+        self.guest.0.outbox.answers_taken().await;
+        Ok(())
+    }
+}
