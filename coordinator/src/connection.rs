@@ -12,6 +12,9 @@ mod socket;
 mod subscriptions;
 mod wire;
 
+pub(crate) use openings::Wish;
+pub(crate) use subscriptions::{BURST_BYTES, FramesOut, Subscriptions};
+
 use std::{
     mem,
     net::IpAddr,
@@ -33,7 +36,6 @@ use pulse::{Due, HEARTBEAT, Pulse};
 use requests::Requests;
 use sends::Sends;
 use socket::{Socket, Step};
-use subscriptions::{BURST_BYTES, Subscriptions};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
@@ -81,12 +83,13 @@ struct Ending {
 }
 
 impl Connection {
-    fn new(id: ConnectionId, passport: &Passport) -> Self {
+    /// A socket whose outbox holds so much.
+    pub(crate) fn new(id: ConnectionId, passport: &Passport, capacity: Capacity) -> Self {
         Self {
             id,
             user: passport.user.clone(),
             session: passport.session,
-            outbox: Outbox::new(Capacity::default()),
+            outbox: Outbox::new(capacity),
             ending: Ending::default(),
         }
     }
@@ -124,7 +127,7 @@ pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {
         session.id = %passport.session,
     );
     let served = async {
-        let connection = Arc::new(Connection::new(id, &passport));
+        let connection = Arc::new(Connection::new(id, &passport, Capacity::default()));
         let here = Here::new(&node, &connection);
         let opened_at = Instant::now();
         info!(ip = %passport.ip, "connection opened");
@@ -194,7 +197,8 @@ impl Owner {
     fn new(node: Node, connection: Arc<Connection>, socket: Socket, passport: &Passport) -> Self {
         let now = Instant::now();
         let expires_at = now + passport.expires_at.since(node.app.clock.now());
-        let subscriptions = Subscriptions::new(node.clone(), Arc::clone(&connection));
+        let (rooms, tasks) = (node.rooms.clone(), node.tasks.clone());
+        let subscriptions = Subscriptions::new(rooms, tasks, Arc::clone(&connection));
         Self {
             sends: Sends::new(node.clone(), Arc::clone(&connection)),
             requests: Requests::new(&node, &connection, passport),

@@ -1,12 +1,14 @@
-//! The logs of the rooms, as a live room needs them: where messages get their places, and where what
-//! others wrote is read. What may be written is the store's to say.
+//! The logs of the rooms, as live rooms and the sockets that follow them need them: where messages get
+//! their places, and where what others wrote is read. What may be written or read is the store's to say.
+
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use protocol::{RoomId, Seq, events::Event};
+use protocol::{Limits, RoomId, Seq, UserId, events::Event, frame::Subscribe};
 use shared::{
     App, Refusal,
     appender::{Appender, Receipt},
-    store::{Append, Head, Store},
+    store::{Append, Head, Resume, Store},
 };
 
 /// The logs of all rooms. The store and its appender are the one that serves people; a simulation brings
@@ -28,12 +30,17 @@ pub(crate) trait Log: Send + Sync + 'static {
 
     /// Where the logs of rooms stand.
     fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>>;
+
+    /// What somebody who may follow a room has missed of it.
+    fn resume(&self, user: UserId, wish: &Subscribe)
+    -> BoxFuture<'static, Result<Resume, Refusal>>;
 }
 
 /// The logs in the store.
 pub(crate) struct Stored {
     store: Store,
     appender: Appender,
+    limits: Arc<Limits>,
 }
 
 impl Stored {
@@ -42,6 +49,7 @@ impl Stored {
         Self {
             store: app.store.clone(),
             appender: app.appender.clone(),
+            limits: Arc::new(app.settings.limits.clone()),
         }
     }
 }
@@ -64,5 +72,24 @@ impl Log for Stored {
     fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>> {
         let store = self.store.clone();
         Box::pin(async move { Ok(store.heads(&rooms).await?) })
+    }
+
+    fn resume(
+        &self,
+        user: UserId,
+        wish: &Subscribe,
+    ) -> BoxFuture<'static, Result<Resume, Refusal>> {
+        let (store, limits) = (self.store.clone(), Arc::clone(&self.limits));
+        let Subscribe {
+            room,
+            after,
+            after_id,
+            limit,
+        } = *wish;
+        Box::pin(async move {
+            Ok(store
+                .resume(room, user, after, after_id, limit, &limits)
+                .await?)
+        })
     }
 }

@@ -59,6 +59,16 @@ impl Rooms {
         }))
     }
 
+    /// The logs of the rooms.
+    pub(crate) fn log(&self) -> &dyn Log {
+        &*self.0.log
+    }
+
+    /// What is allowed in them.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
     /// Has a room deliver to a socket from now on, and tells when it is loaded.
     pub(crate) fn attach(&self, id: RoomId, connection: &Connection) -> Result<Attaching, Refusal> {
         self.with_room(id, |room| {
@@ -141,7 +151,8 @@ impl Rooms {
         let said = {
             let mut live = self.live();
             say(live.entry(id).or_insert_with(|| {
-                let (room, task) = Room::start(id, self.clone(), Arc::clone(log), limits, cancel.clone());
+                let (room, task) =
+                    Room::start(id, self.clone(), Arc::clone(log), limits, cancel.clone());
                 started = Some(task);
                 gauge!("chatx_rooms").increment(1.0);
                 room

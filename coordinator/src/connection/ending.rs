@@ -8,7 +8,7 @@ use tokio::time::{Duration, timeout};
 use super::{
     Owner,
     socket::{Socket, Step},
-    subscriptions::BURST_BYTES,
+    subscriptions::{BURST_BYTES, FramesOut},
 };
 
 /// Why a socket ended.

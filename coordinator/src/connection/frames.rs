@@ -10,7 +10,7 @@ use protocol::{
 use shared::{Refusal, token::AccessClaims};
 use tokio::time::Instant;
 
-use super::{Owner, openings::Wish, pace::Paced, requests::Request};
+use super::{Owner, Wish, pace::Paced, requests::Request};
 use crate::{answers, room::Command};
 
 impl Owner {

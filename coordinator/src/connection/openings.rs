@@ -12,14 +12,16 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinSet,
 };
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
 use super::Connection;
-use crate::{Node, delivery::Next, encoded::Encoded, room::Room};
+use crate::{delivery::Next, encoded::Encoded, room::Room, rooms::Rooms};
 
 /// The questions of one socket that have no answer yet.
 pub(super) struct Openings {
-    node: Node,
+    rooms: Rooms,
+    tasks: TaskTracker,
     connection: Arc<Connection>,
     begun: u64,
     /// Each is a task: a socket that has no room for more looks at none of them, and one that nobody
@@ -34,13 +36,13 @@ pub(super) struct Openings {
 pub(super) struct Opening(u64);
 
 /// A room that somebody wants to follow.
-pub(super) struct Wish {
+pub(crate) struct Wish {
     /// What the answer echoes.
-    pub(super) id: Option<FrameId>,
+    pub(crate) id: Option<FrameId>,
     /// From where on.
-    pub(super) subscribe: Subscribe,
+    pub(crate) subscribe: Subscribe,
     /// How its user is here.
-    pub(super) presence: PresenceState,
+    pub(crate) presence: PresenceState,
 }
 
 /// The answer to a wish.
@@ -66,9 +68,10 @@ pub(super) struct Missed {
 const AT_ONCE: usize = 8;
 
 impl Openings {
-    pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
+    pub(super) fn new(rooms: Rooms, tasks: TaskTracker, connection: Arc<Connection>) -> Self {
         Self {
-            node,
+            rooms,
+            tasks,
             connection,
             begun: 0,
             under_way: JoinSet::new(),
@@ -91,9 +94,8 @@ impl Openings {
     ) -> Opening {
         self.begun += 1;
         let opening = Opening(self.begun);
-        let (node, connection) = (self.node.clone(), Arc::clone(&self.connection));
+        let (rooms, connection) = (self.rooms.clone(), Arc::clone(&self.connection));
         let asking = Arc::clone(&self.asking);
-        let tasks = self.node.tasks.clone();
         let opening_task = async move {
             let turn = asking.acquire_owned().await.ok();
             let Wish {
@@ -106,23 +108,14 @@ impl Openings {
                 if let Some(loaded) = loaded {
                     loaded.await.map_err(|_| ErrorCode::Unavailable)??;
                 }
-                let Subscribe {
-                    after,
-                    after_id,
-                    limit,
-                    ..
-                } = subscribe;
-                let (store, limits) = (&node.app.store, &node.app.settings.limits);
                 let user = connection.user.id;
-                let resume = store
-                    .resume(target, user, after, after_id, limit, limits)
-                    .await?;
+                let resume = rooms.log().resume(user, &subscribe).await?;
                 let online = room
                     .enter(connection.id, presence, resume.head, resume.member_count)
                     .await?;
                 Ok((resume, online))
             };
-            let max_bytes = node.app.settings.limits.server_frame_max_bytes;
+            let max_bytes = rooms.limits().server_frame_max_bytes;
             let result = asked
                 .await
                 .map(|(resume, online)| Missed::new(resume, online, id.clone(), target, max_bytes));
@@ -135,7 +128,7 @@ impl Openings {
             }
         };
         self.under_way
-            .spawn(tasks.track_future(opening_task.in_current_span()));
+            .spawn(self.tasks.track_future(opening_task.in_current_span()));
         opening
     }
 

@@ -26,7 +26,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::wire::Wire;
+use super::{subscriptions::FramesOut, wire::Wire};
 use crate::encoded::Encoded;
 
 /// A server's end of a WebSocket.
@@ -72,19 +72,9 @@ impl Socket {
         }
     }
 
-    /// Queues a frame; [`Socket::step`] writes it.
-    pub(super) fn push(&mut self, frame: Encoded) {
-        self.stream.get_mut().push(frame.into_bytes());
-    }
-
     /// Queues a ping.
     pub(super) fn ping(&mut self) {
         self.stream.get_mut().push(PING);
-    }
-
-    /// How many bytes wait to be written.
-    pub(super) fn queued_bytes(&self) -> usize {
-        self.stream.get_ref().queued_bytes()
     }
 
     /// How many bytes have been written.
@@ -161,6 +151,17 @@ impl Socket {
             let mut buffer = vec![0; READ_BUFFER_BYTES];
             while !matches!(wire.read(&mut buffer).await, Ok(0) | Err(_)) {}
         }
+    }
+}
+
+/// [`Socket::step`] writes what is queued.
+impl FramesOut for Socket {
+    fn push(&mut self, frame: Encoded) {
+        self.stream.get_mut().push(frame.into_bytes());
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.stream.get_ref().queued_bytes()
     }
 }
 

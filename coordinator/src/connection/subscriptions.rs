@@ -14,25 +14,25 @@ use protocol::{
 };
 use shared::Refusal;
 use tokio::time::{Duration, sleep};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
     Connection,
     openings::{Missed, Opened, Opening, Openings, Wish},
-    socket::Socket,
 };
 use crate::{
-    Node, answers,
+    answers,
     delivery::{Next, Verdict},
     encoded::{Encoded, Entry},
     errand::Errand,
     room::{Attached, Command, Following, Room},
-    rooms::Attaching,
+    rooms::{Attaching, Rooms},
 };
 
 /// The rooms that one socket follows, or is about to.
-pub(super) struct Subscriptions {
-    node: Node,
+pub(crate) struct Subscriptions {
+    rooms: Rooms,
+    tasks: TaskTracker,
     connection: Arc<Connection>,
     followed: HashMap<RoomId, Followed>,
     openings: Openings,
@@ -64,14 +64,23 @@ enum State {
     Behind(Next),
 }
 
+/// Where frames leave.
+pub(crate) trait FramesOut {
+    /// Queues a frame.
+    fn push(&mut self, frame: Encoded);
+
+    /// How many bytes wait to be written.
+    fn queued_bytes(&self) -> usize;
+}
+
 /// What the store says.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Opened(Opened),
     Page(Page),
 }
 
 /// A page of a room's log.
-pub(super) struct Page {
+pub(crate) struct Page {
     room: RoomId,
     events: Result<Vec<Event>, Refusal>,
 }
@@ -81,13 +90,15 @@ const PAGE_EVENTS: u32 = 100;
 /// How long to wait before a page is asked for again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
 /// About as much is written to a socket at once.
-pub(super) const BURST_BYTES: usize = 64 * 1_024;
+pub(crate) const BURST_BYTES: usize = 64 * 1_024;
 
 impl Subscriptions {
-    pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
+    /// Of a socket that follows nothing yet; what it asks the store is counted by `tasks`.
+    pub(crate) fn new(rooms: Rooms, tasks: TaskTracker, connection: Arc<Connection>) -> Self {
         Self {
-            openings: Openings::new(node.clone(), Arc::clone(&connection)),
-            node,
+            openings: Openings::new(rooms.clone(), tasks.clone(), Arc::clone(&connection)),
+            rooms,
+            tasks,
             connection,
             followed: HashMap::new(),
             behind: VecDeque::new(),
@@ -96,9 +107,9 @@ impl Subscriptions {
     }
 
     /// Begins to follow a room, or begins anew from another place.
-    pub(super) fn subscribe(&mut self, wish: Wish) -> Result<(), (Option<FrameId>, Refusal)> {
+    pub(crate) fn subscribe(&mut self, wish: Wish) -> Result<(), (Option<FrameId>, Refusal)> {
         let id = wish.subscribe.room;
-        let max_rooms = self.node.app.settings.limits.socket_max_rooms;
+        let max_rooms = self.rooms.limits().socket_max_rooms;
         if self.openings.len() >= max_rooms {
             return Err((wish.id, ErrorCode::RateLimited.into()));
         }
@@ -111,7 +122,7 @@ impl Subscriptions {
         if self.followed.len() >= max_rooms {
             return Err((wish.id, ErrorCode::Conflict.into()));
         }
-        let Attaching { attached, loaded } = match self.node.rooms.attach(id, &self.connection) {
+        let Attaching { attached, loaded } = match self.rooms.attach(id, &self.connection) {
             Ok(attaching) => attaching,
             Err(refusal) => return Err((wish.id, refusal)),
         };
@@ -130,12 +141,12 @@ impl Subscriptions {
     }
 
     /// Follows a room no more.
-    pub(super) fn unsubscribe(&mut self, room: RoomId) {
+    pub(crate) fn unsubscribe(&mut self, room: RoomId) {
         self.followed.remove(&room);
     }
 
     /// The room, if it is followed.
-    pub(super) fn room(&self, room: RoomId) -> Option<&Room> {
+    pub(crate) fn room(&self, room: RoomId) -> Option<&Room> {
         let followed = self.followed.get(&room)?;
         match followed.state {
             State::Opening => None,
@@ -144,7 +155,7 @@ impl Subscriptions {
     }
 
     /// Tells every room how its user is here.
-    pub(super) fn tell_presence(&self, user: UserId, state: PresenceState) {
+    pub(crate) fn tell_presence(&self, user: UserId, state: PresenceState) {
         for followed in self.followed.values() {
             let presence = Command::Presence(self.connection.id, user, state);
             // It may be lost when the room is too busy.
@@ -153,7 +164,7 @@ impl Subscriptions {
     }
 
     /// Where every room stands. What this socket is behind it will be sent without asking.
-    pub(super) fn heads(&self) -> BTreeMap<RoomId, Seq> {
+    pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
         let head = |(room, followed): (&RoomId, &Followed)| match &followed.state {
             State::Opening => None,
             State::Live(next) => Some((*room, followed.attached.room().head().max(next.last()))),
@@ -163,7 +174,7 @@ impl Subscriptions {
     }
 
     /// Waits for what the store has to say. Cancel-safe.
-    pub(super) async fn answered(&mut self) -> Answer {
+    pub(crate) async fn answered(&mut self) -> Answer {
         tokio::select! {
             // Who just comes would rather wait for less than who is behind.
             biased;
@@ -173,15 +184,15 @@ impl Subscriptions {
     }
 
     /// Sends what the store said.
-    pub(super) fn take(&mut self, answer: Answer, socket: &mut Socket) {
+    pub(crate) fn take(&mut self, answer: Answer, out: &mut impl FramesOut) {
         match answer {
-            Answer::Opened(opened) => self.open(opened, socket),
-            Answer::Page(page) => self.turn(page, socket),
+            Answer::Opened(opened) => self.open(opened, out),
+            Answer::Page(page) => self.turn(page, out),
         }
     }
 
     /// Sends what was missed, up to which live events begin.
-    fn open(&mut self, opened: Opened, socket: &mut Socket) {
+    fn open(&mut self, opened: Opened, out: &mut impl FramesOut) {
         let Opened {
             room,
             opening,
@@ -196,24 +207,24 @@ impl Subscriptions {
         else {
             // The client has changed its mind in the meantime.
             let refusal = Refusal::from(ErrorCode::Conflict);
-            return socket.push(Encoded::of(&answers::refused(id, refusal)));
+            return out.push(Encoded::of(&answers::refused(id, refusal)));
         };
         match result {
             Ok(Missed { frame, next, head }) => {
-                socket.push(frame);
+                out.push(frame);
                 followed.member_at = head;
                 followed.state = State::Behind(next);
                 self.behind.push_back(room);
             }
             Err(refusal) => {
                 self.followed.remove(&room);
-                socket.push(Encoded::of(&answers::refused(id, refusal)));
+                out.push(Encoded::of(&answers::refused(id, refusal)));
             }
         }
     }
 
     /// Sends an event if it is the next one; if others are missing, they are fetched first.
-    pub(super) fn deliver(&mut self, entry: &Entry, socket: &mut Socket) {
+    pub(crate) fn deliver(&mut self, entry: &Entry, out: &mut impl FramesOut) {
         let Some(followed) = self.followed.get_mut(&entry.room) else {
             return;
         };
@@ -221,21 +232,21 @@ impl Subscriptions {
             return;
         };
         match next.offer(entry.seq) {
-            Verdict::Send => self.send(entry, socket),
+            Verdict::Send => self.send(entry, out),
             Verdict::Old => {}
             Verdict::Hole => self.fall_behind(entry.room),
         }
     }
 
     /// Sends what may be lost.
-    pub(super) fn pass(&self, room: RoomId, frame: Encoded, socket: &mut Socket) {
+    pub(crate) fn pass(&self, room: RoomId, frame: Encoded, out: &mut impl FramesOut) {
         if self.room(room).is_some() {
-            socket.push(frame);
+            out.push(frame);
         }
     }
 
     /// Notes that events of a room were dropped.
-    pub(super) fn fall_behind(&mut self, room: RoomId) {
+    pub(crate) fn fall_behind(&mut self, room: RoomId) {
         if let Some(followed) = self.followed.get_mut(&room)
             && let State::Live(next) = followed.state
         {
@@ -246,13 +257,13 @@ impl Subscriptions {
     }
 
     /// Whether a room can catch up right now.
-    pub(super) fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self) -> bool {
         !self.behind.is_empty() && self.reading.is_idle()
     }
 
     /// Sends what the rooms that are behind have missed, about as much as fits into one write.
-    pub(super) fn catch_up(&mut self, socket: &mut Socket) {
-        while socket.queued_bytes() < BURST_BYTES && self.is_behind() {
+    pub(crate) fn catch_up(&mut self, out: &mut impl FramesOut) {
+        while out.queued_bytes() < BURST_BYTES && self.is_behind() {
             let Some(id) = self.behind.pop_front() else {
                 break;
             };
@@ -266,7 +277,7 @@ impl Subscriptions {
                 Following::Nothing => followed.state = State::Live(next),
                 Following::Entries(entries) => {
                     for entry in entries {
-                        self.deliver_behind(&entry, socket);
+                        self.deliver_behind(&entry, out);
                     }
                     self.behind.push_back(id);
                 }
@@ -276,7 +287,7 @@ impl Subscriptions {
     }
 
     /// Sends a page of the log.
-    fn turn(&mut self, page: Page, socket: &mut Socket) {
+    fn turn(&mut self, page: Page, out: &mut impl FramesOut) {
         match page.events {
             Ok(events) if events.is_empty() => {
                 // Nothing to be had: the room is being deleted, and that will be said.
@@ -288,7 +299,7 @@ impl Subscriptions {
             }
             Ok(events) => {
                 for event in events {
-                    self.deliver_behind(&Entry::new(event), socket);
+                    self.deliver_behind(&Entry::new(event), out);
                 }
                 self.behind.push_back(page.room);
             }
@@ -297,48 +308,45 @@ impl Subscriptions {
     }
 
     /// Ends a room because it is gone.
-    pub(super) fn gone(&mut self, room: RoomId, socket: &mut Socket) {
+    pub(crate) fn gone(&mut self, room: RoomId, out: &mut impl FramesOut) {
         match self.followed.get(&room).map(|followed| &followed.state) {
             // The store will refuse it.
             None | Some(State::Opening) => {}
-            Some(_) => self.end(room, UnsubscribeReason::Deleted, socket),
+            Some(_) => self.end(room, UnsubscribeReason::Deleted, out),
         }
     }
 
-    fn deliver_behind(&mut self, entry: &Entry, socket: &mut Socket) {
+    fn deliver_behind(&mut self, entry: &Entry, out: &mut impl FramesOut) {
         if let Some(followed) = self.followed.get_mut(&entry.room)
             && let State::Behind(next) = &mut followed.state
             && next.offer(entry.seq) == Verdict::Send
         {
-            self.send(entry, socket);
+            self.send(entry, out);
         }
     }
 
-    fn send(&mut self, entry: &Entry, socket: &mut Socket) {
-        socket.push(entry.frame.clone());
+    fn send(&mut self, entry: &Entry, out: &mut impl FramesOut) {
+        out.push(entry.frame.clone());
         let is_past = |followed: &Followed| entry.seq <= followed.member_at;
         if self.followed.get(&entry.room).is_some_and(is_past) {
             return;
         }
         if let Some(reason) = entry.ends_for(self.connection.user.id) {
-            self.end(entry.room, reason, socket);
+            self.end(entry.room, reason, out);
         }
     }
 
-    fn end(&mut self, room: RoomId, reason: UnsubscribeReason, socket: &mut Socket) {
+    fn end(&mut self, room: RoomId, reason: UnsubscribeReason, out: &mut impl FramesOut) {
         self.followed.remove(&room);
         let frame = ServerFrame::Unsubscribed(Unsubscribed { room, reason });
-        socket.push(Encoded::of(&frame));
+        out.push(Encoded::of(&frame));
     }
 
     fn read(&mut self, room: RoomId, after: Seq) {
-        let store = self.node.app.store.clone();
+        let events = self.rooms.log().events(room, after, PAGE_EVENTS);
         // A task, for the reason that openings are.
-        let reading = AbortOnDropHandle::new(self.node.tasks.spawn(async move {
-            let events = store
-                .events(room, after, PAGE_EVENTS)
-                .await
-                .map_err(Refusal::from);
+        let reading = AbortOnDropHandle::new(self.tasks.spawn(async move {
+            let events = events.await;
             if events.is_err() {
                 sleep(PAGE_RETRY).await;
             }
