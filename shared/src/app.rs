@@ -129,7 +129,14 @@ impl App {
         let cluster = Cluster::new(store.clone());
         let (limiter, presence) = match &redis {
             Some(redis) => (
-                Limiter::shared(&settings, clock.clone(), redis.clone(), cluster.clone()),
+                Limiter::shared(
+                    &settings,
+                    clock.clone(),
+                    redis.clone(),
+                    cluster.clone(),
+                    tracker,
+                    cancel,
+                ),
                 Presence::shared(redis.clone(), &settings.node),
             ),
             None => (

@@ -2,11 +2,14 @@
 //! process. What is limited by which rate is the caller's to say.
 
 mod in_process;
+mod lease;
+mod leases;
 mod redis;
 
-use std::time::Duration;
+use std::{pin::Pin, time::Duration};
 
 use protocol::ErrorCode;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Clock, Refusal, Settings,
@@ -15,6 +18,7 @@ use crate::{
     settings::Rate,
 };
 use in_process::Buckets;
+use leases::Leases;
 
 /// The buckets of everybody. Cloning gives the same.
 #[derive(Clone)]
@@ -28,6 +32,7 @@ pub struct Limiter {
 struct Shared {
     redis: Redis,
     cluster: Cluster,
+    leases: Leases,
 }
 
 /// It goes through.
@@ -56,6 +61,20 @@ impl From<Limited> for Refusal {
     }
 }
 
+/// What becomes of something that must not feel Redis.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Spending<U = Undecided> {
+    /// It goes through.
+    Through,
+    /// It does not.
+    Refused(Limited),
+    /// Only Redis knows, since more was spent lately than this node may let through on its own.
+    Unsure(U),
+}
+
+/// Ends when Redis has answered, or not in time.
+pub type Undecided = Pin<Box<dyn Future<Output = Result<(), Limited>> + Send>>;
+
 /// So many of those wanted go through, and how the bucket is afterwards.
 type Taken = Result<(u32, Allowance), Limited>;
 
@@ -69,12 +88,31 @@ impl Limiter {
         }
     }
 
-    /// Buckets that all nodes of `cluster` share; while Redis is away each node allows its share.
-    pub fn shared(settings: &Settings, clock: Clock, redis: Redis, cluster: Cluster) -> Self {
+    /// Buckets that all nodes of `cluster` share; while Redis is away each node allows its share. What
+    /// is leased is renewed by tasks on `tracker`, until `cancel`.
+    pub fn shared(
+        settings: &Settings,
+        clock: Clock,
+        redis: Redis,
+        cluster: Cluster,
+        tracker: &TaskTracker,
+        cancel: &CancellationToken,
+    ) -> Self {
+        let local = Buckets::new(clock);
         Self {
             on: settings.rates.on,
-            local: Buckets::new(clock),
-            shared: Some(Shared { redis, cluster }),
+            shared: Some(Shared {
+                leases: Leases::new(
+                    redis.clone(),
+                    cluster.clone(),
+                    local.clone(),
+                    tracker.clone(),
+                    cancel.clone(),
+                ),
+                redis,
+                cluster,
+            }),
+            local,
         }
     }
 
@@ -84,27 +122,28 @@ impl Limiter {
     /// # Errors
     /// [`Limited`] when the bucket is empty; nothing is taken then.
     pub async fn check(&self, rate: Rate, key: &str) -> Result<Allowance, Limited> {
-        self.take(rate, key, 1)
-            .await
-            .map(|(_, allowance)| allowance)
+        let taken = self.take(rate, key).await;
+        taken.map(|(_, allowance)| allowance)
     }
 
-    /// Takes as many tokens as there are, up to `wanted`, so that whoever needs many need not ask for
-    /// each; answers how many.
-    ///
-    /// # Errors
-    /// [`Limited`] when there is none.
-    pub async fn lease(&self, rate: Rate, key: &str, wanted: u32) -> Result<u32, Limited> {
-        self.take(rate, key, wanted.max(1))
-            .await
-            .map(|(taken, _)| taken)
+    /// Takes one token of the bucket `key` without asking Redis for it: from a lease of this node, which
+    /// is renewed before it is used up. The bucket is the same as that of [`Limiter::check`].
+    pub fn spend(&self, rate: Rate, key: &str) -> Spending {
+        match &self.shared {
+            _ if !self.on => Spending::Through,
+            Some(shared) => shared.leases.spend(rate, key),
+            None => match self.local.take(rate, key, 1) {
+                Ok(_) => Spending::Through,
+                Err(limited) => Spending::Refused(limited),
+            },
+        }
     }
 
-    async fn take(&self, rate: Rate, key: &str, wanted: u32) -> Taken {
+    async fn take(&self, rate: Rate, key: &str) -> Taken {
         if !self.on {
             let limit = rate.burst;
             return Ok((
-                wanted,
+                1,
                 Allowance {
                     limit,
                     remaining: limit,
@@ -113,13 +152,13 @@ impl Limiter {
             ));
         }
         let Some(shared) = &self.shared else {
-            return self.local.take(rate, key, wanted);
+            return self.local.take(rate, key, 1);
         };
-        match redis::take(&shared.redis, rate, key, wanted).await {
+        match redis::take(&shared.redis, rate, key, 1).await {
             Ok(taken) => taken,
             Err(Away) => {
                 let nodes = shared.cluster.count(DEADLINE).await;
-                self.local.take(share(rate, nodes), key, wanted)
+                self.local.take(share(rate, nodes), key, 1)
             }
         }
     }

@@ -1,11 +1,11 @@
-//! The messages that one socket sends: each asks for its user's turn, in the order in which they
-//! came, and goes to its room. The room answers.
+//! The messages that one socket sends: each takes one of what its user may send, in the order in which
+//! they came, and goes to its room. The room answers.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use protocol::frame::{FrameId, SendFrame};
 use shared::{
-    limiter::{Allowance, Limited},
+    limiter::{Limited, Spending},
     store::Append,
 };
 use tokio::sync::Semaphore;
@@ -17,9 +17,11 @@ use crate::{Node, errand::Errand, room::Sending};
 pub(super) struct Sends {
     node: Node,
     connection: Arc<Connection>,
+    /// Empty but while it is found out whether the first may go.
     waiting: VecDeque<Sending>,
-    /// Whether the first of those waiting may go.
     checking: Errand<Checked>,
+    /// Names the bucket of what the user may send.
+    bucket: String,
     /// As many messages may be without an answer; then nothing more is read from the socket.
     unanswered: Arc<Semaphore>,
 }
@@ -32,13 +34,14 @@ pub(super) enum Turn {
     Room,
 }
 
-type Checked = Result<Allowance, Limited>;
+type Checked = Result<(), Limited>;
 
 const MAX_UNANSWERED: u32 = 256;
 
 impl Sends {
     pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
         Self {
+            bucket: format!("send:user:{}", connection.user.id),
             node,
             connection,
             waiting: VecDeque::new(),
@@ -85,7 +88,7 @@ impl Sends {
             outbox,
             unanswered,
         });
-        self.check_next();
+        self.go_on();
     }
 
     /// Waits until something changes. Cancel-safe.
@@ -99,25 +102,32 @@ impl Sends {
         }
     }
 
-    /// Lets the first of those waiting go, or refuses it.
+    /// Lets the first of those waiting go, or refuses it, and those after it.
     pub(super) fn take(&mut self, turn: &Turn) {
         let Turn::Checked(checked) = turn else { return };
-        if let Some(sending) = self.waiting.pop_front() {
-            match *checked {
-                Ok(_) => self.node.rooms.send(sending),
-                Err(limited) => sending.refuse(limited.into()),
-            }
-        }
-        self.check_next();
+        self.settle(*checked);
+        self.go_on();
     }
 
-    fn check_next(&mut self) {
-        if !self.waiting.is_empty() && self.checking.is_idle() {
-            let limiter = self.node.app.limiter.clone();
-            let rate = self.node.app.settings.rates.send;
-            let key = format!("send:user:{}", self.connection.user.id);
-            self.checking
-                .begin(async move { limiter.check(rate, &key).await });
+    /// Lets go who may, in order, up to one for whom it must be found out.
+    fn go_on(&mut self) {
+        let app = self.node.app.clone();
+        while self.checking.is_idle() && !self.waiting.is_empty() {
+            match app.limiter.spend(app.settings.rates.send, &self.bucket) {
+                Spending::Through => self.settle(Ok(())),
+                Spending::Refused(limited) => self.settle(Err(limited)),
+                Spending::Unsure(answer) => self.checking.begin(answer),
+            }
+        }
+    }
+
+    fn settle(&mut self, checked: Checked) {
+        let Some(sending) = self.waiting.pop_front() else {
+            return;
+        };
+        match checked {
+            Ok(()) => self.node.rooms.send(sending),
+            Err(limited) => sending.refuse(limited.into()),
         }
     }
 }

@@ -73,7 +73,7 @@ impl State {
 }
 
 /// The generic cell rate algorithm: a bucket is the moment at which it is full again.
-fn take(rate: Rate, full_at_us: &mut i64, now_us: i64, wanted: u32) -> Taken {
+pub(super) fn take(rate: Rate, full_at_us: &mut i64, now_us: i64, wanted: u32) -> Taken {
     let every_us = i64::try_from(rate.every.as_micros())
         .unwrap_or(i64::MAX / 4)
         .max(1);

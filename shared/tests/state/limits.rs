@@ -6,11 +6,15 @@ use protocol::{ErrorCode, Timestamp};
 use shared::{
     Clock, Refusal, Settings,
     cluster::{Cluster, Node},
-    limiter::Limiter,
+    limiter::{Limiter, Spending},
     redis_link::Redis,
     settings::{Rate, Rates},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use crate::ground::{Database, database, prefix, redis, until};
@@ -56,7 +60,9 @@ impl Nodes {
         }
         let limiter = |redis| {
             let cluster = Cluster::new(database.store.clone());
-            Limiter::shared(&Settings::default(), Clock::system(), redis, cluster)
+            let (settings, clock) = (Settings::default(), Clock::system());
+            let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
+            Limiter::shared(&settings, clock, redis, cluster, &tracker, &cancel)
         };
         Ok(Self {
             one: limiter(one),
@@ -70,9 +76,13 @@ impl Nodes {
     async fn share_a_bucket(&self) -> anyhow::Result<()> {
         until("both nodes share a bucket", async || {
             let key = Uuid::new_v4().to_string();
-            let one = self.one.lease(SLOW, &key, 5).await;
-            let other = self.other.lease(SLOW, &key, 5).await;
-            Ok((one, other) == (Ok(5), Ok(1)))
+            let mut allowed = 0;
+            for limiter in [&self.one, &self.one, &self.one, &self.one, &self.other] {
+                allowed += u32::from(limiter.check(SLOW, &key).await.is_ok());
+            }
+            let last = self.other.check(SLOW, &key).await;
+            let none = self.one.check(SLOW, &key).await;
+            Ok(allowed == 5 && last.is_ok_and(|last| last.remaining == 0) && none.is_err())
         })
         .await
     }
@@ -115,7 +125,7 @@ macro_rules! on_both_sides {
 on_both_sides!(
     a_full_bucket_goes_through_then_one_at_a_time,
     many_at_once_on_two_nodes_get_no_more_than_the_bucket,
-    a_lease_takes_what_there_is,
+    what_is_spent_on_two_nodes_is_one_bucket,
 );
 
 async fn a_full_bucket_goes_through_then_one_at_a_time(nodes: Nodes) -> anyhow::Result<()> {
@@ -174,11 +184,45 @@ async fn many_at_once_on_two_nodes_get_no_more_than_the_bucket(nodes: Nodes) -> 
     Ok(())
 }
 
-async fn a_lease_takes_what_there_is(nodes: Nodes) -> anyhow::Result<()> {
-    assert_eq!(nodes.one.lease(SLOW, "send:ada", 4).await, Ok(4));
-    assert_eq!(nodes.other.lease(SLOW, "send:ada", 4).await, Ok(2));
-    assert!(nodes.one.lease(SLOW, "send:ada", 4).await.is_err());
+/// Two nodes that spend as fast as they can get no more than the rate, what they hold and what they
+/// were lent; and at the end there is nothing left for others.
+async fn what_is_spent_on_two_nodes_is_one_bucket(nodes: Nodes) -> anyhow::Result<()> {
+    let rate = Rate {
+        burst: 20,
+        every: Duration::from_secs(600),
+    };
+    let flood = |limiter: Limiter| {
+        tokio::spawn(async move {
+            let mut through = 0;
+            for _ in 0..500 {
+                through += u32::from(spent(&limiter, rate, "send:ada").await);
+                tokio::task::yield_now().await;
+            }
+            through
+        })
+    };
+    let (one, other) = (flood(nodes.one.clone()), flood(nodes.other.clone()));
+    let (one, other) = (one.await?, other.await?);
+    let most = match nodes.clock {
+        Some(_) => rate.burst,
+        None => 2 * rate.burst,
+    };
+    assert!(
+        (rate.burst..=most).contains(&(one + other)),
+        "{one} and {other}"
+    );
+    assert!(nodes.other.check(rate, "send:ada").await.is_err());
+    assert!(spent(&nodes.one, rate, "send:eve").await);
     Ok(())
+}
+
+/// Whether it goes through, once that is known.
+async fn spent(limiter: &Limiter, rate: Rate, key: &str) -> bool {
+    match limiter.spend(rate, key) {
+        Spending::Through => true,
+        Spending::Refused(_) => false,
+        Spending::Unsure(answer) => answer.await.is_ok(),
+    }
 }
 
 #[tokio::test]
@@ -219,6 +263,92 @@ async fn without_redis_it_is_stricter_and_with_it_exact_again() -> anyhow::Resul
 
     server.start_again().await?;
     nodes.share_a_bucket().await
+}
+
+/// A lease of ten and what was lent before it came: all of it is taken out of the bucket before the
+/// first of the ten is used.
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_leased_before_they_are_needed() -> anyhow::Result<()> {
+    const BURST: u32 = 1_000;
+    let rate = Rate {
+        burst: BURST,
+        every: Duration::from_secs(600),
+    };
+    let nodes = Nodes::on_redis().await?;
+    let mut looks = 0;
+    let mut until_taken = async |taken: u32| {
+        until(&format!("{taken} are taken"), async || {
+            looks += 1;
+            let seen = nodes.other.check(rate, "send:ada").await.unwrap();
+            Ok(BURST - seen.remaining == taken + looks)
+        })
+        .await
+    };
+    assert_eq!(at_once(&nodes.one, rate, 1), 1);
+    until_taken(11).await?;
+    assert_eq!(at_once(&nodes.one, rate, 4), 4);
+    until_taken(11).await?;
+    // With half of it used, the lease is filled up again.
+    assert_eq!(at_once(&nodes.one, rate, 1), 1);
+    until_taken(16).await
+}
+
+/// How many of so many go through without anybody waiting for Redis.
+fn at_once(limiter: &Limiter, rate: Rate, tries: u32) -> u32 {
+    (0..tries)
+        .map(|_| limiter.spend(rate, "send:ada"))
+        .map(|spent| u32::from(matches!(spent, Spending::Through)))
+        .sum()
+}
+
+/// However Redis goes away, nobody waits: what is leased can be used, what is lent is the node's share,
+/// and it is all one bucket again when Redis is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_goes_holds_up_nothing_that_is_spent() -> anyhow::Result<()> {
+    let rate = Rate {
+        burst: 20,
+        every: Duration::from_secs(600),
+    };
+    for pauses in [true, false] {
+        let mut server = testkit::Redis::start().await?;
+        let connect = || Redis::new(&server.url().into(), "chatx:");
+        let nodes = Nodes::sharing(connect()?, connect()?).await?;
+        nodes.share_a_bucket().await?;
+        assert_eq!(at_once(&nodes.one, rate, 1), 1);
+        let mut looks = 0;
+        until("a lease is held", async || {
+            looks += 1;
+            let seen = nodes.other.check(rate, "send:ada").await.unwrap();
+            // One was lent, and ten are leased.
+            Ok(seen.remaining + looks == 9)
+        })
+        .await?;
+
+        if pauses {
+            server.pause()?;
+        } else {
+            server.kill()?;
+        }
+        assert_eq!(at_once(&nodes.one, rate, 10), 10, "the lease is good");
+        let begun = Instant::now();
+        let (mut more, mut fresh) = (0, 0);
+        for _ in 0..200 {
+            more += u32::from(spent(&nodes.one, rate, "send:ada").await);
+            fresh += u32::from(spent(&nodes.one, rate, "send:eve").await);
+        }
+        // The share of one node of two, of which the one has used all.
+        assert_eq!((more, fresh), (0, 10));
+        let waited = begun.elapsed();
+        assert!(waited < Duration::from_secs(5), "{waited:?} for 400");
+
+        if pauses {
+            server.resume()?;
+        } else {
+            server.start_again().await?;
+        }
+        nodes.share_a_bucket().await?;
+    }
+    Ok(())
 }
 
 /// A machine that is cut off closes nothing: connections through the path that was cut stay silent
