@@ -5,6 +5,7 @@
 //! connection to its room, and from there to every connection.
 
 mod upgrade;
+mod handshake;
 
 mod connection;
 

@@ -1,4 +1,4 @@
-//! `GET /v1/socket`: who may have a socket, and the turn from HTTP to WebSocket.
+//! `GET /v1/socket`: who may have a socket.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,8 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use hyper::upgrade::OnUpgrade;
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use protocol::{
     ErrorCode,
     error::{ErrorBody, ErrorDetail},
@@ -17,12 +16,12 @@ use protocol::{
 };
 use serde::Deserialize;
 use shared::{Refusal, address::behind_proxies, origin::is_own_origin, token::AccessClaims};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tracing::debug;
 
 use crate::{
     Node,
     connection::{self, Passport},
+    handshake::Handshake,
 };
 
 pub(crate) fn routes() -> Router<Node> {
@@ -47,12 +46,8 @@ async fn open(State(node): State<Node>, Query(pass): Query<Pass>, request: Parts
 
 /// A request that is let in.
 struct Admitted {
-    upgrade: OnUpgrade,
+    handshake: Handshake,
     passport: Passport,
-    /// Proves to the client that its handshake was understood.
-    accept: HeaderValue,
-    /// Whether the client named our subprotocol.
-    speaks: bool,
 }
 
 async fn admit(node: &Node, pass: &Pass, mut request: Parts) -> Result<Admitted, Refusal> {
@@ -62,12 +57,7 @@ async fn admit(node: &Node, pass: &Pass, mut request: Parts) -> Result<Admitted,
     if is_own_origin(&node.app.settings, &request.headers) == Some(false) {
         return Err(ErrorCode::Forbidden.into());
     }
-    let accept = accept_key(&request).ok_or(ErrorCode::Malformed)?;
-    let speaks = offers_subprotocol(&request.headers).ok_or(ErrorCode::Malformed)?;
-    let upgrade = request
-        .extensions
-        .remove::<OnUpgrade>()
-        .ok_or(ErrorCode::Malformed)?;
+    let handshake = Handshake::read(&mut request, SUBPROTOCOL).ok_or(ErrorCode::Malformed)?;
     let claims = claims(node, pass, &request.headers).await?;
     let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| {
@@ -81,10 +71,8 @@ async fn admit(node: &Node, pass: &Pass, mut request: Parts) -> Result<Admitted,
         ip: behind_proxies(peer, &request.headers, &node.app.settings.trusted_proxies),
     };
     Ok(Admitted {
-        upgrade,
+        handshake,
         passport,
-        accept,
-        speaks,
     })
 }
 
@@ -92,11 +80,10 @@ impl Admitted {
     /// Answers that the protocol is switched, and serves the socket from then on.
     fn switch(self, node: Node) -> Response {
         let Self {
-            upgrade,
+            handshake,
             passport,
-            accept,
-            speaks,
         } = self;
+        let (response, upgrade) = handshake.switch();
         let tasks = node.tasks.clone();
         tasks.spawn(async move {
             match upgrade.await {
@@ -104,15 +91,6 @@ impl Admitted {
                 Err(error) => debug!(%error, "a socket was lost before it was open"),
             }
         });
-        let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-        if speaks {
-            let subprotocol = HeaderValue::from_static(SUBPROTOCOL);
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
-        }
         response
     }
 }
@@ -128,40 +106,6 @@ async fn claims(node: &Node, pass: &Pass, headers: &HeaderMap) -> Result<AccessC
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or(ErrorCode::Unauthenticated)?;
     node.app.authenticate(bearer).await
-}
-
-/// The answer to the request's key; `None` if it is no WebSocket handshake.
-fn accept_key(request: &Parts) -> Option<HeaderValue> {
-    let headers = &request.headers;
-    let has = |name, wanted: &str| {
-        let values = headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let mut words = values.flat_map(|value| value.split(','));
-        words.any(|word| word.trim().eq_ignore_ascii_case(wanted))
-    };
-    let is_handshake = request.method == Method::GET
-        && has(header::CONNECTION, "upgrade")
-        && has(header::UPGRADE, "websocket")
-        && has(header::SEC_WEBSOCKET_VERSION, "13");
-    let key = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|_| is_handshake)?;
-    HeaderValue::from_str(&derive_accept_key(key.as_bytes())).ok()
-}
-
-/// Whether the client names our subprotocol; `None` if it names only others.
-fn offers_subprotocol(headers: &HeaderMap) -> Option<bool> {
-    let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).iter();
-    let named = values
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','));
-    let mut named = named.map(str::trim).peekable();
-    if named.peek().is_none() {
-        return Some(false);
-    }
-    named.any(|name| name == SUBPROTOCOL).then_some(true)
 }
 
 fn refused(refusal: Refusal, request_id: String) -> Response {
