@@ -77,12 +77,16 @@ async fn events(
                 head: access.head,
             }));
         }
-        if asked_at >= until || app.revocations.is_revoked(caller.session).await? {
+        // A process that goes away answers what waits rather than cut it off.
+        let is_over = asked_at >= until || app.closing.is_cancelled();
+        if is_over || app.revocations.is_revoked(caller.session).await? {
             return Ok(Json(EventList {
                 events: Vec::new(),
                 head: access.head,
             }));
         }
-        sleep_until(until.min(asked_at + ASK_AGAIN)).await;
+        let again = sleep_until(until.min(asked_at + ASK_AGAIN));
+        // Either way the log is looked at once more.
+        app.closing.run_until_cancelled(again).await;
     }
 }

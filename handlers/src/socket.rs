@@ -71,21 +71,14 @@ pub(crate) enum Sockets {
 /// A node that starts is known to all a moment later.
 const NODE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
-/// The url of the node that has `room`; without a room, of any node that stays, each session's own so
-/// that they spread.
+/// The url of the node that has `room`; without a room, of any node, each session's own so that they
+/// spread. One that does not answer is passed over.
 async fn node_url(app: &App, room: Option<RoomId>, session: SessionId) -> Option<String> {
-    if let Some(room) = room {
-        return app.cluster.owner(room).await.map(|node| node.url);
-    }
-    let live = app.cluster.live().await;
-    let staying: Vec<_> = live.iter().filter(|node| !node.draining).collect();
-    let place = session.uuid().as_u128()
-        % u128::try_from(staying.len())
-            .ok()
-            .filter(|count| *count > 0)?;
-    staying
-        .get(usize::try_from(place).ok()?)
-        .map(|node| node.url.clone())
+    let node = match room {
+        Some(room) => app.gateways.of_room(room).await,
+        None => app.gateways.any(session.uuid().as_u128()).await,
+    };
+    node.map(|node| node.url)
 }
 
 /// Where the page that asks was served from, if that was here. A machine has many names, and a

@@ -130,7 +130,7 @@ async fn run(
     coordinator: Option<Coordinator>,
     stop: CancellationToken,
 ) -> Result<()> {
-    let drained = CancellationToken::new();
+    let drained = parts.app.closing.clone();
     let mut listening = JoinSet::new();
     for (listener, router) in doors(task, parts.listeners, routes, metrics) {
         let router = health::ready_in(parts.app.cluster.clone(), stop.clone(), router);

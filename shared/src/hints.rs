@@ -1,20 +1,17 @@
 //! "Room R has reached seq n", said to whoever owns the room so that it need not wait for its next look
 //! at the store. A hint may be lost: nothing depends on it but a second.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, StatusCode, header};
-use http_body_util::Full;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::{Method, StatusCode};
 use protocol::{RoomId, Seq};
 use serde::{Deserialize, Serialize};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
-use crate::{cluster::Cluster, token::Secrets};
+use crate::{
+    cluster::Cluster,
+    internal_client::{InternalClient, NoAnswer, WITHIN},
+};
 
 /// The body of `POST /internal/hint`, and what a coordinator in this process is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,12 +36,10 @@ enum Way {
 
 struct ToOwner {
     cluster: Cluster,
-    secrets: Secrets,
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: InternalClient,
 }
 
 const IN_PROCESS_QUEUE: usize = 4_096;
-const DEADLINE: Duration = Duration::from_millis(300);
 
 impl Hints {
     /// To a coordinator of this process, which reads the other end.
@@ -54,18 +49,8 @@ impl Hints {
     }
 
     /// To the node that owns the room, over its internal url.
-    pub fn to_owner(cluster: Cluster, secrets: Secrets) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(DEADLINE));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Self(Way::ToOwner(Arc::new(ToOwner {
-            cluster,
-            secrets,
-            client,
-        })))
+    pub fn to_owner(cluster: Cluster, client: InternalClient) -> Self {
+        Self(Way::ToOwner(Arc::new(ToOwner { cluster, client })))
     }
 
     /// Says that `room` has reached `seq`. One try; never fails, never waits longer than 300 ms.
@@ -78,13 +63,13 @@ impl Hints {
                 }
             }
             Way::ToOwner(way) => {
-                let lost = match tokio::time::timeout(DEADLINE, way.post(hint)).await {
-                    Ok(Ok(())) => return,
-                    Ok(Err(error)) => error.to_string(),
-                    Err(_) => "no answer in time".to_owned(),
+                // Who owns the room may have to be read first, from a store that is slow.
+                let posted = timeout(WITHIN, way.post(hint)).await;
+                let Err(error) = posted.unwrap_or(Err(NoAnswer::Late.into())) else {
+                    return;
                 };
                 metrics::counter!("chatx_hints_lost_total").increment(1);
-                tracing::debug!(room.id = %room, seq = seq.0, error = lost, "a hint is lost");
+                tracing::debug!(room.id = %room, seq = seq.0, %error, "a hint is lost");
             }
         }
     }
@@ -94,10 +79,8 @@ impl Hints {
 enum LostHint {
     #[error("no coordinator is alive")]
     NoOwner,
-    #[error("the owner's url is none: {0}")]
-    Url(#[from] http::Error),
     #[error(transparent)]
-    Connection(#[from] hyper_util::client::legacy::Error),
+    NoAnswer(#[from] NoAnswer),
     #[error("the owner answers {0}")]
     Answer(StatusCode),
 }
@@ -110,21 +93,15 @@ impl ToOwner {
             .await
             .ok_or(LostHint::NoOwner)?;
         let body = serde_json::to_vec(&hint).expect("an id and a number are always JSON");
-        let request = Request::post(format!(
-            "{}/internal/hint",
-            owner.internal_url.trim_end_matches('/')
-        ))
-        .header(
-            header::AUTHORIZATION,
-            format!("Bearer {}", self.secrets.peer_bearer()),
-        )
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(body)))?;
-        let answer = self.client.request(request).await?;
-        if answer.status().is_success() {
+        let url = &owner.internal_url;
+        let asked = self
+            .client
+            .ask(Method::POST, url, "/internal/hint", body.into());
+        let status = asked.await?;
+        if status.is_success() {
             Ok(())
         } else {
-            Err(LostHint::Answer(answer.status()))
+            Err(LostHint::Answer(status))
         }
     }
 }

@@ -16,8 +16,10 @@ pub mod token;
 
 pub mod cluster;
 pub mod internal_tls;
+pub mod internal_client;
 pub mod hints;
 pub mod ring;
+pub mod gateways;
 
 pub mod redis_link;
 

@@ -7,6 +7,8 @@ use shared::{
     Clock,
     cluster::{Cluster, Node},
     hints::{Hint, Hints},
+    internal_client::InternalClient,
+    internal_tls::InternalTls,
     token::Secrets,
 };
 use tokio::{
@@ -21,6 +23,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn secrets() -> Secrets {
     Secrets::new(&"a cluster secret".into())
+}
+
+fn client() -> InternalClient {
+    InternalClient::new("b", &secrets(), InternalTls::default())
 }
 
 /// A cluster whose only node is at `url`.
@@ -78,7 +84,7 @@ async fn request(mut stream: TcpStream) -> anyhow::Result<String> {
 async fn the_owner_is_told_over_its_internal_url() -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let (_database, cluster) = cluster_at(format!("http://{}/", listener.local_addr()?)).await?;
-    let hints = Hints::to_owner(cluster, secrets());
+    let hints = Hints::to_owner(cluster, client());
     let room: RoomId = Clock::system().id();
     let owner = tokio::spawn(async move { request(listener.accept().await?.0).await });
     hints.hint(room, Seq(12)).await;
@@ -92,6 +98,7 @@ async fn the_owner_is_told_over_its_internal_url() -> anyhow::Result<()> {
         )),
         "{head}"
     );
+    assert!(head.contains("chatx-node: b"), "{head}");
     assert_eq!(
         serde_json::from_str::<Hint>(body)?,
         Hint { room, seq: Seq(12) }
@@ -109,7 +116,7 @@ async fn an_owner_that_is_away_or_silent_holds_nobody_up() -> anyhow::Result<()>
         "no url".to_owned(),
     ] {
         let (_database, cluster) = cluster_at(url).await?;
-        let hints = Hints::to_owner(cluster, secrets());
+        let hints = Hints::to_owner(cluster, client());
         tokio::time::timeout(PATIENCE, hints.hint(Clock::system().id(), Seq(1))).await?;
     }
     Ok(())

@@ -8,6 +8,7 @@
 mod app;
 mod cluster;
 mod ground;
+mod gateways;
 mod hints;
 mod limits;
 mod presence;
