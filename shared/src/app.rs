@@ -15,7 +15,9 @@ use crate::{
     Clock, Refusal, Settings,
     appender::Appender,
     cluster::{Cluster, Node},
+    gateways::Gateways,
     hints::Hints,
+    internal_client::InternalClient,
     internal_tls::{self, InternalTls},
     limiter::Limiter,
     passwords::Passwords,
@@ -55,8 +57,12 @@ pub struct App {
     pub cluster: Cluster,
     /// The way to their internal urls.
     pub internal_tls: InternalTls,
+    /// Which coordinator a client is sent to.
+    pub gateways: Gateways,
     /// Where it is said that a room has something new.
     pub hints: Hints,
+    /// Cancelled when this process takes no more requests: who waits on purpose is answered then.
+    pub closing: CancellationToken,
     keys: Arc<OnceCell<Keys>>,
 }
 
@@ -126,6 +132,7 @@ impl App {
         let keys = key_file(&settings)?;
         let internal_tls = InternalTls::new(&settings)?;
         let secrets = Secrets::new(&settings.cluster_secret);
+        let client = InternalClient::new(&settings.node, &secrets, internal_tls.clone());
         let cluster = Cluster::new(store.clone());
         let (limiter, presence) = match &redis {
             Some(redis) => (
@@ -160,7 +167,9 @@ impl App {
                 clock.clone(),
                 settings.access_token,
             ),
-            hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), secrets.clone())),
+            gateways: Gateways::new(&settings.node, cluster.clone(), client.clone()),
+            hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), client)),
+            closing: CancellationToken::new(),
             keys: Arc::new(OnceCell::new_with(keys)),
             clock,
             settings: Arc::new(settings),
