@@ -1,7 +1,6 @@
 //! One lasting connection to the server, as a program holds it. The task behind it opens one socket
 //! after the other; who the user is, and every HTTP call, is the session's business.
 
-mod backoff;
 mod place;
 mod outbox;
 mod frames;

@@ -25,6 +25,9 @@ pub enum Error {
     /// The url of a server is none, or of a kind that this client does not speak.
     #[error("not a usable server url: {0}")]
     Url(String),
+    /// A certificate of [`crate::Settings::extra_roots`] is none.
+    #[error("not a usable root certificate: {0}")]
+    Root(String),
     /// As many messages wait for their acks as may; see [`crate::Settings::outbox`].
     #[error("too many messages wait to be sent")]
     Busy,

@@ -5,14 +5,18 @@ use std::time::Duration;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri, body::Bytes, header};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
-use protocol::ErrorBody;
+use protocol::{ErrorBody, ErrorCode};
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::{Error, Refusal, Result};
+use crate::{
+    Error, Refusal, Result, Settings,
+    backoff::Backoff,
+    network::{Connector, Network},
+};
 
 /// A server, and the connections that are open to it. Cloning shares them.
 #[derive(Clone, Debug)]
@@ -20,7 +24,10 @@ pub(crate) struct Http {
     /// Without a slash at its end.
     base: String,
     within: Duration,
-    client: Client<HttpConnector, Full<Bytes>>,
+    retry_for: Duration,
+    backoff: Backoff,
+    client: Client<Connector, Full<Bytes>>,
+    network: Network,
 }
 
 /// An answer of more bytes is none of the contract's.
@@ -34,6 +41,8 @@ pub(crate) struct Call {
     method: Method,
     path: String,
     body: Option<Bytes>,
+    /// Whether doing it twice is the same as doing it once.
+    is_harmless: bool,
 }
 
 /// An answer that refuses nothing.
@@ -43,33 +52,55 @@ pub(crate) struct Answer {
 }
 
 impl Http {
-    pub(crate) fn new(base: &str, within: Duration) -> Result<Self> {
+    pub(crate) fn new(base: &str, settings: &Settings) -> Result<Self> {
         let unusable = |why: &str| Error::Url(format!("{base}: {why}"));
         let uri: Uri = base.parse().map_err(|_| unusable("no url"))?;
-        match uri.scheme_str() {
-            Some("http") => {}
-            Some("https") => {
-                return Err(unusable(
-                    "this client speaks no tls, put it beside a proxy that does",
-                ));
-            }
-            _ => return Err(unusable("it must begin with http://")),
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(unusable("it must begin with https:// or http://"));
         }
         if uri.query().is_some() || uri.host().is_none_or(str::is_empty) {
             return Err(unusable("name a host, and perhaps a path, alone"));
         }
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
+        let network = Network::new(&settings.extra_roots)?;
         let client = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(IDLE)
             .pool_timer(TokioTimer::new())
-            .build(connector);
+            .build(network.connector());
         let base = base.trim_end_matches('/').to_owned();
         Ok(Self {
             base,
-            within,
+            within: settings.request_within,
+            retry_for: settings.retry_for,
+            backoff: Backoff::new(settings),
             client,
+            network,
         })
+    }
+
+    /// The way to this server's sockets.
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Makes the call; again, if that does no harm, for as long as nobody answers and the settings say.
+    pub(crate) async fn insist(&self, call: &Call, token: Option<&str>) -> Result<Answer> {
+        let until = Instant::now() + self.retry_for;
+        let mut backoff = self.backoff.clone();
+        loop {
+            let answered = self.make(call, token).await;
+            let at_least = match &answered {
+                Err(Error::Unreachable(_)) => Duration::ZERO,
+                Err(Error::Refused(refusal)) if refusal.detail.code == ErrorCode::Unavailable => {
+                    refusal.retry_after.unwrap_or_default()
+                }
+                _ => return answered,
+            };
+            let again = Instant::now() + backoff.next(at_least);
+            if !call.is_harmless || again > until {
+                return answered;
+            }
+            sleep_until(again).await;
+        }
     }
 
     /// Makes the call, once.
@@ -114,8 +145,18 @@ impl Http {
 
 impl Call {
     pub(crate) fn new(method: Method, path: impl Into<String>) -> Self {
-        let (path, body) = (path.into(), None);
-        Self { method, path, body }
+        Self {
+            is_harmless: method == Method::GET,
+            method,
+            path: path.into(),
+            body: None,
+        }
+    }
+
+    /// Doing it twice is the same as doing it once.
+    pub(crate) const fn harmless(mut self) -> Self {
+        self.is_harmless = true;
+        self
     }
 
     /// With a body of `protocol`.

@@ -45,7 +45,9 @@
 mod error;
 mod random;
 mod settings;
+mod backoff;
 
+mod network;
 mod http;
 mod session;
 
@@ -56,5 +58,6 @@ pub use connection::{
 };
 pub use error::{Error, Refusal, Result};
 pub use random::Random;
+pub use rustls::pki_types;
 pub use session::{Client, Sent, Session};
 pub use settings::Settings;

@@ -26,6 +26,7 @@ pub(crate) use tokens::Access;
 use crate::{
     Connection, Error, Result, Settings,
     http::{Answer, Call, Http},
+    network::Network,
 };
 
 /// One login of one user. Cloning gives the same one; dropping the last clone does not log out, so
@@ -93,6 +94,11 @@ impl Session {
         self.0.tokens.access().await
     }
 
+    /// The way to a socket.
+    pub(crate) fn network(&self) -> &Network {
+        self.0.http.network()
+    }
+
     /// A new access token in the place of one that the server no longer takes.
     pub(crate) async fn renew(&self, stale: &Access) -> Result<Access> {
         self.0.tokens.renew(stale).await
@@ -101,10 +107,10 @@ impl Session {
     /// Makes a call as this user.
     async fn make(&self, call: Call) -> Result<Answer> {
         let access = self.access().await?;
-        match self.0.http.make(&call, Some(&access.token)).await {
+        match self.0.http.insist(&call, Some(&access.token)).await {
             Err(error) if error.code() == Some(ErrorCode::Unauthenticated) => {
                 let access = self.renew(&access).await?;
-                self.0.http.make(&call, Some(&access.token)).await
+                self.0.http.insist(&call, Some(&access.token)).await
             }
             answered => answered,
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::frame::{Ready, SUBPROTOCOL, ServerFrame};
 use tokio::time::timeout;
 use tokio_tungstenite::{
-    connect_async_with_config,
+    client_async_with_config,
     tungstenite::{
         self,
         client::IntoClientRequest as _,
@@ -23,6 +23,7 @@ use super::{
 use crate::{
     Error, Session,
     http::{escape, refusal},
+    network::Network,
     session::Access,
 };
 
@@ -57,7 +58,12 @@ pub(super) async fn open(
     within: Duration,
 ) -> Result<Opened, NotOpened> {
     let access = session.access().await.map_err(not_opened)?;
-    let ticket = session.socket_ticket(None).await.map_err(not_opened)?;
+    // A server that is stopped takes the question and never answers it.
+    let Ok(asked) = timeout(within, session.socket_ticket(None)).await else {
+        debug!("a ticket did not come in time");
+        return Err(NotOpened::Later(Duration::ZERO));
+    };
+    let ticket = asked.map_err(not_opened)?;
     let mut url = elsewhere.unwrap_or(ticket.url);
     url.push_str(if url.contains('?') {
         "&ticket="
@@ -65,7 +71,7 @@ pub(super) async fn open(
         "?ticket="
     });
     escape(&ticket.ticket, &mut url);
-    match timeout(within, enter(&url, access)).await {
+    match timeout(within, enter(session.network(), &url, access)).await {
         Ok(entered) => entered,
         Err(_) => {
             debug!("a socket was not ready in time");
@@ -74,7 +80,7 @@ pub(super) async fn open(
     }
 }
 
-async fn enter(url: &str, access: Access) -> Result<Opened, NotOpened> {
+async fn enter(network: &Network, url: &str, access: Access) -> Result<Opened, NotOpened> {
     let mut request = url
         .into_client_request()
         .map_err(|error| upgrade(error, &access))?;
@@ -87,8 +93,11 @@ async fn enter(url: &str, access: Access) -> Result<Opened, NotOpened> {
         .read_buffer_size(READ_BUFFER_BYTES)
         .max_message_size(Some(FRAME_MAX_BYTES))
         .max_frame_size(Some(FRAME_MAX_BYTES));
-    let connected = connect_async_with_config(request, Some(config), true).await;
-    let (socket, _) = connected.map_err(|error| upgrade(error, &access))?;
+    let entered = async {
+        let stream = network.connect(request.uri()).await?;
+        client_async_with_config(request, stream, Some(config)).await
+    };
+    let (socket, _) = entered.await.map_err(|error| upgrade(error, &access))?;
     let mut link = Link::new(socket);
     match link.next().await {
         Heard::Frame(frame) => match *frame {

@@ -11,9 +11,9 @@ use futures_util::{
     stream::{SplitSink, SplitStream},
 };
 use protocol::frame::{CloseReason, ServerFrame};
-use tokio::{net::TcpStream, sync::mpsc, time::timeout};
+use tokio::{sync::mpsc, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream,
+    WebSocketStream,
     tungstenite::{
         Message,
         protocol::{CloseFrame, frame::coding::CloseCode},
@@ -22,8 +22,9 @@ use tokio_tungstenite::{
 use tracing::warn;
 
 use super::frames::Say;
+use crate::network::Stream;
 
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(super) type Socket = WebSocketStream<Stream>;
 
 /// An open socket. Dropping it says goodbye to the server without waiting for it.
 #[derive(Debug)]

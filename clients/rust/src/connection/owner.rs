@@ -17,7 +17,6 @@ use tracing::{Instrument as _, debug, info, info_span};
 
 use super::{
     Command, Ended, Status, Unacked,
-    backoff::Backoff,
     door::{NotOpened, Opened},
     events::RoomEnded,
     follows::Follows,
@@ -26,7 +25,7 @@ use super::{
     outbox::Outbox,
     room::Letter,
 };
-use crate::{Error, Result, Session, Settings, session::Access};
+use crate::{Error, Result, Session, Settings, backoff::Backoff, session::Access};
 
 /// The task's state.
 struct Owner {

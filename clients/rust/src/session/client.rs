@@ -18,10 +18,11 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at `url`, like `http://127.0.0.1:8080`. Nothing is asked yet.
+    /// A client of the server at `url`, like `https://chat.example.com`. Nothing is asked yet.
     ///
     /// # Errors
-    /// [`crate::Error::Url`] for what is no url, and for `https`, which this client does not speak.
+    /// [`crate::Error::Url`] for what is no url of a server, and [`crate::Error::Root`] for roots that are
+    /// no certificates.
     pub fn new(url: &str) -> Result<Self> {
         Self::with(url, Settings::default())
     }
@@ -31,7 +32,7 @@ impl Client {
     /// # Errors
     /// See [`Client::new`].
     pub fn with(url: &str, settings: Settings) -> Result<Self> {
-        let http = Http::new(url, settings.request_within)?;
+        let http = Http::new(url, &settings)?;
         Ok(Self { http, settings })
     }
 

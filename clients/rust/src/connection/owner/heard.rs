@@ -36,7 +36,7 @@ impl Owner {
     /// Takes in what a socket has to say.
     pub(super) fn heard(&mut self, heard: Heard) -> Result<(), Ended> {
         if let Some(live) = &mut self.live {
-            live.pulse.heard();
+            live.pulse.heard(Instant::now());
         }
         match heard {
             Heard::Frame(frame) => self.frame(*frame),

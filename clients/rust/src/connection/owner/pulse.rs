@@ -13,6 +13,8 @@ pub(super) struct Pulse {
     every: Duration,
     within: Duration,
     ping_at: Instant,
+    /// When to ask although it speaks: something may be missing among what it says.
+    ping_by: Instant,
     /// When the answer to a ping is overdue.
     silent_at: Option<Instant>,
 }
@@ -27,6 +29,8 @@ pub(super) enum Due {
     Lost,
 }
 
+/// A socket that speaks all the time is asked so many times less often than one that is silent.
+const BUSY: u32 = 5;
 /// How soon to look again at a room whose latest event may be on its way.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -37,13 +41,14 @@ impl Pulse {
             every,
             within,
             ping_at: now + every,
+            ping_by: now + every * BUSY,
             silent_at: None,
         }
     }
 
     pub(super) fn deadline(&self) -> Instant {
-        self.silent_at
-            .map_or(self.ping_at, |silent_at| silent_at.min(self.ping_at))
+        let ping_at = self.ping_at.min(self.ping_by);
+        self.silent_at.map_or(ping_at, |at| at.min(ping_at))
     }
 
     /// What is due at `now`; a ping counts as sent.
@@ -51,27 +56,29 @@ impl Pulse {
         if self.silent_at.is_some_and(|at| now >= at) {
             return Due::Lost;
         }
-        if now < self.ping_at {
+        if now < self.ping_at.min(self.ping_by) {
             return Due::Nothing;
         }
         self.ping_at = now + self.every;
+        self.ping_by = now + self.every * BUSY;
         self.silent_at.get_or_insert(now + self.within);
         Due::Ping
     }
 
     /// Anything came: the socket lives.
-    pub(super) const fn heard(&mut self) {
+    pub(super) fn heard(&mut self, now: Instant) {
         self.silent_at = None;
+        self.ping_at = now + self.every;
     }
 
     /// Something may be missing: asks soon.
     pub(super) fn look_again(&mut self, now: Instant) {
-        self.ping_at = self.ping_at.min(now + LOOK_AGAIN);
+        self.ping_by = self.ping_by.min(now + LOOK_AGAIN);
     }
 
     /// Something is missing: asks at once.
     pub(super) fn doubt(&mut self, now: Instant) {
-        self.ping_at = now;
+        self.ping_by = now;
     }
 }
 
@@ -91,12 +98,28 @@ mod tests {
         let mut pulse = Pulse::new(start, &settings);
         assert_eq!(pulse.due(start), Due::Nothing);
         assert_eq!(pulse.due(pulse.deadline()), Due::Ping);
-        pulse.heard();
-        assert_eq!(pulse.deadline(), start + every * 2);
-        assert_eq!(pulse.due(start + every * 2), Due::Ping);
+        let heard = start + every + Duration::from_secs(1);
+        pulse.heard(heard);
+        assert_eq!(pulse.deadline(), heard + every);
+        assert_eq!(pulse.due(heard + every), Due::Ping);
         // More questions do not win it more time.
-        assert_eq!(pulse.due(start + every * 3), Due::Ping);
-        assert_eq!(pulse.deadline(), start + every * 2 + within);
+        assert_eq!(pulse.due(heard + every * 2), Due::Ping);
+        assert_eq!(pulse.deadline(), heard + every + within);
         assert_eq!(pulse.due(pulse.deadline()), Due::Lost);
+    }
+
+    #[test]
+    fn a_socket_that_speaks_all_the_time_is_asked_now_and_then() {
+        let settings = Settings::default();
+        let start = Instant::now();
+        let mut pulse = Pulse::new(start, &settings);
+        let mut pings = 0;
+        let step = settings.ping_every / 10;
+        for turn in 1..=100 {
+            let now = start + step * turn;
+            pulse.heard(now);
+            pings += u32::from(pulse.due(now) == Due::Ping);
+        }
+        assert_eq!(pings, 10 / BUSY);
     }
 }

@@ -31,7 +31,7 @@ impl Owner {
         self.opening = Some(Box::pin(door::open(
             session,
             elsewhere,
-            self.settings.answer_within,
+            self.settings.ready_within,
         )));
     }
 

@@ -1,4 +1,4 @@
-//! How long to wait before connecting again.
+//! How long to wait before trying again.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use crate::{Random, Settings};
 
 /// Full jitter: anywhere between nothing and a bound that doubles with each attempt, so that the
 /// clients of a restarted server do not come back all at once.
-#[derive(Debug)]
-pub(super) struct Backoff {
+#[derive(Clone, Debug)]
+pub(crate) struct Backoff {
     first: Duration,
     most: Duration,
     random: Random,
@@ -15,7 +15,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings) -> Self {
         Self {
             first: settings.backoff_first,
             most: settings.backoff_most,
@@ -25,7 +25,7 @@ impl Backoff {
     }
 
     /// The next wait, no shorter than the server asks for.
-    pub(super) fn next(&mut self, at_least: Duration) -> Duration {
+    pub(crate) fn next(&mut self, at_least: Duration) -> Duration {
         let bound = self
             .first
             .saturating_mul(1 << self.attempts.min(16))
@@ -36,7 +36,7 @@ impl Backoff {
     }
 
     /// It worked.
-    pub(super) const fn reset(&mut self) {
+    pub(crate) const fn reset(&mut self) {
         self.attempts = 0;
     }
 }
