@@ -19,13 +19,28 @@ pub struct ChatxSetup {
     arguments: Vec<String>,
     settings: Vec<(String, String)>,
     port: u16,
+    executable: Option<PathBuf>,
 }
 
 impl ChatxSetup {
+    /// The program to start, when it is not the one that was built beside the test.
+    #[must_use]
+    pub fn executable(mut self, path: PathBuf) -> Self {
+        self.executable = Some(path);
+        self
+    }
+
     /// Adds or replaces a setting, by its name in the environment.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The port to listen on, when it must be known before.
+    #[must_use]
+    pub fn at(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -40,12 +55,7 @@ impl ChatxSetup {
     /// # Errors
     /// When `chatx` is not built, or ends before it answers; the error has the end of its log.
     pub async fn start(self) -> Result<Chatx> {
-        let home = Home::new("chatx", "KILL")?;
-        let mut chatx = Chatx {
-            home,
-            setup: self,
-            executable: executable()?,
-        };
+        let mut chatx = self.housed()?;
         chatx.restart().await?;
         Ok(chatx)
     }
@@ -55,16 +65,20 @@ impl ChatxSetup {
     /// # Errors
     /// When `chatx` is not built, or does not end.
     pub async fn run_to_its_end(self) -> Result<(ExitStatus, String)> {
-        let home = Home::new("chatx", "KILL")?;
-        let mut chatx = Chatx {
-            home,
-            setup: self,
-            executable: executable()?,
-        };
+        let mut chatx = self.housed()?;
         let command = chatx.command();
         chatx.home.start(&command)?;
         let status = chatx.home.until_ended("chatx").await?;
         Ok((status, chatx.log()))
+    }
+
+    fn housed(self) -> Result<Chatx> {
+        let executable = self.executable.clone().map_or_else(executable, Ok)?;
+        Ok(Chatx {
+            home: Home::new("chatx", "KILL")?,
+            setup: self,
+            executable,
+        })
     }
 }
 
@@ -88,6 +102,7 @@ impl Chatx {
             arguments: vec![role.to_owned()],
             settings: Vec::new(),
             port: free_port(),
+            executable: None,
         }
     }
 

@@ -7,3 +7,8 @@
 pub mod diary;
 pub mod stored;
 pub mod check;
+
+pub mod chance;
+pub mod plan;
+pub mod proxy;
+pub mod system;
