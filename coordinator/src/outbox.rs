@@ -395,7 +395,7 @@ mod tests {
 
     #[test]
     fn however_often_a_room_is_said_to_be_gone_it_waits_once() {
-        let outbox = Outbox::new(CAPACITY);
+        let outbox = Outbox::<Encoded>::new(CAPACITY);
         let mut taken = Vec::new();
         for _ in 0..100 {
             outbox.gone(room(1));

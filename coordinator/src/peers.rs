@@ -33,6 +33,8 @@ pub(crate) struct Peers(Arc<Inner>);
 struct Inner {
     /// This node.
     own: Node,
+    /// What it is called.
+    name: Arc<str>,
     known: Mutex<Known>,
     /// Tells that rooms may be with other nodes than before.
     moved: Notify,
@@ -105,6 +107,7 @@ impl Peers {
         };
         known.look(&own);
         Self(Arc::new(Inner {
+            name: own.name.as_str().into(),
             own,
             known: Mutex::new(known),
             moved: Notify::new(),
@@ -120,6 +123,11 @@ impl Peers {
             weight: 1,
             draining: false,
         })
+    }
+
+    /// What this node is called.
+    pub(crate) fn node(&self) -> &Arc<str> {
+        &self.0.name
     }
 
     /// The node that a room is with, unless it is this one.
@@ -362,3 +370,6 @@ fn tell(node: &Node, error: &dyn std::fmt::Display, is_told: &mut bool) {
     }
     *is_told = true;
 }
+
+#[cfg(test)]
+mod tests;

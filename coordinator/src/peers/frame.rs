@@ -78,7 +78,7 @@ pub(crate) enum Word {
 }
 
 /// What an owner says.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Down {
     /// "I live."
     Ping,
@@ -97,7 +97,7 @@ pub(crate) enum Down {
 }
 
 /// What an owner says about a room.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum News {
     /// From here on you hear everything.
     Attached {
@@ -230,3 +230,6 @@ impl News {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
