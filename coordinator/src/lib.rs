@@ -36,6 +36,7 @@ use std::{ops::Deref, sync::Arc};
 use axum::Router;
 use connections::Connections;
 use log::Stored;
+use peers::{Capacities, Peers, dial::Network};
 use presences::Presences;
 use protocol::frame::{CloseReason, Goaway, ServerFrame};
 use reads::Reads;
@@ -62,13 +63,18 @@ struct Parts {
     /// The node's name in the cluster.
     name: Arc<str>,
     rooms: Rooms,
+    peers: Peers,
     connections: Connections,
     presences: Presences,
     reads: Reads,
     /// Sockets and what they asked for.
     tasks: TaskTracker,
+    /// Gateways of other nodes, which stay until the end.
+    guests: TaskTracker,
     /// Set when the node is about to go.
     draining: CancellationToken,
+    /// Set when it goes.
+    cancel: CancellationToken,
 }
 
 /// How long a client waits before it comes back, when there is nobody else: about as long as a
@@ -95,18 +101,37 @@ impl Coordinator {
         app.live_as_node(tasks, &draining, cancel);
         let log = Arc::new(Stored::new(&app));
         let limits = app.settings.limits.clone();
-        let rooms = Rooms::new(log.clone(), limits, tasks.clone(), cancel.clone());
+        let peers = Peers::alone();
+        let rooms = Rooms::new(
+            log.clone(),
+            peers.clone(),
+            limits,
+            tasks.clone(),
+            cancel.clone(),
+        );
         let node = Node(Arc::new(Parts {
             name: app.settings.node.as_str().into(),
             rooms: rooms.clone(),
+            peers: peers.clone(),
             connections: Connections::default(),
             presences: Presences::default(),
             reads: Reads::default(),
             tasks: TaskTracker::new(),
+            guests: tasks.clone(),
             draining,
+            cancel: cancel.clone(),
             app: app.clone(),
         }));
         let (connections, presences) = (node.connections.clone(), node.presences.clone());
+        let dial = Arc::new(Network {
+            name: node.name.clone(),
+            tls: app.internal_tls.clone(),
+            secrets: app.secrets.clone(),
+        });
+        let live = app.cluster.changes();
+        tasks.spawn(peers.run(rooms.clone(), dial, live, cancel.clone()));
+        let (cluster, ended) = (app.cluster.clone(), cancel.clone());
+        tasks.spawn(async move { cluster.watch(ended).await });
         tasks.spawn(tail::listen(rooms.clone(), hints, cancel.clone()));
         tasks.spawn(tail::watch(rooms, log, cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));
@@ -120,7 +145,7 @@ impl Coordinator {
         upgrade::routes().with_state(self.node.clone())
     }
 
-    /// The routes for the other processes of the cluster: `POST /internal/hint`.
+    /// The routes for the other processes of the cluster: `/internal/…`.
     pub fn internal_router(&self) -> Router {
         internal::routes().with_state(self.node.clone())
     }
@@ -131,6 +156,7 @@ impl Coordinator {
     pub async fn drain(&self) {
         let Parts {
             app,
+            peers,
             connections,
             tasks,
             draining,
@@ -138,6 +164,7 @@ impl Coordinator {
             ..
         } = &*self.node.0;
         draining.cancel();
+        peers.drain();
         tasks.close();
         let span = if self.has_others().await {
             app.settings.drain

@@ -1,19 +1,29 @@
-//! One live room, as sockets and the node see it. What it does with what it is told is `owner`'s.
+//! One live room, as sockets and the node see it. What it does with what it is told is `keeper`'s.
 
-mod owner;
+mod keeper;
+mod behind;
+mod following;
+mod hosting;
 mod appends;
+mod forwarded;
+mod upstream;
+mod introductions;
+mod guests;
 mod audience;
 mod recent;
 
 pub(crate) use appends::Sending;
 pub(crate) use recent::Following;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use audience::Listener;
-use owner::Owner;
+use keeper::Keeper;
 use protocol::{
-    ConnectionId, ErrorCode, Limits, RoomId, Seq, UserId,
+    ConnectionId, ErrorCode, RoomId, Seq, UserId,
     accounts::UserSummary,
     frame::{Online, PresenceState},
 };
@@ -22,13 +32,22 @@ use shared::Refusal;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::{connection::Connection, log::Log, rooms::Rooms};
+use crate::{
+    connection::Connection,
+    peers::{
+        Guest, Link,
+        frame::{News, Word},
+    },
+    rooms::Rooms,
+};
 
 /// A live room. Cloning gives the same room.
 #[derive(Clone)]
 pub(crate) struct Room {
     commands: mpsc::Sender<Command>,
     recent: Arc<Recent>,
+    /// Whether another node says everything that happens in it.
+    is_told: Arc<AtomicBool>,
 }
 
 /// A socket's hold on a room: dropped, the room no longer delivers to it.
@@ -64,6 +83,12 @@ pub(crate) enum Command {
     Typing(UserSummary, bool),
     /// A user has read up to a place.
     Read(UserId, Seq),
+    /// What the node says that the room is with, or was.
+    Hear(Link, News),
+    /// What a node says that follows the room here, or is about to.
+    Guest(Guest, Word),
+    /// It may be with another node than before.
+    Moved,
 }
 
 /// A socket that wants to follow a room.
@@ -78,23 +103,36 @@ pub(crate) struct Listen {
 const COMMANDS: usize = 8_192;
 
 impl Room {
-    /// The room, and the task that owns it.
+    /// The room, and the task that keeps it.
     pub(crate) fn start(
         id: RoomId,
         rooms: Rooms,
-        log: Arc<dyn Log>,
-        limits: &Limits,
         cancel: CancellationToken,
-    ) -> (Self, impl Future<Output = ()> + Send + use<>) {
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (commands, taken) = mpsc::channel(COMMANDS);
-        let recent = Arc::new(Recent::new());
-        let owner = Owner::new(id, rooms, log, limits, taken, Arc::clone(&recent));
-        (Self { commands, recent }, owner.run(cancel))
+        let room = Self {
+            commands,
+            recent: Arc::new(Recent::new()),
+            is_told: Arc::default(),
+        };
+        let (recent, is_told) = (Arc::clone(&room.recent), Arc::clone(&room.is_told));
+        let keeper = Keeper::new(id, rooms, taken, recent, is_told);
+        (room, keeper.run(cancel))
     }
 
     /// Whether its task has ended.
     pub(crate) fn is_ended(&self) -> bool {
         self.commands.is_closed()
+    }
+
+    /// Whether another node says everything that happens in it, so that nobody has to look.
+    pub(crate) fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::Relaxed)
+    }
+
+    /// Waits until it can be told something; whether its task lives.
+    pub(crate) async fn has_room(&self) -> bool {
+        self.commands.reserve().await.is_ok()
     }
 
     /// The place of the latest event that was delivered.

@@ -2,7 +2,7 @@
 //! when nobody does. It holds handles; what happens in a room is [`crate::room`]'s.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -10,12 +10,16 @@ use std::{
 use metrics::gauge;
 use protocol::{ErrorCode, Limits, RoomId, Seq};
 use shared::Refusal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     connection::Connection,
     log::Log,
+    peers::{
+        Guest, Link, LocalRooms, Peers,
+        frame::{News, Word},
+    },
     room::{Attached, Command, Room, Sending},
 };
 
@@ -25,8 +29,11 @@ pub(crate) struct Rooms(Arc<Inner>);
 
 struct Inner {
     log: Arc<dyn Log>,
+    peers: Peers,
     limits: Limits,
-    live: Mutex<HashMap<RoomId, Room>>,
+    live: Mutex<BTreeMap<RoomId, Room>>,
+    /// Tells that a room wants the heads to be looked at.
+    nudged: Notify,
     tasks: TaskTracker,
     cancel: CancellationToken,
 }
@@ -46,14 +53,17 @@ impl Rooms {
     /// No rooms yet; their tasks are counted by `tasks` and end with `cancel`.
     pub(crate) fn new(
         log: Arc<dyn Log>,
+        peers: Peers,
         limits: Limits,
         tasks: TaskTracker,
         cancel: CancellationToken,
     ) -> Self {
         Self(Arc::new(Inner {
             log,
+            peers,
             limits,
             live: Mutex::default(),
+            nudged: Notify::new(),
             tasks,
             cancel,
         }))
@@ -89,11 +99,15 @@ impl Rooms {
         }
     }
 
-    /// Tells a room, if it is live, that its log may have reached `seq`. What is lost here, the next
-    /// look at all heads repairs.
+    /// Tells a room that its log may have reached `seq`; if it is not live here, the node that it is with.
+    /// What is lost here, the next look at all heads repairs.
     pub(crate) fn look(&self, id: RoomId, seq: Seq) {
         if let Some(room) = self.live().get(&id) {
             drop(room.tell(Command::Look(seq)));
+            return;
+        }
+        if let Some(link) = self.0.peers.upstream(id) {
+            let _ = link.say(id, Word::Hint(seq));
         }
     }
 
@@ -104,12 +118,28 @@ impl Rooms {
         }
     }
 
-    /// Every live room and the place up to which it delivered.
-    pub(crate) fn heads(&self) -> HashMap<RoomId, Seq> {
+    /// Every live room that no other node tells what happens, and the place up to which it delivered.
+    pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
         self.live()
             .iter()
+            .filter(|(_, room)| !room.is_told())
             .map(|(id, room)| (*id, room.head()))
             .collect()
+    }
+
+    /// Has the heads looked at, at once.
+    pub(crate) fn nudge(&self) {
+        self.0.nudged.notify_one();
+    }
+
+    /// Waits until the heads should be looked at. Cancel-safe.
+    pub(crate) async fn nudged(&self) {
+        self.0.nudged.notified().await;
+    }
+
+    /// The other nodes.
+    pub(crate) fn peers(&self) -> &Peers {
+        &self.0.peers
     }
 
     /// Forgets a room that has nothing left to do, unless somebody just told it something. All who
@@ -131,7 +161,7 @@ impl Rooms {
         }
     }
 
-    fn remove(live: &mut HashMap<RoomId, Room>, id: RoomId) {
+    fn remove(live: &mut BTreeMap<RoomId, Room>, id: RoomId) {
         if live.remove(&id).is_some() {
             gauge!("chatx_rooms").decrement(1.0);
         }
@@ -140,19 +170,12 @@ impl Rooms {
     /// Says something to a room, which is loaded if it is not live. It is said under the lock, see
     /// [`Rooms::retire`].
     fn with_room<T>(&self, id: RoomId, say: impl FnOnce(&Room) -> T) -> T {
-        let Inner {
-            log,
-            limits,
-            tasks,
-            cancel,
-            ..
-        } = &*self.0;
+        let Inner { tasks, cancel, .. } = &*self.0;
         let mut started = None;
         let said = {
             let mut live = self.live();
             say(live.entry(id).or_insert_with(|| {
-                let (room, task) =
-                    Room::start(id, self.clone(), Arc::clone(log), limits, cancel.clone());
+                let (room, task) = Room::start(id, self.clone(), cancel.clone());
                 started = Some(task);
                 gauge!("chatx_rooms").increment(1.0);
                 room
@@ -164,10 +187,69 @@ impl Rooms {
         said
     }
 
-    fn live(&self) -> MutexGuard<'_, HashMap<RoomId, Room>> {
+    fn live(&self) -> MutexGuard<'_, BTreeMap<RoomId, Room>> {
         self.0
             .live
             .lock()
             .expect("nothing panics while it holds the rooms")
+    }
+}
+
+impl LocalRooms for Rooms {
+    async fn hear(&self, link: &Link, id: RoomId, news: News) {
+        let mut command = Command::Hear(link.clone(), news);
+        loop {
+            let room = {
+                let live = self.live();
+                let Some(room) = live.get(&id) else {
+                    // It let go when that could not be said. Said under the lock, so that it is said before
+                    // the room attaches again.
+                    let _ = link.say(id, Word::Detach);
+                    return;
+                };
+                match room.tell(command) {
+                    Ok(()) => return,
+                    Err(refused) => command = refused,
+                }
+                room.clone()
+            };
+            if !room.has_room().await {
+                return;
+            }
+        }
+    }
+
+    async fn guest(&self, guest: &Guest, id: RoomId, word: Word) {
+        let loads = matches!(word, Word::Attach { .. } | Word::Append { .. });
+        let mut command = Command::Guest(guest.clone(), word);
+        loop {
+            let say = |room: &Room| {
+                room.tell(command)
+                    .map_err(|refused| (room.clone(), refused))
+            };
+            let said = if loads {
+                Some(self.with_room(id, say))
+            } else {
+                self.live().get(&id).map(say)
+            };
+            let Some(Err((room, refused))) = said else {
+                return;
+            };
+            if let Command::Guest(guest, Word::Append { number, .. }) = refused {
+                let refusal = Refusal::from(ErrorCode::Unavailable).retry_after(BUSY);
+                return guest.answer(number, Err(refusal));
+            }
+            if !room.has_room().await {
+                return;
+            }
+            command = refused;
+        }
+    }
+
+    fn moved(&self) {
+        for room in self.live().values() {
+            // One that is too busy sees it by itself before long.
+            drop(room.tell(Command::Moved));
+        }
     }
 }

@@ -1,14 +1,24 @@
 //! Who is in a room right now, in which way, who types and who has read. Pure: it is told what happens and when,
-//! and answers what to tell the others. It knows neither sockets nor the log.
+//! and answers what to tell the others. It knows neither sockets nor links nor the log.
+//!
+//! Every node that follows a room has a roster of it. Each knows its own sockets; the node that the room is with
+//! knows who is on each of its guests, and tells each guest of all the others.
 
+mod here;
 mod reading;
 mod typing;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
     time::Duration,
 };
 
+use here::Here;
+pub(crate) use here::Via;
 use protocol::{
     ConnectionId, Limits, Seq, UserId,
     accounts::UserSummary,
@@ -18,13 +28,15 @@ use reading::Reading;
 use tokio::time::Instant;
 use typing::Typing;
 
+use crate::peers::frame::Present;
+
 /// Everybody who is in one room.
 #[derive(Debug)]
 pub(crate) struct Roster {
-    here: HashMap<UserId, Here>,
+    here: BTreeMap<UserId, Here>,
     typing: Typing,
     reading: Reading,
-    /// Who lost their last socket and when their linger ends, in that order; whoever came back in
+    /// Who is known on no way any more and when their linger ends, in that order; whoever came back in
     /// the meantime is passed over.
     leaving: VecDeque<(Instant, UserId)>,
     /// How many of those here the others are told of by name.
@@ -40,12 +52,20 @@ pub(crate) struct Roster {
 /// Something that happens in a room.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
-    /// A socket follows the room from now on.
-    Entered(ConnectionId, UserSummary, PresenceState),
-    /// A socket's user is here in another way.
+    /// Somebody is there, or is there in another way.
+    Entered(Via, UserSummary, PresenceState),
+    /// A socket's user is here in another way, if it follows the room.
     Changed(ConnectionId, UserId, PresenceState),
-    /// A socket follows the room no more.
-    Gone(ConnectionId, UserId),
+    /// Somebody is there no more.
+    Gone(Via, UserId),
+    /// These and no others are on a node that follows the room here.
+    Guest(Arc<str>, Vec<Present>),
+    /// A node follows the room here no more.
+    GuestAway(Arc<str>),
+    /// These and no others are on other nodes, says the node that the room is with.
+    Upstream(Vec<(Arc<str>, Present)>),
+    /// Nobody is on that node any more, says the node that the room is with.
+    NodeAway(Arc<str>),
     /// A user is no member any more.
     Removed(UserId),
     /// A user says that they type, or stopped.
@@ -61,35 +81,38 @@ pub(crate) enum Happening {
 /// What the others are told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// Somebody is here in another way.
+    /// Sockets: somebody is here in another way.
     Presence(UserSummary, PresenceState),
-    /// Somebody began or stopped typing.
+    /// Sockets: somebody began or stopped typing.
     Typing(UserSummary, bool),
-    /// Somebody has read up to a place.
+    /// Sockets: somebody has read up to a place.
     Read(UserId, Seq),
+    /// Other nodes: somebody is there, or is there in another way.
+    Here(Place, Present),
+    /// Other nodes: somebody is there no more.
+    Away(Place, UserId),
+    /// The other guests: nobody is on this one any more.
+    NodeAway(Arc<str>),
 }
 
-/// One person.
-#[derive(Debug)]
-struct Here {
-    user: UserSummary,
-    connections: HashMap<ConnectionId, PresenceState>,
-    /// What the others were told last.
-    told: PresenceState,
-    /// When they are offline, unless a socket of theirs comes back.
-    leaves_at: Option<Instant>,
-    arrival: u64,
-    /// Whether the others are told of them by name.
-    is_visible: bool,
+/// Where somebody is of whom this node is the one to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On this node.
+    Own,
+    /// On a node that follows the room here.
+    Guest(Arc<str>),
 }
 
-/// How long somebody without a socket still counts as here: a page that is loaded again takes less.
+/// How long somebody who is known on no way still counts as here: a page that is loaded again takes less, and so does
+/// a room that moves from one node to another.
 const LINGER: Duration = Duration::from_secs(8);
+
 impl Roster {
     /// An empty room.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            here: HashMap::new(),
+            here: BTreeMap::new(),
             typing: Typing::default(),
             reading: Reading::default(),
             leaving: VecDeque::new(),
@@ -105,28 +128,38 @@ impl Roster {
     pub(crate) fn apply(&mut self, happening: Happening, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         match happening {
-            Happening::Entered(connection, user, state) => {
-                self.enter(connection, user, state, &mut effects);
-            }
+            Happening::Entered(via, user, state) => self.enter(via, user, state, &mut effects),
             Happening::Changed(connection, user, state) => {
                 if let Some(here) = self.here.get_mut(&user)
-                    && let Some(known) = here.connections.get_mut(&connection)
+                    && let Some(known) = here.ways.get_mut(&Via::Socket(connection))
                 {
                     *known = state;
                     self.tell(user, &mut effects);
                 }
             }
-            Happening::Gone(connection, user) => {
-                if let Some(here) = self.here.get_mut(&user) {
-                    here.connections.remove(&connection);
-                    if here.connections.is_empty() {
-                        here.leaves_at = Some(now + LINGER);
-                        self.leaving.push_back((now + LINGER, user));
-                        self.typing.end(user, &mut effects);
-                    } else {
-                        self.tell(user, &mut effects);
-                    }
-                }
+            Happening::Gone(via, user) => self.leave(&via, user, now, &mut effects),
+            Happening::Guest(node, present) => {
+                let ways = present.into_iter().map(|it| (Via::Guest(node.clone()), it));
+                let is_replaced = |via: &Via| matches!(via, Via::Guest(known) if *known == node);
+                self.replace(is_replaced, ways.collect(), now, &mut effects);
+            }
+            Happening::Upstream(elsewhere) => {
+                let ways = elsewhere
+                    .into_iter()
+                    .map(|(node, it)| (Via::Upstream(node), it));
+                let is_replaced = |via: &Via| matches!(via, Via::Upstream(_));
+                self.replace(is_replaced, ways.collect(), now, &mut effects);
+            }
+            Happening::GuestAway(node) => {
+                let is_replaced = |via: &Via| matches!(via, Via::Guest(known) if *known == node);
+                self.replace(is_replaced, Vec::new(), now, &mut effects);
+                // Told at once of the node, not of one person after the other.
+                effects.retain(|effect| !matches!(effect, Effect::Away(Place::Guest(_), _)));
+                effects.push(Effect::NodeAway(node));
+            }
+            Happening::NodeAway(node) => {
+                let is_replaced = |via: &Via| matches!(via, Via::Upstream(known) if *known == node);
+                self.replace(is_replaced, Vec::new(), now, &mut effects);
             }
             Happening::Removed(user) => {
                 self.typing.end(user, &mut effects);
@@ -176,19 +209,49 @@ impl Roster {
         }
     }
 
+    /// Everybody on the sockets of this node.
+    pub(crate) fn own(&self) -> impl Iterator<Item = Present> {
+        self.here.values().filter_map(|here| {
+            let user = here.user.clone();
+            here.own.map(|state| Present { user, state })
+        })
+    }
+
+    /// Everybody who is not on `guest`, and where: on this node, which is called `name`, or on another guest.
+    pub(crate) fn beside(&self, guest: &str, name: &Arc<str>) -> Vec<(Arc<str>, Present)> {
+        let own = self.own().map(|present| (Arc::clone(name), present));
+        let on_guests = self.here.values().flat_map(|here| {
+            here.ways.iter().filter_map(move |(via, state)| match via {
+                Via::Guest(node) if **node != *guest => {
+                    let (user, state) = (here.user.clone(), *state);
+                    Some((Arc::clone(node), Present { user, state }))
+                }
+                _ => None,
+            })
+        });
+        own.chain(on_guests).collect()
+    }
+
+    /// What other nodes are told of somebody on this one.
+    pub(crate) fn present(&self, user: UserId) -> Option<Present> {
+        let here = self.here.get(&user)?;
+        let user = here.user.clone();
+        here.own.map(|state| Present { user, state })
+    }
+
     /// Whether somebody is here, or was a moment ago.
     pub(crate) fn has(&self, user: UserId) -> bool {
         self.here.contains_key(&user)
     }
 
     /// Whether people are told of by name here.
-    const fn is_named(&self) -> bool {
+    pub(crate) const fn is_named(&self) -> bool {
         self.member_count <= self.named_max_members
     }
 
     fn enter(
         &mut self,
-        connection: ConnectionId,
+        via: Via,
         user: UserSummary,
         state: PresenceState,
         effects: &mut Vec<Effect>,
@@ -198,31 +261,85 @@ impl Roster {
             let is_visible = self.visible_count < self.visible_max;
             self.visible_count += usize::from(is_visible);
             self.arrivals += 1;
-            Here {
-                user: user.clone(),
-                connections: HashMap::new(),
-                told: PresenceState::Offline,
-                leaves_at: None,
-                arrival: self.arrivals,
-                is_visible,
-            }
+            Here::new(user.clone(), self.arrivals, is_visible)
         });
         here.user = user;
-        here.connections.insert(connection, state);
         here.leaves_at = None;
+        let known = here.ways.insert(via.clone(), state);
+        if let Via::Guest(node) = via
+            && known != Some(state)
+        {
+            let user = here.user.clone();
+            effects.push(Effect::Here(Place::Guest(node), Present { user, state }));
+        }
         self.tell(id, effects);
+    }
+
+    fn leave(&mut self, via: &Via, user: UserId, now: Instant, effects: &mut Vec<Effect>) {
+        let Some(here) = self.here.get_mut(&user) else {
+            return;
+        };
+        if here.ways.remove(via).is_none() {
+            return;
+        }
+        if let Via::Guest(node) = via {
+            effects.push(Effect::Away(Place::Guest(Arc::clone(node)), user));
+        }
+        if here.ways.is_empty() {
+            here.leaves_at = Some(now + LINGER);
+            self.leaving.push_back((now + LINGER, user));
+            self.typing.end(user, effects);
+        }
+        self.tell(user, effects);
+    }
+
+    /// Takes in everybody who is known on some ways. Who was known on them and is not any more has left.
+    fn replace(
+        &mut self,
+        is_replaced: impl Fn(&Via) -> bool,
+        present: Vec<(Via, Present)>,
+        now: Instant,
+        effects: &mut Vec<Effect>,
+    ) {
+        let stay: BTreeSet<_> = present
+            .iter()
+            .map(|(via, it)| (it.user.id, via.clone()))
+            .collect();
+        for (via, Present { user, state }) in present {
+            self.enter(via, user, state, effects);
+        }
+        let ways = self.here.iter().flat_map(|(user, here)| {
+            let replaced = here.ways.keys().filter(|via| is_replaced(via));
+            replaced.map(|via| (*user, via.clone()))
+        });
+        let left: Vec<_> = ways.filter(|way| !stay.contains(way)).collect();
+        for (user, via) in left {
+            self.leave(&via, user, now, effects);
+        }
     }
 
     /// Tells the others what `user` is now, if they do not know it.
     fn tell(&mut self, user: UserId, effects: &mut Vec<Effect>) {
         let is_named = self.is_named();
-        if let Some(here) = self.here.get_mut(&user) {
-            let state = here.state().shown();
-            if state != here.told {
-                here.told = state;
-                if here.is_visible && is_named {
-                    effects.push(Effect::Presence(here.user.clone(), state));
+        let Some(here) = self.here.get_mut(&user) else {
+            return;
+        };
+        let own = here.on_sockets();
+        if own != here.own {
+            here.own = own;
+            effects.push(match own {
+                Some(state) => {
+                    let user = here.user.clone();
+                    Effect::Here(Place::Own, Present { user, state })
                 }
+                None => Effect::Away(Place::Own, user),
+            });
+        }
+        let state = here.state().shown();
+        if state != here.told {
+            here.told = state;
+            if here.is_visible && is_named {
+                effects.push(Effect::Presence(here.user.clone(), state));
             }
         }
     }
@@ -231,6 +348,14 @@ impl Roster {
         let Some(here) = self.here.remove(&user) else {
             return;
         };
+        if here.own.is_some() {
+            effects.push(Effect::Away(Place::Own, user));
+        }
+        for via in here.ways.into_keys() {
+            if let Via::Guest(node) = via {
+                effects.push(Effect::Away(Place::Guest(node), user));
+            }
+        }
         if !here.is_visible {
             return;
         }
@@ -266,202 +391,5 @@ impl Roster {
                 self.remove(user, effects);
             }
         }
-    }
-}
-
-impl Here {
-    /// The most present of what their sockets say.
-    fn state(&self) -> PresenceState {
-        let lingering = if self.leaves_at.is_some() {
-            self.told
-        } else {
-            PresenceState::Offline
-        };
-        self.connections
-            .values()
-            .copied()
-            .max()
-            .unwrap_or(lingering)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-
-    use super::*;
-    use proptest::prelude::*;
-    use uuid::Uuid;
-
-    fn user(number: u128) -> UserSummary {
-        let id = UserId::from_uuid(Uuid::from_u128(number));
-        let name = format!("user{number}");
-        UserSummary {
-            id,
-            username: name.clone(),
-            display_name: name,
-        }
-    }
-
-    fn connection(number: u128) -> ConnectionId {
-        ConnectionId::from_uuid(Uuid::from_u128(number))
-    }
-
-    fn states() -> impl Strategy<Value = PresenceState> {
-        use PresenceState::{Away, Dnd, Invisible, Online};
-        proptest::sample::select(vec![Invisible, Away, Dnd, Online])
-    }
-
-    /// What one step of the test does: each socket belongs to one of four users.
-    fn happenings() -> impl Strategy<Value = (Happening, u64)> {
-        let of = |socket: u128| user(socket % 4);
-        let happening = prop_oneof![
-            (0_u128..8, states()).prop_map(move |(s, state)| Happening::Entered(
-                connection(s),
-                of(s),
-                state
-            )),
-            (0_u128..8, states()).prop_map(move |(s, state)| Happening::Changed(
-                connection(s),
-                of(s).id,
-                state
-            )),
-            (0_u128..8).prop_map(move |s| Happening::Gone(connection(s), of(s).id)),
-            (0_u128..4).prop_map(|u| Happening::Removed(user(u).id)),
-            (0_u128..4, any::<bool>()).prop_map(|(u, on)| Happening::Typed(user(u), on)),
-            Just(Happening::Tick),
-        ];
-        (happening, 0_u64..5_000)
-    }
-
-    fn view_of(online: &Online) -> BTreeMap<UserId, PresenceState> {
-        online
-            .users
-            .iter()
-            .map(|online| (online.user.id, online.state))
-            .collect()
-    }
-
-    proptest! {
-        /// Who follows the effects from the start always sees what somebody who comes now is told,
-        /// nobody is seen as invisible, and when all sockets are gone nobody is left after the linger.
-        #[test]
-        fn following_the_effects_is_the_same_as_asking(
-            steps in proptest::collection::vec(happenings(), 0..60),
-            visible_max in 1_usize..5,
-        ) {
-            let limits = Limits { presence_visible_max: visible_max, ..Limits::default() };
-            let mut roster = Roster::new(&limits);
-            let mut now = Instant::now();
-            let mut seen = BTreeMap::new();
-            let mut typing = BTreeSet::new();
-            let mut follow = |effects: Vec<Effect>| {
-                for effect in effects {
-                    match effect {
-                        Effect::Presence(user, PresenceState::Offline) => {
-                            assert!(seen.remove(&user.id).is_some(), "went without having come");
-                        }
-                        Effect::Presence(user, state) => {
-                            assert_eq!(state, state.shown());
-                            assert_ne!(seen.insert(user.id, state), Some(state), "told twice");
-                        }
-                        Effect::Typing(user, true) => drop(typing.insert(user.id)),
-                        Effect::Typing(user, false) => {
-                            assert!(typing.remove(&user.id), "stopped without having begun");
-                        }
-                        Effect::Read(..) => {}
-                    }
-                }
-                (seen.clone(), typing.len())
-            };
-            for (happening, waited_ms) in steps {
-                now += Duration::from_millis(waited_ms);
-                let (seen, _) = follow(roster.apply(happening, now));
-                prop_assert_eq!(&seen, &view_of(&roster.online()));
-                prop_assert!(seen.len() <= visible_max);
-                prop_assert!(roster.deadline().is_none_or(|at| at > now));
-            }
-            for socket in 0..8 {
-                follow(roster.apply(Happening::Gone(connection(socket), user(socket % 4).id), now));
-            }
-            while let Some(deadline) = roster.deadline() {
-                now = deadline;
-                follow(roster.apply(Happening::Tick, now));
-            }
-            let (seen, typing) = follow(Vec::new());
-            prop_assert!(seen.is_empty() && typing == 0);
-            prop_assert_eq!(roster.online(), Online::default());
-        }
-    }
-
-    #[test]
-    fn a_page_that_is_loaded_again_is_not_noticed() {
-        let mut roster = Roster::new(&Limits::default());
-        let now = Instant::now();
-        let enter = |socket| Happening::Entered(connection(socket), user(1), PresenceState::Online);
-        assert_eq!(roster.apply(enter(1), now).len(), 1);
-        assert_eq!(
-            roster.apply(Happening::Gone(connection(1), user(1).id), now),
-            []
-        );
-        assert_eq!(roster.apply(enter(2), now + Duration::from_secs(7)), []);
-        assert_eq!(
-            roster.apply(Happening::Tick, now + Duration::from_secs(60)),
-            []
-        );
-    }
-
-    #[test]
-    fn typing_counts_once_in_three_seconds_and_ends_after_six() {
-        let mut roster = Roster::new(&Limits::default());
-        let start = Instant::now();
-        let at = |s| start + Duration::from_secs(s);
-        let typed = || Happening::Typed(user(1), true);
-        assert_eq!(
-            roster.apply(typed(), at(0)),
-            [Effect::Typing(user(1), true)]
-        );
-        assert_eq!(roster.apply(typed(), at(2)), []);
-        assert_eq!(
-            roster.apply(typed(), at(4)),
-            [Effect::Typing(user(1), true)]
-        );
-        assert_eq!(roster.apply(Happening::Tick, at(9)), []);
-        assert_eq!(
-            roster.apply(Happening::Tick, at(10)),
-            [Effect::Typing(user(1), false)]
-        );
-    }
-
-    #[test]
-    fn marks_are_told_together_and_only_the_furthest() {
-        let mut roster = Roster::new(&Limits::default());
-        let start = Instant::now();
-        for seq in [3, 5, 4] {
-            assert_eq!(
-                roster.apply(Happening::Read(user(1).id, Seq(seq)), start),
-                []
-            );
-        }
-        let told_at = roster.deadline().unwrap();
-        let told = roster.apply(Happening::Tick, told_at);
-        assert_eq!(told, [Effect::Read(user(1).id, Seq(5))]);
-        assert_eq!(roster.deadline(), None);
-    }
-
-    #[test]
-    fn a_large_room_is_only_counted() {
-        let mut roster = Roster::new(&Limits::default());
-        let now = Instant::now();
-        roster.apply(Happening::Counted(501), now);
-        let entered = Happening::Entered(connection(1), user(1), PresenceState::Online);
-        assert_eq!(roster.apply(entered, now), []);
-        assert_eq!(
-            roster.online(),
-            Online {
-                count: 1,
-                users: Vec::new()
-            }
-        );
     }
 }

@@ -1,5 +1,5 @@
 //! Notices what others wrote into the logs of the live rooms: by hints at once, and by a look at all
-//! heads every second, since a hint may be lost. Reading it is each room's own.
+//! heads every second, since a hint may be lost. Rooms that another node speaks for are left to it. Reading it is each room's own.
 
 use std::sync::Arc;
 
@@ -47,6 +47,7 @@ pub(crate) async fn watch(rooms: Rooms, log: Arc<dyn Log>, cancel: CancellationT
         tokio::select! {
             biased;
             () = cancel.cancelled() => return,
+            () = rooms.nudged() => {}
             _ = tick.tick() => {}
         }
         let looked = look(&rooms, &*log).await;

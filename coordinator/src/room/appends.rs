@@ -1,4 +1,5 @@
-//! The messages of one room that are on their way into the store, in the order in which they came.
+//! The messages of one room that are on their way into the store from here, in the order in which they
+//! came.
 
 use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
 
@@ -15,7 +16,12 @@ use shared::{
 };
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{answers, outbox::Outbox};
+use crate::{
+    answers,
+    log::Log,
+    outbox::Outbox,
+    peers::{Guest, link::Answer},
+};
 
 /// A message that wants a place, and who wants to hear of it.
 pub(crate) struct Sending {
@@ -34,34 +40,64 @@ pub(crate) struct Sending {
 
 /// What the store will answer to each, oldest first.
 #[derive(Default)]
-pub(super) struct Appends(VecDeque<(Sending, Receipt)>);
+pub(super) struct Appends(VecDeque<(Message, Receipt)>);
 
-/// How many messages of one room may wait for the store.
-const MAX_WAITING: usize = 4_096;
+/// A message, by where it came from.
+pub(super) enum Message {
+    /// A socket of this node.
+    OfSocket(Sending),
+    /// A node that has it stored here.
+    OfGuest(Box<Passed>),
+}
+
+/// A message that a guest passed on.
+pub(super) struct Passed {
+    pub(super) guest: Guest,
+    /// Names it in the answer.
+    pub(super) number: u64,
+    pub(super) append: Append,
+    pub(super) user: UserSummary,
+}
 
 impl Appends {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.0.len() >= MAX_WAITING
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 
-    pub(super) fn push(&mut self, sending: Sending, receipt: Receipt) {
-        self.0.push_back((sending, receipt));
+    /// Hands a message to the log.
+    pub(super) fn submit(&mut self, message: Message, log: &dyn Log) {
+        match log.submit(message.append().clone()) {
+            Ok(receipt) => self.0.push_back((message, receipt)),
+            Err(refusal) => message.answer(&Err(refusal)),
+        }
+    }
+
+    /// Takes out those of sockets that have no answer yet, oldest first: they are stored another way.
+    pub(super) fn take_of_sockets(&mut self) -> Vec<Sending> {
+        let mut taken = Vec::new();
+        for (message, receipt) in std::mem::take(&mut self.0) {
+            match message {
+                Message::OfSocket(sending) => taken.push(sending),
+                Message::OfGuest(_) => self.0.push_back((message, receipt)),
+            }
+        }
+        taken
     }
 
     /// Waits until the oldest is answered, and takes all that are, in order. Cancel-safe.
-    pub(super) async fn settled(&mut self) -> Vec<(Sending, Result<Appended, Refusal>)> {
+    pub(super) async fn settled(&mut self) -> Vec<(Message, Answer)> {
         poll_fn(|cx| {
             let mut settled = Vec::new();
             while let Some((_, receipt)) = self.0.front_mut() {
                 let Poll::Ready(result) = Pin::new(receipt).poll(cx) else {
                     break;
                 };
-                let (sending, _) = self.0.pop_front().expect("the front was just there");
-                settled.push((sending, result));
+                let (message, _) = self.0.pop_front().expect("the front was just there");
+                settled.push((message, result));
             }
             if settled.is_empty() {
                 Poll::Pending
@@ -73,9 +109,59 @@ impl Appends {
     }
 }
 
+impl Message {
+    const fn append(&self) -> &Append {
+        match self {
+            Self::OfSocket(sending) => &sending.append,
+            Self::OfGuest(passed) => &passed.append,
+        }
+    }
+
+    /// Says what became of it.
+    pub(super) fn answer(&self, answer: &Answer) {
+        match self {
+            Self::OfSocket(sending) => sending.answer(answer),
+            Self::OfGuest(passed) => passed.guest.answer(passed.number, answer.clone()),
+        }
+    }
+
+    /// What everybody sees of it.
+    pub(super) fn into_event(self, place: Place) -> Event {
+        let (append, user) = match self {
+            Self::OfSocket(sending) => (sending.append, sending.user),
+            Self::OfGuest(passed) => (passed.append, passed.user),
+        };
+        Event {
+            room: append.room,
+            seq: place.seq,
+            id: place.id,
+            n: place.n,
+            at: place.at,
+            user,
+            kind: EventKind::Message(MessageContent {
+                client_id: Some(append.client_id),
+                body: append.body.into_string(),
+                edited_at: None,
+                deleted_at: None,
+                reply_to: append.reply_to,
+                thread: append.thread,
+            }),
+        }
+    }
+}
+
 impl Sending {
+    /// Says what became of it.
+    pub(super) fn answer(&self, answer: &Answer) {
+        match answer {
+            Ok(Appended::Stored(place)) => self.acknowledge(*place, false),
+            Ok(Appended::Duplicate(place)) => self.acknowledge(*place, true),
+            Ok(Appended::Refused(refusal)) | Err(refusal) => self.refuse(refusal.clone()),
+        }
+    }
+
     /// Says that it is stored.
-    pub(super) fn acknowledge(&self, place: Place, duplicate: bool) {
+    fn acknowledge(&self, place: Place, duplicate: bool) {
         self.outbox.answer(&ServerFrame::Ack(Ack {
             id: self.id.clone(),
             room: self.append.room,
@@ -88,35 +174,8 @@ impl Sending {
     }
 
     /// Says that it is not.
-    pub(crate) fn refuse(self, refusal: Refusal) {
-        self.outbox.answer(&answers::refused(self.id, refusal));
-    }
-
-    /// What everybody sees of it.
-    pub(super) fn into_event(self, place: Place) -> Event {
-        let Append {
-            room,
-            client_id,
-            body,
-            reply_to,
-            thread,
-            ..
-        } = self.append;
-        Event {
-            room,
-            seq: place.seq,
-            id: place.id,
-            n: place.n,
-            at: place.at,
-            user: self.user,
-            kind: EventKind::Message(MessageContent {
-                client_id: Some(client_id),
-                body: body.into_string(),
-                edited_at: None,
-                deleted_at: None,
-                reply_to,
-                thread,
-            }),
-        }
+    pub(crate) fn refuse(&self, refusal: Refusal) {
+        let id = self.id.clone();
+        self.outbox.answer(&answers::refused(id, refusal));
     }
 }

@@ -1,7 +1,7 @@
 //! The sockets that follow one live room. It only ever pushes into their outboxes and never waits.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{Arc, Weak},
 };
 
@@ -17,7 +17,7 @@ use crate::{
 /// Everybody who gets what happens in a room.
 pub(super) struct Audience {
     room: RoomId,
-    listeners: HashMap<ConnectionId, Listener>,
+    listeners: BTreeMap<ConnectionId, Listener>,
 }
 
 /// One socket.
@@ -35,7 +35,7 @@ impl Audience {
     pub(super) fn new(room: RoomId) -> Self {
         Self {
             room,
-            listeners: HashMap::new(),
+            listeners: BTreeMap::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Who types in one room, by the rule that typing ends by itself.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use protocol::{UserId, accounts::UserSummary};
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use super::Effect;
 
 /// Everybody who types, or did a moment ago.
 #[derive(Debug, Default)]
-pub(super) struct Typing(HashMap<UserId, Typist>);
+pub(super) struct Typing(BTreeMap<UserId, Typist>);
 
 #[derive(Debug)]
 struct Typist {

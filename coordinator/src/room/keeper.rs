@@ -1,0 +1,456 @@
+//! The task that keeps one live room: it gives messages to the store in order, or to the node that the room is
+//! with, and what is stored to everybody who follows the room here. It never waits for a socket or a link, and
+//! decides nothing that the store decides.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use protocol::{
+    ConnectionId, ErrorCode, RoomId, Seq, UserId,
+    frame::{PresenceFrame, ReadFrame, ServerFrame, TypingFrame},
+};
+use shared::{Refusal, store::Appended};
+use tokio::{
+    sync::mpsc,
+    time::{Duration, Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::{
+    Command, Listen,
+    appends::{Appends, Message, Sending},
+    audience::Audience,
+    behind::Looked,
+    forwarded::{self, Forwarded},
+    guests::Guests,
+    introductions::Introductions,
+    recent::Recent,
+    upstream::Upstream,
+};
+use crate::{
+    delivery::{Next, Verdict},
+    encoded::{Encoded, Ends, Entry},
+    errand::Errand,
+    peers::{
+        frame::{News, Word},
+        link::Answer,
+    },
+    rooms::Rooms,
+    roster::{Effect, Happening, Place, Roster, Via},
+};
+
+/// How many commands are taken at once.
+const COMMANDS_AT_ONCE: usize = 256;
+/// How many messages of one room may wait for an answer.
+pub(super) const MAX_WAITING: usize = 4_096;
+/// How often it is seen who is still attached, at most.
+const COUNTED_EVERY: Duration = Duration::from_secs(1);
+/// How long a room that nobody follows stays loaded: a page that is loaded again takes less.
+const STAYS_LOADED: Duration = Duration::from_secs(10);
+
+/// The task behind a room.
+pub(super) struct Keeper {
+    pub(super) id: RoomId,
+    pub(super) rooms: Rooms,
+    commands: mpsc::Receiver<Command>,
+    pub(super) recent: Arc<Recent>,
+    /// The place of the next event to deliver.
+    pub(super) next: Next,
+    /// The latest place that the log is known, or said, to have reached.
+    pub(super) target: Seq,
+    /// Events that are next and are about to be delivered.
+    pub(super) fresh: Vec<Arc<Entry>>,
+    /// A look at the store, for events that others appended.
+    pub(super) looking: Errand<Result<Looked, Refusal>>,
+    /// What the log is asked to store.
+    pub(super) appends: Appends,
+    /// What the node that the room is with is asked to store.
+    pub(super) forwarded: Forwarded,
+    pub(super) audience: Audience,
+    pub(super) guests: Guests,
+    pub(super) roster: Roster,
+    /// The node that the room is with, if that is not this one, for as long as it is needed.
+    pub(super) upstream: Option<Upstream>,
+    /// Whether sockets of this node need the room. Who follows it for other nodes only acts as if the room
+    /// were with it: nodes that hold on to each other's room would never let go of it.
+    pub(super) is_needed: bool,
+    pub(super) introductions: Introductions,
+    /// Tells the node that it need not look whether others wrote.
+    pub(super) is_told: Arc<AtomicBool>,
+    /// Since when nobody follows it.
+    pub(super) unused_since: Instant,
+    /// When it was last seen who is still attached.
+    counted_at: Instant,
+    /// Dropped after `commands`, so that the room is seen to have ended.
+    _listed: Listed,
+}
+
+/// Takes a room out of those that are live when its task has ended, however it came to that.
+struct Listed {
+    id: RoomId,
+    rooms: Rooms,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.rooms.forget_ended(self.id);
+    }
+}
+
+impl Keeper {
+    pub(super) fn new(
+        id: RoomId,
+        rooms: Rooms,
+        commands: mpsc::Receiver<Command>,
+        recent: Arc<Recent>,
+        is_told: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            id,
+            roster: Roster::new(rooms.limits()),
+            commands,
+            recent,
+            next: Next::after(Seq::ZERO),
+            target: Seq::ZERO,
+            fresh: Vec::new(),
+            looking: Errand::idle(),
+            appends: Appends::default(),
+            forwarded: Forwarded::default(),
+            audience: Audience::new(id),
+            guests: Guests::new(id),
+            upstream: None,
+            is_needed: false,
+            introductions: Introductions::default(),
+            is_told,
+            unused_since: Instant::now(),
+            counted_at: Instant::now(),
+            _listed: Listed {
+                id,
+                rooms: rooms.clone(),
+            },
+            rooms,
+        }
+    }
+
+    pub(super) async fn run(mut self, cancel: CancellationToken) {
+        let loaded = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(ErrorCode::Unavailable.into()),
+            loaded = self.load() => loaded,
+        };
+        if let Err(refusal) = loaded {
+            self.refuse_all(&refusal);
+            return;
+        }
+        debug!(room.id = %self.id, seq = self.next.last().0, "room loaded");
+        self.keep(cancel).await;
+        debug!(room.id = %self.id, seq = self.next.last().0, "room unloaded");
+    }
+
+    /// Deliveries begin where the log stands now: whoever listens reads what came before it from
+    /// the store.
+    async fn load(&mut self) -> Result<(), Refusal> {
+        let heads = self.rooms.log().heads(vec![self.id]).await?;
+        let head = heads.iter().find(|head| head.room == self.id && !head.gone);
+        let head = head.ok_or(ErrorCode::RoomNotFound)?.seq;
+        self.next = Next::after(head);
+        self.recent.begin(head);
+        Ok(())
+    }
+
+    fn refuse_all(&mut self, refusal: &Refusal) {
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            match command {
+                // Whoever no longer waits for the answer does not need it.
+                Command::Listen(listen) => drop(listen.loaded.send(Err(refusal.clone()))),
+                Command::Send(sending) => sending.refuse(refusal.clone()),
+                Command::Guest(guest, Word::Append { number, .. }) => {
+                    guest.answer(number, Err(refusal.clone()));
+                }
+                Command::Guest(guest, Word::Attach { .. })
+                    if refusal.code == ErrorCode::RoomNotFound =>
+                {
+                    guest.tell(self.id, News::Gone);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn keep(&mut self, cancel: CancellationToken) {
+        let mut taken = Vec::new();
+        loop {
+            self.ask_if_due();
+            self.look_if_behind();
+            let deadline = self.deadline();
+            // Ending comes first. What is stored leaves before anything new is taken in, so that a
+            // busy room cannot run ahead of its deliveries; time comes last, as it can wait.
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => break,
+                settled = self.appends.settled(), if !self.appends.is_empty() => self.settle(settled),
+                settled = self.forwarded.settled(), if !self.forwarded.is_empty() => {
+                    self.settle_forwarded(settled);
+                }
+                looked = self.looking.done() => self.looked(looked),
+                _ = self.commands.recv_many(&mut taken, COMMANDS_AT_ONCE) => {
+                    for command in taken.drain(..) {
+                        self.obey(command);
+                    }
+                    self.deliver();
+                }
+                () = sleep_until(deadline) => {
+                    if self.tick() {
+                        break;
+                    }
+                }
+            }
+        }
+        // What came in the very last moment is answered, not lost.
+        self.refuse_all(&ErrorCode::Unavailable.into());
+    }
+
+    fn obey(&mut self, command: Command) {
+        // Events that come one after the other are delivered together; everything else finds them delivered.
+        match command {
+            Command::Hear(link, News::Event(entry)) => return self.hear_event(&link, entry),
+            _ => self.deliver(),
+        }
+        match command {
+            Command::Listen(listen) => self.listen(listen),
+            Command::Enter {
+                connection,
+                state,
+                head,
+                member_count,
+                online,
+            } => {
+                if let Some(user) = self.audience.enter(connection, head) {
+                    self.happen(Happening::Counted(member_count));
+                    self.happen(Happening::Entered(Via::Socket(connection), user, state));
+                    if let Some(online) = self.introductions.wait(online) {
+                        drop(online.send(self.roster.online()));
+                    }
+                }
+            }
+            Command::Detach(connection) => {
+                if let Some(user) = self.audience.remove(connection) {
+                    self.left(connection, user);
+                }
+            }
+            Command::Send(sending) => self.send(*sending),
+            Command::Look(seq) => {
+                self.target = self.target.max(seq);
+                if let Some(upstream) = &mut self.upstream {
+                    upstream.say(Word::Hint(seq));
+                }
+            }
+            Command::Gone => self.gone(),
+            Command::Presence(connection, user, state) => {
+                self.happen(Happening::Changed(connection, user, state));
+            }
+            // Who was put out a moment ago may not know it yet.
+            Command::Typing(user, on) => {
+                if self.roster.has(user.id) && self.happen(Happening::Typed(user.clone(), on)) {
+                    self.tell_nodes(Word::Typing(user.clone(), on), &News::Typing(user, on));
+                }
+            }
+            Command::Read(user, seq) => {
+                if self.roster.has(user) {
+                    let seq = seq.min(self.next.last());
+                    self.happen(Happening::Read(user, seq));
+                    self.tell_nodes(Word::Read(user, seq), &News::Read(user, seq));
+                }
+            }
+            Command::Hear(link, news) => self.hear(&link, news),
+            Command::Guest(guest, word) => self.host(&guest, word),
+            Command::Moved => self.move_if_due(),
+        }
+    }
+
+    fn listen(&mut self, listen: Listen) {
+        let Listen {
+            connection,
+            listener,
+            loaded,
+        } = listen;
+        self.audience.add(connection, listener);
+        drop(loaded.send(Ok(())));
+        self.need();
+    }
+
+    fn send(&mut self, sending: Sending) {
+        if self.audience.is_empty() {
+            self.unused_since = Instant::now();
+        }
+        self.need();
+        if self.appends.len() + self.forwarded.len() >= MAX_WAITING {
+            let refusal = Refusal::from(ErrorCode::Unavailable);
+            return sending.refuse(refusal.retry_after(Duration::from_secs(1)));
+        }
+        self.place(sending);
+    }
+
+    /// Has a message stored, by who stores those of this room.
+    pub(super) fn place(&mut self, sending: Sending) {
+        match &self.upstream {
+            Some(upstream) => self.forwarded.push(sending, upstream.link()),
+            None => self
+                .appends
+                .submit(Message::OfSocket(sending), self.rooms.log()),
+        }
+    }
+
+    /// Answers and delivers what is committed.
+    fn settle(&mut self, settled: Vec<(Message, Answer)>) {
+        let mut latest_of_guests = None;
+        for (message, answer) in settled {
+            message.answer(&answer);
+            let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = answer else {
+                continue;
+            };
+            self.target = self.target.max(place.seq);
+            if matches!(message, Message::OfGuest(_)) {
+                latest_of_guests = latest_of_guests.max(Some(place.seq));
+            }
+            // Others may have written before it: then it is read with theirs.
+            if matches!(answer, Ok(Appended::Stored(_)))
+                && self.next.offer(place.seq) == Verdict::Send
+            {
+                self.fresh.push(Entry::new(message.into_event(place)));
+            }
+        }
+        self.deliver();
+        if let Some(seq) = latest_of_guests {
+            self.hint_elsewhere(seq);
+        }
+    }
+
+    /// Answers what another node has stored. The events of it come as all events do.
+    fn settle_forwarded(&mut self, settled: forwarded::Settled) {
+        for (sending, answer) in settled.answered {
+            if let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = &answer {
+                self.target = self.target.max(place.seq);
+            }
+            sending.answer(&answer);
+        }
+        if settled.is_lost {
+            self.move_now();
+        }
+    }
+
+    /// Takes in an event, if it is the next one.
+    pub(super) fn take(&mut self, entry: Arc<Entry>) -> Verdict {
+        let verdict = self.next.offer(entry.seq);
+        if verdict == Verdict::Send {
+            if let Some(Ends::Of(user, _)) = entry.ends {
+                self.put_out(user, entry.seq);
+            }
+            self.fresh.push(entry);
+        }
+        verdict
+    }
+
+    /// Learns that somebody is a member no more.
+    fn put_out(&mut self, user: UserId, seq: Seq) {
+        if self.audience.put_out(user, seq) {
+            self.happen(Happening::Removed(user));
+        } else if let Some(present) = self.roster.present(user) {
+            // They came back meanwhile; who hears of it only now takes them for gone.
+            self.announce(Effect::Here(Place::Own, present));
+        }
+    }
+
+    /// Delivers what was taken in.
+    pub(super) fn deliver(&mut self) {
+        if !self.fresh.is_empty() {
+            // The ring comes first: a socket that drops an event finds it there.
+            self.recent.extend(&self.fresh);
+            self.audience.deliver(&self.fresh);
+            self.guests.deliver(&self.fresh);
+            self.fresh.clear();
+        }
+    }
+
+    pub(super) fn gone(&self) {
+        self.audience.gone();
+        self.guests.gone();
+    }
+
+    fn left(&mut self, connection: ConnectionId, user: UserId) {
+        self.happen(Happening::Gone(Via::Socket(connection), user));
+        if self.audience.is_empty() {
+            self.unused_since = Instant::now();
+        }
+    }
+
+    /// Takes in that something happens, and tells everybody; whether sockets were told.
+    pub(super) fn happen(&mut self, happening: Happening) -> bool {
+        let effects = self.roster.apply(happening, Instant::now());
+        let room = self.id;
+        let mut frames = Vec::new();
+        for effect in effects {
+            frames.push(Encoded::of(&match effect {
+                Effect::Presence(user, state) => {
+                    ServerFrame::Presence(PresenceFrame { room, user, state })
+                }
+                Effect::Typing(user, on) => ServerFrame::Typing(TypingFrame { room, user, on }),
+                Effect::Read(user, seq) => ServerFrame::Read(ReadFrame { room, user, seq }),
+                effect => {
+                    self.announce(effect);
+                    continue;
+                }
+            }));
+        }
+        self.audience.pass(&frames);
+        !frames.is_empty()
+    }
+
+    /// When there is something to do even if nothing happens.
+    fn deadline(&self) -> Instant {
+        let since = if self.is_unused() {
+            self.unused_since
+        } else {
+            self.counted_at
+        };
+        let own = (since + STAYS_LOADED).max(self.counted_at + COUNTED_EVERY);
+        let others = [
+            self.roster.deadline(),
+            self.guests.deadline(),
+            self.introductions.deadline(),
+            self.upstream.as_ref().and_then(Upstream::deadline),
+        ];
+        others.into_iter().flatten().fold(own, Instant::min)
+    }
+
+    /// Whether it has nobody to serve, or no socket for whom it would need another node.
+    fn is_unused(&self) -> bool {
+        self.audience.is_empty() && (self.is_needed || self.guests.is_empty())
+    }
+
+    /// Lets time pass; whether the room is unloaded.
+    fn tick(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.counted_at + COUNTED_EVERY {
+            self.counted_at = now;
+            for (connection, user) in self.audience.take_detached() {
+                self.left(connection, user);
+            }
+            self.move_if_due();
+        }
+        self.happen(Happening::Tick);
+        self.guests.tell_head(self.next.last());
+        if self.introductions.are_due() {
+            self.introduce();
+        }
+        let is_answered = self.appends.is_empty() && self.forwarded.is_empty();
+        if !is_answered || !self.is_unused() || self.unused_since.elapsed() < STAYS_LOADED {
+            return false;
+        }
+        // The other node is let go before the room is: who loads it anew attaches anew.
+        self.is_needed = false;
+        self.move_if_due();
+        self.guests.is_empty() && self.rooms.retire(self.id, &self.commands)
+    }
+}
