@@ -8,12 +8,16 @@ use axum::{
 use http::{HeaderMap, StatusCode, header};
 use shared::hints::Hint;
 
-use crate::Node;
+use crate::{
+    Node,
+    peers::{dial, door},
+};
 
 pub(crate) fn routes() -> Router<Node> {
     Router::new()
         .route("/internal/hint", post(hint))
         .route("/internal/open", get(open))
+        .route(dial::PATH, get(door::enter))
 }
 
 /// "Room R has reached seq n." What is not true does no harm: the room looks and finds nothing.
@@ -38,7 +42,7 @@ async fn open(State(node): State<Node>, headers: HeaderMap) -> StatusCode {
 }
 
 /// Whether a process of this cluster asks.
-fn is_peer(node: &Node, headers: &HeaderMap) -> bool {
+pub(crate) fn is_peer(node: &Node, headers: &HeaderMap) -> bool {
     let bearer = headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())

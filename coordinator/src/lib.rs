@@ -101,7 +101,7 @@ impl Coordinator {
         app.live_as_node(tasks, &draining, cancel);
         let log = Arc::new(Stored::new(&app));
         let limits = app.settings.limits.clone();
-        let peers = Peers::alone();
+        let peers = Peers::new(app.own_node(), Capacities::default());
         let rooms = Rooms::new(
             log.clone(),
             peers.clone(),

@@ -2,6 +2,7 @@
 //! What is said over a link is [`frame`]'s, and what it does to a room the room's.
 
 pub(crate) mod dial;
+pub(crate) mod door;
 pub(crate) mod frame;
 pub(crate) mod guest;
 mod line;
@@ -26,6 +27,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::outbox::Capacity;
+
 /// The other nodes. Cloning gives the same.
 #[derive(Clone)]
 pub(crate) struct Peers(Arc<Inner>);
@@ -35,9 +38,20 @@ struct Inner {
     own: Node,
     /// What it is called.
     name: Arc<str>,
+    capacities: Capacities,
     known: Mutex<Known>,
     /// Tells that rooms may be with other nodes than before.
     moved: Notify,
+}
+
+/// How much may wait on the way to another node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Capacities {
+    /// For its rooms. Full, messages are refused, and whatever else a room says is not said: it attaches
+    /// again.
+    pub(crate) link: Capacity,
+    /// For its sockets. Full, events are dropped, and it is told that it lost something.
+    pub(crate) guest: Capacity,
 }
 
 /// What is known of the others, and what follows from it.
@@ -90,6 +104,21 @@ pub(crate) enum NotAdmitted {
     Twice,
 }
 
+impl Default for Capacities {
+    /// A node stands for all of its sockets, and for every room that they follow: it may fall behind as
+    /// far as many sockets together, and a second of a busy one fits.
+    fn default() -> Self {
+        let capacity = Capacity {
+            bytes: 8 * 1_024 * 1_024,
+            frames: 16_384,
+        };
+        Self {
+            link: capacity,
+            guest: capacity,
+        }
+    }
+}
+
 /// Between two tries to open a link: short beside the time in which people notice that a node is gone.
 const DIALED_EVERY: Duration = Duration::from_millis(250);
 /// How long one try may take.
@@ -97,7 +126,7 @@ const DIALED_WITHIN: Duration = Duration::from_secs(1);
 
 impl Peers {
     /// `own` is this node; others are not known yet.
-    pub(crate) fn new(own: Node) -> Self {
+    pub(crate) fn new(own: Node, capacities: Capacities) -> Self {
         let mut known = Known {
             live: Arc::default(),
             links: BTreeMap::new(),
@@ -109,6 +138,7 @@ impl Peers {
         Self(Arc::new(Inner {
             name: own.name.as_str().into(),
             own,
+            capacities,
             known: Mutex::new(known),
             moved: Notify::new(),
         }))
@@ -116,13 +146,14 @@ impl Peers {
 
     /// A cluster of one.
     pub(crate) fn alone() -> Self {
-        Self::new(Node {
+        let own = Node {
             name: "alone".to_owned(),
             url: String::new(),
             internal_url: String::new(),
             weight: 1,
             draining: false,
-        })
+        };
+        Self::new(own, Capacities::default())
     }
 
     /// What this node is called.
@@ -196,7 +227,7 @@ impl Peers {
         if known.guests.contains_key(node) {
             return Err(NotAdmitted::Twice);
         }
-        let guest = Guest::new(node.into());
+        let guest = Guest::new(node.into(), self.0.capacities.guest);
         if known.is_draining {
             guest.tell_draining();
         }

@@ -35,8 +35,8 @@ pub(crate) async fn enter(State(node): State<Node>, mut request: Parts) -> Respo
         }
     };
     let (response, upgrade) = handshake.switch();
-    let (rooms, cancel) = (node.rooms.clone(), node.cancel.clone());
-    node.links.spawn(async move {
+    let (rooms, cancel, guests) = (node.rooms.clone(), node.cancel.clone(), node.guests.clone());
+    guests.spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
                 let upgraded = TokioIo::new(upgraded);

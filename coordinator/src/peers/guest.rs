@@ -39,18 +39,11 @@ struct Said {
     is_missed: bool,
 }
 
-/// A gateway stands for all of its sockets, and for every room that they follow: it may fall behind as
-/// far as many sockets together, and a second of a busy node fits.
-const CAPACITY: Capacity = Capacity {
-    bytes: 8 * 1_024 * 1_024,
-    frames: 16_384,
-};
-
 impl Guest {
-    pub(super) fn new(node: Arc<str>) -> Self {
+    pub(super) fn new(node: Arc<str>, capacity: Capacity) -> Self {
         Self(Arc::new(Shared {
             node,
-            outbox: Outbox::new(CAPACITY),
+            outbox: Outbox::new(capacity),
         }))
     }
 

@@ -28,6 +28,7 @@ use super::{
     frame::{self, Down, Frame, Garbled, MESSAGE_BYTES, Up, Word},
     line::{self, Hears, Lost, Says, Tally},
 };
+use crate::outbox::Capacity;
 
 /// A link that is up, or was. Cloning gives the same one; one that is opened again is another.
 #[derive(Clone)]
@@ -45,6 +46,7 @@ struct Shared {
 
 /// What waits to be said, and who waits for an answer.
 struct Queue {
+    capacity: Capacity,
     /// Until it is lost, for good.
     is_up: bool,
     /// Messages, each of whole frames.
@@ -75,21 +77,17 @@ pub(crate) enum NotSaid {
     Lost,
 }
 
-/// What may wait to be said. Full, messages are refused, and whatever else a room says is not said: it
-/// attaches again. So much is a burst that a node which keeps up takes within its next second.
-const WAITING_BYTES: usize = 8 * 1_024 * 1_024;
-/// The same in frames.
-const WAITING_FRAMES: usize = 16_384;
 /// How many messages may wait for the answer of the other node's store, all rooms taken together.
 const UNANSWERED: usize = 16_384;
 
 impl Link {
     /// A link to that node, with nothing said yet.
-    pub(super) fn new(node: Arc<str>) -> Self {
+    fn new(node: Arc<str>, capacity: Capacity) -> Self {
         Self(Arc::new(Shared {
             node,
             is_leaving: AtomicBool::new(false),
             queue: Mutex::new(Queue {
+                capacity,
                 is_up: true,
                 messages: VecDeque::new(),
                 frames: 0,
@@ -192,7 +190,7 @@ impl Queue {
             return Err(NotSaid::Lost);
         }
         // One that is alone is taken, however long it is: who is in a large room makes a long list.
-        if self.frames >= WAITING_FRAMES || self.bytes >= WAITING_BYTES {
+        if self.frames >= self.capacity.frames || self.bytes >= self.capacity.bytes {
             return Err(NotSaid::Full);
         }
         if self
@@ -231,7 +229,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send,
     R: LocalRooms,
 {
-    let link = Link::new(Arc::clone(node));
+    let link = Link::new(Arc::clone(node), peers.0.capacities.link);
     let mut hearing = Hearing {
         link: &link,
         peers,

@@ -17,7 +17,7 @@ use tokio_tungstenite::{
 use tokio_util::sync::CancellationToken;
 
 use crate::peers::{
-    Guest, Link, LocalRooms, Peers,
+    Capacities, Guest, Link, LocalRooms, Peers,
     dial::{self, Dial, Stream},
     frame::{News, SUBPROTOCOL, Word},
     guest, line,
@@ -70,7 +70,10 @@ impl Town {
             words: to_words,
             moved: Arc::clone(&moved),
         };
-        let (peers, cancel) = (Peers::new(node.clone()), CancellationToken::new());
+        let (peers, cancel) = (
+            Peers::new(node.clone(), Capacities::default()),
+            CancellationToken::new(),
+        );
         let dial = Arc::new(Telephone(name.into()));
         let running = peers
             .clone()
