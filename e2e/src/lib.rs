@@ -6,6 +6,8 @@ mod person;
 mod server;
 mod socket;
 
+pub mod stack;
+
 pub use http::{Answer, Http};
 pub use person::{Person, unique};
 pub use server::{on_each_engine, unlimited};

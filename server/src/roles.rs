@@ -59,7 +59,7 @@ pub async fn serve(settings: Settings) -> Result<()> {
     .await
 }
 
-/// HTTP only.
+/// HTTP only: API and web page.
 ///
 /// # Errors
 /// When it cannot start.
@@ -69,7 +69,7 @@ pub async fn handlers(settings: Settings) -> Result<()> {
     let parts = Parts::make(Task::Handlers, settings, None).await?;
     parts.app.watch(&parts.tasks, &parts.end);
     let routes = Routes {
-        clients: handlers::router_without_sockets(parts.app.clone()),
+        clients: handlers::router_without_sockets(parts.app.clone()).merge(page::router()),
         internal: Router::new(),
     };
     tracing::info!(

@@ -39,6 +39,7 @@ pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::{Durability, Postgres, postgres_url};
 pub use redis::{Redis, redis_url};
+pub use source::programs;
 
 /// Tells the person at the terminal what is being done for them.
 #[expect(

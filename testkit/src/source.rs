@@ -2,7 +2,9 @@
 //! installed, installed by a package manager, or a container image. How it is run is not known here.
 
 use std::{
-    env, fs,
+    env,
+    ffi::{OsStr, OsString},
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -124,6 +126,40 @@ pub(crate) fn find(wanted: &Wanted) -> Result<Source> {
         wanted.executables[0],
         "a running server",
     )
+}
+
+/// Programs of one package, installed or unpacked: where each is, and where its libraries are if they are
+/// not the system's. `folders` are looked at beside `PATH`; a `*` stands for any name, the highest first.
+///
+/// # Errors
+/// When they are not to be had.
+pub fn programs(
+    package: &'static str,
+    folders: &'static [&'static str],
+    executables: &'static [&'static str],
+) -> Result<Vec<(PathBuf, Option<OsString>)>> {
+    let wanted = Wanted {
+        name: package,
+        executables: executables.get(..1).unwrap_or_default(),
+        folders,
+        apt: Some(package),
+        build: None,
+        brew: None,
+        image: None,
+        suits: |_| Ok(()),
+    };
+    let Source::Program(program) = find(&wanted)? else {
+        bail!("{package} is there in a container only");
+    };
+    let found = executables.iter().map(|name| {
+        let command = program.sibling(name);
+        let path = PathBuf::from(command.get_program());
+        anyhow::ensure!(path.is_file(), "{package} has no {name} in {}", path.display());
+        let mut set = command.get_envs();
+        let libraries = set.find_map(|(name, value)| (name == "LD_LIBRARY_PATH").then_some(value));
+        Ok((path, libraries.flatten().map(OsStr::to_owned)))
+    });
+    found.collect()
 }
 
 type Way = fn(&Wanted) -> Result<Option<Source>>;
