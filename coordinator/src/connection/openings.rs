@@ -46,7 +46,7 @@ pub(crate) struct Wish {
 }
 
 /// The answer to a wish.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub(super) room: RoomId,
     pub(super) opening: Opening,
     pub(super) id: Option<FrameId>,

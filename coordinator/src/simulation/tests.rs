@@ -1,0 +1,86 @@
+//! Runs by seed. A failure prints its seed and the command that repeats it.
+
+use std::{env, fs, str::FromStr};
+
+use super::{Outcome, Run, world::Broken};
+
+/// How many seeds a test runs unless told otherwise.
+const SEEDS: u64 = 200;
+/// The first of them.
+const FIRST_SEED: u64 = 1;
+
+fn run(seed: u64, broken: Option<Broken>) -> Outcome {
+    Run::new(seed, broken).finish()
+}
+
+/// What the environment says, if it says anything.
+fn told<T: FromStr>(name: &str) -> Option<T> {
+    env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn the_promises_hold_under_every_seed() {
+    let first = told("CHATX_SEED").unwrap_or(FIRST_SEED);
+    let count = told("CHATX_SEEDS").unwrap_or(if told::<u64>("CHATX_SEED").is_some() {
+        1
+    } else {
+        SEEDS
+    });
+    let mut failed = Vec::new();
+    for seed in first..first + count {
+        let outcome = run(seed, None);
+        if let Some(path) = told::<String>("CHATX_TRACE") {
+            fs::write(path, outcome.lines.join("\n")).expect("the trace can be written");
+        }
+        if !outcome.broken.is_empty() {
+            eprintln!(
+                "seed {seed}: {:#?}\nrepeat it with\n    CHATX_SEED={seed} CHATX_TRACE=trace.txt cargo test -p chatx-coordinator simulation\n",
+                outcome.broken
+            );
+            failed.push(seed);
+        }
+    }
+    assert!(
+        failed.is_empty(),
+        "{} of {count} seeds fail: {failed:?}",
+        failed.len()
+    );
+}
+
+#[test]
+fn a_seed_is_always_the_same_run() {
+    for seed in [3, 5, 8] {
+        let (one, other) = (run(seed, None), run(seed, None));
+        let differs = one
+            .lines
+            .iter()
+            .zip(&other.lines)
+            .find(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(one.hash, other.hash, "seed {seed}");
+    }
+}
+
+/// Breaks something on purpose, and wants it to be found.
+fn is_found(broken: Broken, names: &str) {
+    let found = (FIRST_SEED..FIRST_SEED + SEEDS).find(|seed| {
+        let outcome = run(*seed, Some(broken));
+        outcome.broken.iter().any(|what| what.contains(names))
+    });
+    assert!(found.is_some(), "{broken:?} is not found by {SEEDS} seeds");
+}
+
+#[test]
+fn a_store_that_stores_twice_is_found() {
+    is_found(Broken::StoresTwice, "I2");
+}
+
+#[test]
+fn an_ack_before_the_commit_is_found() {
+    is_found(Broken::AcksEarly, "I3");
+}
+
+#[test]
+fn a_socket_without_the_delivery_rule_is_found() {
+    is_found(Broken::NoDeliveryRule, "I5");
+}
