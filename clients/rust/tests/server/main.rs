@@ -4,5 +4,7 @@ mod support;
 
 mod conversation;
 mod faults;
+mod goaway;
 mod pressure;
 mod sessions;
+mod tls;

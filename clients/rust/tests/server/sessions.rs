@@ -94,7 +94,7 @@ async fn what_is_not_there_is_waited_for_and_told() -> Result<()> {
         bail!("nobody answered")
     };
     for url in [
-        "https://chat.example.com",
+        "ws://chat.example.com",
         "chat.example.com",
         "http://",
         "http://a/?b",

@@ -8,7 +8,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use protocol::frame::SUBPROTOCOL;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
-    accept_hdr_async, connect_async,
+    MaybeTlsStream, WebSocketStream, accept_hdr_async, connect_async,
     tungstenite::{
         Message,
         client::IntoClientRequest as _,
@@ -33,7 +33,13 @@ pub(crate) async fn garbler(
     Ok(url)
 }
 
-async fn garble(client: TcpStream, server: String, random: Random) -> Result<()> {
+type Server = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Both ends of one client's socket, with the proxy between them.
+pub(super) async fn between(
+    client: TcpStream,
+    server: &str,
+) -> Result<(WebSocketStream<TcpStream>, Server)> {
     let path = Mutex::new(String::new());
     #[expect(
         clippy::result_large_err,
@@ -55,6 +61,11 @@ async fn garble(client: TcpStream, server: String, random: Random) -> Result<()>
         .headers_mut()
         .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     let (server, _) = connect_async(request).await?;
+    Ok((client, server))
+}
+
+async fn garble(client: TcpStream, server: String, random: Random) -> Result<()> {
+    let (client, server) = between(client, &server).await?;
     let (mut to_client, mut from_client) = client.split();
     let (mut to_server, mut from_server) = server.split();
     let up = async {

@@ -1,8 +1,12 @@
 //! People, what they hear, and a wire that can be cut.
 
+mod crowd;
 mod garbler;
+mod herald;
 mod listener;
 mod relay;
+mod steady;
+mod tls;
 
 use std::{
     process,
@@ -20,9 +24,13 @@ use protocol::{
 };
 use testkit::{Chatx, ChatxSetup};
 
+pub(crate) use crowd::Crowd;
 pub(crate) use garbler::garbler;
+pub(crate) use herald::Herald;
 pub(crate) use listener::Listener;
 pub(crate) use relay::Relay;
+pub(crate) use steady::Steady;
+pub(crate) use tls::Terminator;
 
 /// Longer than anything here takes; a bound for failures.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
