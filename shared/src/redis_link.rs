@@ -5,18 +5,18 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 use deadpool_redis::{Manager, Pool, PoolError, Runtime};
 use redis::{
-    Client, RedisResult,
+    AsyncTypedCommands, Client, RedisResult, SetExpiry, SetOptions,
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::Instant;
+use tokio::time::{sleep, timeout};
 
 /// A Redis that may be away. Cloning gives the same connection.
 #[derive(Clone)]
@@ -42,6 +42,8 @@ pub struct Away;
 
 /// How long an answer may take on the way of a request.
 pub const DEADLINE: Duration = Duration::from_millis(50);
+/// While Redis is away it is tried again after so long.
+const PAUSE: Duration = Duration::from_millis(500);
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// One that listens, and one that takes its place when it breaks.
@@ -126,24 +128,53 @@ impl Redis {
     where
         F: Future<Output = RedisResult<T>>,
     {
-        self.breaker.admit()?;
-        let answer = tokio::time::timeout(deadline, question(self.connection())).await;
-        match answer {
+        if self.breaker.is_open() {
+            return Err(Away);
+        }
+        let answer = self.try_within(deadline, question).await;
+        answer.map_err(|failure| {
+            if self.breaker.failed(&failure) {
+                tokio::spawn(self.clone().until_back());
+            }
+            Away
+        })
+    }
+
+    async fn try_within<T, F>(
+        &self,
+        deadline: Duration,
+        question: impl FnOnce(ConnectionManager) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        match timeout(deadline, question(self.connection())).await {
             Ok(Ok(answer)) => {
                 self.has_answered.store(true, Ordering::Release);
                 self.breaker.succeeded();
                 Ok(answer)
             }
-            Ok(Err(error)) => {
-                self.breaker.failed(&error.to_string(), Failure::Answer);
-                Err(Away)
+            Ok(Err(error)) => Err(Failure::Answer(error)),
+            Err(_) => Err(Failure::Timeout),
+        }
+    }
+
+    /// Tries for all, beside the requests of which none waits for it, until Redis answers.
+    async fn until_back(self) {
+        let patience = self.deadline.max(CONNECT_TIMEOUT);
+        loop {
+            if self.has_answered.swap(false, Ordering::AcqRel) {
+                self.connect_anew();
             }
-            Err(_) => {
-                let is_away = self.breaker.failed("no answer in time", Failure::Timeout);
-                if is_away && self.has_answered.swap(false, Ordering::AcqRel) {
-                    self.connect_anew();
-                }
-                Err(Away)
+            sleep(PAUSE).await;
+            let (key, soon) = (self.key("back"), SetExpiry::PX(1));
+            // A write, because one that only reads is as good as away.
+            let write = async |mut connection: ConnectionManager| {
+                let options = SetOptions::default().with_expiration(soon);
+                connection.set_options(key, 1, options).await
+            };
+            if self.try_within(patience, write).await.is_ok() {
+                return self.breaker.close();
             }
         }
     }
@@ -178,83 +209,51 @@ impl Redis {
     }
 }
 
-/// Spares everybody the deadline while Redis is away: after a failure nobody asks for a moment, then
-/// one asks for all.
+/// Spares everybody the deadline while Redis is away: after a failure nobody asks, until it is seen to
+/// answer again.
+#[derive(Default)]
 struct Breaker {
-    started: Instant,
-    /// Milliseconds after `started` until which nobody asks; 0 while all is well.
-    closed_off_until_ms: AtomicU64,
+    is_open: AtomicBool,
     timeouts: AtomicU32,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error)]
 enum Failure {
-    Answer,
+    #[error(transparent)]
+    Answer(#[from] redis::RedisError),
+    #[error("no answer in time")]
     Timeout,
 }
 
-const PAUSE_MS: u64 = 500;
 /// A single late answer may be a busy machine; so many in a row are not.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
 
-impl Default for Breaker {
-    fn default() -> Self {
-        Self {
-            started: Instant::now(),
-            closed_off_until_ms: AtomicU64::new(0),
-            timeouts: AtomicU32::new(0),
-        }
-    }
-}
-
 impl Breaker {
-    fn admit(&self) -> Result<(), Away> {
-        let until_ms = self.closed_off_until_ms.load(Ordering::Acquire);
-        if until_ms == 0 {
-            return Ok(());
-        }
-        let now_ms = self.now_ms();
-        if now_ms < until_ms {
-            return Err(Away);
-        }
-        // Whoever moves the mark asks; the others wait for what that one finds out.
-        self.closed_off_until_ms
-            .compare_exchange(
-                until_ms,
-                now_ms + PAUSE_MS,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            )
-            .map(|_| ())
-            .map_err(|_| Away)
+    fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Acquire)
     }
 
     fn succeeded(&self) {
         self.timeouts.store(0, Ordering::Release);
-        if self.closed_off_until_ms.swap(0, Ordering::AcqRel) != 0 {
-            tracing::info!("redis is back");
-        }
     }
 
-    /// Whether nobody asks for a moment now.
-    fn failed(&self, error: &str, failure: Failure) -> bool {
+    /// Whether it opens now.
+    fn failed(&self, failure: &Failure) -> bool {
         metrics::counter!("chatx_redis_failures_total").increment(1);
         let timeouts = self.timeouts.fetch_add(1, Ordering::AcqRel) + 1;
-        if failure == Failure::Timeout && timeouts < TIMEOUTS_IN_A_ROW {
+        if matches!(failure, Failure::Timeout) && timeouts < TIMEOUTS_IN_A_ROW {
             return false;
         }
-        let until_ms = self.now_ms() + PAUSE_MS;
-        if self.closed_off_until_ms.swap(until_ms, Ordering::AcqRel) == 0 {
-            tracing::warn!(error, "redis is away, going on without it");
+        let opens = !self.is_open.swap(true, Ordering::AcqRel);
+        if opens {
+            tracing::warn!(error = %failure, "redis is away, going on without it");
         }
-        true
+        opens
     }
 
-    fn now_ms(&self) -> u64 {
-        // Never 0, which means that all is well.
-        u64::try_from(self.started.elapsed().as_millis())
-            .unwrap_or(u64::MAX - PAUSE_MS)
-            .max(1)
+    fn close(&self) {
+        self.is_open.store(false, Ordering::Release);
+        tracing::info!("redis is back");
     }
 }
 
@@ -262,27 +261,27 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn after_a_failure_one_asks_for_all() {
+    #[test]
+    fn it_opens_once_and_for_all() {
         let breaker = Breaker::default();
-        assert_eq!(breaker.admit(), Ok(()));
-        breaker.failed("connection refused", Failure::Answer);
-        assert_eq!(breaker.admit(), Err(Away));
-        tokio::time::advance(Duration::from_millis(PAUSE_MS + 1)).await;
-        assert_eq!(breaker.admit(), Ok(()));
-        assert_eq!(breaker.admit(), Err(Away));
-        breaker.succeeded();
-        assert_eq!(breaker.admit(), Ok(()));
-        assert_eq!(breaker.admit(), Ok(()));
+        let refused = || Failure::Answer(std::io::Error::other("connection refused").into());
+        assert!(!breaker.is_open());
+        assert!(breaker.failed(&refused()));
+        assert!(breaker.is_open());
+        assert!(!breaker.failed(&refused()), "one is trying already");
+        breaker.close();
+        assert!(!breaker.is_open());
+        assert!(breaker.failed(&refused()));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn one_late_answer_is_no_outage() {
+    #[test]
+    fn one_late_answer_is_no_outage() {
         let breaker = Breaker::default();
-        breaker.failed("late", Failure::Timeout);
-        assert_eq!(breaker.admit(), Ok(()));
-        breaker.failed("late", Failure::Timeout);
-        breaker.failed("late", Failure::Timeout);
-        assert_eq!(breaker.admit(), Err(Away));
+        assert!(!breaker.failed(&Failure::Timeout));
+        assert!(!breaker.failed(&Failure::Timeout));
+        breaker.succeeded();
+        assert!(!breaker.failed(&Failure::Timeout));
+        assert!(!breaker.failed(&Failure::Timeout));
+        assert!(breaker.failed(&Failure::Timeout));
     }
 }

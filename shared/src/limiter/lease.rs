@@ -64,8 +64,8 @@ impl Lease {
         }
     }
 
-    /// Takes a token. `share` takes one from this node's own share of the rate, which counts everything
-    /// that goes through here: without a token at hand it lends one, so that nobody waits to begin.
+    /// Takes a token. `share` takes one from this node's own share of the rate: without a token at hand
+    /// it lends one, so that nobody waits to begin.
     pub(super) fn take(
         &mut self,
         now: Instant,
@@ -77,8 +77,6 @@ impl Lease {
         self.used_at = now;
         if self.held > 0 {
             self.held -= 1;
-            // One that has nothing left is as empty as it can be.
-            let _ = share();
             return Spending::Through;
         }
         match self.word {
