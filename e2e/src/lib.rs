@@ -6,6 +6,7 @@ mod person;
 mod server;
 mod socket;
 
+pub mod crowd;
 pub mod stack;
 
 pub use http::{Answer, Http};

@@ -13,7 +13,7 @@ use crate::support::{Crowd, Relay, garbler, hasty, unlimited};
 async fn a_server_that_is_killed_loses_and_repeats_nothing() -> Result<()> {
     let mut server = unlimited().start().await?;
     let client = Client::with(&server.url(), hasty())?;
-    let mut crowd = Crowd::gather(&[client], 10).await?;
+    let mut crowd = Crowd::gather(&[client], 10, 2).await?;
     for _ in 0..4 {
         crowd.progress(60).await?;
         server.kill_9()?;
@@ -31,7 +31,7 @@ async fn a_server_that_is_killed_loses_and_repeats_nothing() -> Result<()> {
 async fn a_server_that_drains_and_restarts_loses_and_repeats_nothing() -> Result<()> {
     let mut server = unlimited().start().await?;
     let client = Client::with(&server.url(), hasty())?;
-    let mut crowd = Crowd::gather(&[client], 10).await?;
+    let mut crowd = Crowd::gather(&[client], 10, 2).await?;
     for _ in 0..3 {
         crowd.progress(60).await?;
         ensure!(server.terminate().await?.success());
@@ -65,7 +65,7 @@ async fn a_wire_that_is_cut_loses_and_repeats_nothing() -> Result<()> {
         ..hasty()
     };
     let client = Client::with(&relay.url(), settings)?;
-    let mut crowd = Crowd::gather(&[client], 6).await?;
+    let mut crowd = Crowd::gather(&[client], 6, 2).await?;
     for _ in 0..12 {
         crowd.progress(10).await?;
         tokio::time::sleep(random.up_to(Duration::from_millis(300))).await;
@@ -102,7 +102,7 @@ async fn frames_that_are_lost_repeated_and_reordered_change_nothing() -> Result<
             ..hasty()
         },
     )?;
-    let mut crowd = Crowd::gather(&[client], 4).await?;
+    let mut crowd = Crowd::gather(&[client], 4, 2).await?;
     crowd.progress(150).await?;
     println!(
         "{} messages, each stored and acknowledged once",

@@ -36,7 +36,7 @@ async fn a_node_that_drains_is_left_before_it_goes() -> Result<()> {
         Client::with(&nodes[0].url(), hasty())?,
         Client::with(&nodes[1].url(), hasty())?,
     ];
-    let mut crowd = Crowd::gather(&clients, 8).await?;
+    let mut crowd = Crowd::gather(&clients, 8, 2).await?;
     let mut steady = Vec::new();
     for connection in &crowd.connections {
         steady.push(Steady::watch(connection).await?);

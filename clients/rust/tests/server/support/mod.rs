@@ -1,131 +1,15 @@
-//! People, what they hear, and a wire that can be cut.
+//! Wires that can be cut, and what stands between a client and its server.
 
-mod crowd;
 mod garbler;
 mod herald;
-mod listener;
 mod relay;
-mod steady;
 mod tls;
 
-use std::{
-    process,
-    sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+pub(crate) use e2e::{
+    crowd::{Crowd, Listener, PASSWORD, Steady, body, hasty, register, room_of, soon, stored},
+    unlimited,
 };
-
-use anyhow::{Context as _, Result};
-use client::{Client, Random, Session, Settings};
-use protocol::{
-    RoomId, Seq,
-    accounts::RegisterBody,
-    events::{Event, FindEvents},
-    rooms::{CreateRoomBody, JoinBody},
-};
-use testkit::{Chatx, ChatxSetup};
-
-pub(crate) use crowd::Crowd;
 pub(crate) use garbler::garbler;
 pub(crate) use herald::Herald;
-pub(crate) use listener::Listener;
 pub(crate) use relay::Relay;
-pub(crate) use steady::Steady;
 pub(crate) use tls::Terminator;
-
-/// Longer than anything here takes; a bound for failures.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
-pub(crate) const PASSWORD: &str = "plain sailing 1843";
-
-/// `chatx serve` without rate limits.
-pub(crate) fn unlimited() -> ChatxSetup {
-    Chatx::serve().set("CHATX_RATE_LIMITS", "off")
-}
-
-/// A client that comes back sooner than a person needs it to.
-pub(crate) fn hasty() -> Settings {
-    Settings {
-        backoff_first: Duration::from_millis(50),
-        backoff_most: Duration::from_millis(400),
-        ping_every: Duration::from_millis(500),
-        answer_within: Duration::from_secs(3),
-        random: Random::seeded(7),
-        ..Settings::default()
-    }
-}
-
-/// A name that nothing else in these tests has.
-pub(crate) fn unique(word: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!(
-        "{word}{}x{}",
-        process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    )
-}
-
-/// Somebody new.
-pub(crate) async fn register(client: &Client, word: &str) -> Result<Session> {
-    let username = unique(word);
-    let body = RegisterBody {
-        email: Some(format!("{username}@example.com")),
-        username: Some(username),
-        password: Some(PASSWORD.to_owned()),
-        display_name: None,
-    };
-    Ok(client.register(&body).await?)
-}
-
-/// A new public room of `owner`, with `others` in it.
-pub(crate) async fn room_of(owner: &Session, others: &[&Session]) -> Result<RoomId> {
-    let body = CreateRoomBody {
-        name: Some(unique("room ")),
-        topic: None,
-        visibility: None,
-        password: None,
-        max_members: None,
-        history: None,
-    };
-    let room = owner.create_room(&body).await?.id;
-    for other in others {
-        other.join(room, &JoinBody::default()).await?;
-    }
-    Ok(room)
-}
-
-/// Everything that is stored of a room.
-pub(crate) async fn stored(session: &Session, room: RoomId) -> Result<Vec<Event>> {
-    let mut events: Vec<Event> = Vec::new();
-    loop {
-        let after = events.last().map_or(Seq::ZERO, |event| event.seq);
-        let page = session
-            .events(
-                room,
-                &FindEvents {
-                    after,
-                    limit: 200,
-                    wait_s: 0,
-                },
-            )
-            .await?;
-        let is_last = page.events.is_empty();
-        events.extend(page.events);
-        if is_last {
-            return Ok(events);
-        }
-    }
-}
-
-/// Waits for what should happen, with a bound for failures.
-pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> Result<T> {
-    tokio::time::timeout(PATIENCE, happens)
-        .await
-        .with_context(|| format!("{what} does not happen"))
-}
-
-/// The text of a message.
-pub(crate) fn body(event: &Event) -> Option<&str> {
-    match &event.kind {
-        protocol::events::EventKind::Message(content) => Some(&content.body),
-        _ => None,
-    }
-}

@@ -8,14 +8,14 @@ use tokio::{sync::watch, task::JoinHandle};
 use super::soon;
 
 /// Listens to a room in a task of its own.
-pub(crate) struct Listener {
+pub struct Listener {
     heard: watch::Receiver<Vec<Event>>,
     task: JoinHandle<Result<RoomEnded>>,
 }
 
 impl Listener {
     /// Keeps every event; a reset, a hole or a repetition fails it.
-    pub(crate) fn new(mut events: Events) -> Self {
+    pub fn new(mut events: Events) -> Self {
         let (log, heard) = watch::channel(Vec::<Event>::new());
         let task = tokio::spawn(async move {
             while let Some(delivery) = events.next().await {
@@ -40,7 +40,7 @@ impl Listener {
     }
 
     /// Waits until an event at `seq` or behind it was heard.
-    pub(crate) async fn until(&mut self, seq: Seq) -> Result<()> {
+    pub async fn until(&mut self, seq: Seq) -> Result<()> {
         let heard = self
             .heard
             .wait_for(|log| log.last().is_some_and(|last| last.seq >= seq));
@@ -51,7 +51,7 @@ impl Listener {
     }
 
     /// Waits until so many events were heard.
-    pub(crate) async fn count(&mut self, count: usize) -> Result<()> {
+    pub async fn count(&mut self, count: usize) -> Result<()> {
         match soon("an event", self.heard.wait_for(|log| log.len() >= count)).await? {
             Ok(_) => Ok(()),
             Err(_) => bail!("stopped listening: {:?}", (&mut self.task).await?),
@@ -59,12 +59,12 @@ impl Listener {
     }
 
     /// Everything that was heard.
-    pub(crate) fn log(&self) -> Vec<Event> {
+    pub fn log(&self) -> Vec<Event> {
         self.heard.borrow().clone()
     }
 
     /// Waits for the end and answers why.
-    pub(crate) async fn ended(self) -> Result<RoomEnded> {
+    pub async fn ended(self) -> Result<RoomEnded> {
         soon("the end", self.task).await??
     }
 }

@@ -5,10 +5,10 @@ use client::{Connection, Status};
 use tokio::task::JoinHandle;
 
 /// Watches a connection that is live, and wants it to stay so.
-pub(crate) struct Steady(JoinHandle<Result<Vec<String>>>);
+pub struct Steady(JoinHandle<Result<Vec<String>>>);
 
 impl Steady {
-    pub(crate) async fn watch(connection: &Connection) -> Result<Self> {
+    pub async fn watch(connection: &Connection) -> Result<Self> {
         connection.ready().await?;
         let mut status = connection.status();
         Ok(Self(tokio::spawn(async move {
@@ -27,7 +27,7 @@ impl Steady {
     }
 
     /// The nodes that it was at, one socket after the other; call it once the connection is closed.
-    pub(crate) async fn nodes(self) -> Result<Vec<String>> {
+    pub async fn nodes(self) -> Result<Vec<String>> {
         let nodes = self.0.await??;
         ensure!(!nodes.is_empty());
         Ok(nodes)

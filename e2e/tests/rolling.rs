@@ -1,0 +1,89 @@
+//! A cluster is restarted process by process while people talk, and nobody notices.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use chatx_e2e::crowd::{Crowd, Steady, hasty};
+use client::Client;
+use testkit::{Chatx, ChatxSetup, Database, Redis, free_port};
+
+/// Three coordinators and one process for HTTP, on one PostgreSQL and one Redis.
+struct Cluster {
+    coordinators: Vec<Chatx>,
+    handlers: Chatx,
+    _redis: Redis,
+    _database: Database,
+}
+
+impl Cluster {
+    async fn start() -> Result<Self> {
+        let (database, redis) = (Database::fresh().await?, Redis::start().await?);
+        let role = |role: &str| -> ChatxSetup {
+            Chatx::role(role)
+                .set("DATABASE_URL", database.url())
+                .set("REDIS_URL", redis.url())
+                .set(
+                    "CHATX_CLUSTER_SECRET",
+                    "a secret that every process of the cluster has",
+                )
+                .set("CHATX_RATE_LIMITS", "off")
+        };
+        let (status, said) = role("migrate").run_to_its_end().await?;
+        ensure!(status.success(), "{said}");
+        let mut coordinators = Vec::new();
+        for name in ["a", "b", "c"] {
+            let coordinator = role("coordinator")
+                .set("CHATX_NODE", name)
+                .set("CHATX_DRAIN_S", "4")
+                .set(
+                    "CHATX_INTERNAL_LISTEN",
+                    format!("127.0.0.1:{}", free_port()),
+                );
+            coordinators.push(coordinator.start().await?);
+        }
+        let handlers = role("handlers").start().await?;
+        Ok(Self {
+            coordinators,
+            handlers,
+            _redis: redis,
+            _database: database,
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rolling_restart_is_not_noticed() -> Result<()> {
+    let mut cluster = Cluster::start().await?;
+    let client = Client::with(&cluster.handlers.url(), hasty())?;
+    let mut crowd = Crowd::gather(&[client], 12, 4).await?;
+    crowd.also_call();
+    let mut steady = Vec::new();
+    for connection in &crowd.connections {
+        steady.push(Steady::watch(connection).await?);
+    }
+    for coordinator in &mut cluster.coordinators {
+        crowd.progress(50).await?;
+        let status = coordinator.terminate().await?;
+        ensure!(status.success(), "{status}");
+        crowd.progress(50).await?;
+        coordinator.restart().await?;
+    }
+    // Sockets do without it; who calls asks again.
+    let status = cluster.handlers.terminate().await?;
+    ensure!(status.success(), "{status}");
+    crowd.progress(50).await?;
+    cluster.handlers.restart().await?;
+    crowd.progress(50).await?;
+
+    let connections = crowd.connections.clone();
+    let count = crowd.check().await?;
+    let mut moves = 0;
+    for (connection, steady) in connections.iter().zip(steady) {
+        connection.close(Duration::ZERO).await?;
+        let nodes = steady.nodes().await.context("somebody noticed")?;
+        ensure!(nodes.len() > 1, "it never moved: {nodes:?}");
+        moves += nodes.len() - 1;
+    }
+    println!("{count} messages, each stored and acknowledged once, over {moves} moves");
+    Ok(())
+}
