@@ -1,0 +1,292 @@
+//! A room is on every node that has sockets for it, and what happens in it goes from its owner to each
+//! of them once, whoever is there and however many.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use chatx_e2e::{Http, PATIENCE, Person, Socket};
+use protocol::{RoomId, Seq, events::EventKind};
+use serde_json::json;
+use testkit::{Chatx, ChatxSetup, Database, free_port};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+const SECRET: &str = "a secret that every process of the cluster has";
+const NODES: [&str; 3] = ["a", "b", "c"];
+/// People, each with many sockets: an account is costly to make, and a socket is what counts.
+const PEOPLE: usize = 12;
+
+/// Three coordinators that are linked, and a process for everything else.
+struct Cluster {
+    coordinators: Vec<Coordinator>,
+    handlers: Chatx,
+    database: Database,
+}
+
+struct Coordinator {
+    chatx: Chatx,
+    internal: String,
+}
+
+impl Cluster {
+    async fn start() -> Result<Self> {
+        let database = Database::fresh().await?;
+        let (status, said) = role(&database, "migrate").run_to_its_end().await?;
+        ensure!(status.success(), "{said}");
+        let handlers = role(&database, "handlers").start().await?;
+        let mut coordinators = Vec::new();
+        for name in NODES {
+            let internal = format!("127.0.0.1:{}", free_port());
+            let chatx = role(&database, "coordinator")
+                .set("CHATX_NODE", name)
+                .set("CHATX_INTERNAL_LISTEN", &internal)
+                .start()
+                .await?;
+            coordinators.push(Coordinator { chatx, internal });
+        }
+        let cluster = Self {
+            coordinators,
+            handlers,
+            database,
+        };
+        for coordinator in &cluster.coordinators {
+            coordinator.until("chatx_links", 2.0).await?;
+        }
+        Ok(cluster)
+    }
+
+    fn http(&self) -> Http {
+        Http::new(self.handlers.address())
+    }
+
+    /// What every node has counted under a name, in the order of [`NODES`].
+    async fn counted(&self, metric: &str) -> Result<[f64; 3]> {
+        let mut counted = [0.0; 3];
+        for (count, coordinator) in counted.iter_mut().zip(&self.coordinators) {
+            *count = coordinator.metric(metric).await?;
+        }
+        Ok(counted)
+    }
+}
+
+impl Coordinator {
+    /// What a node counts, all labels together that begin with what is asked for.
+    async fn metric(&self, name: &str) -> Result<f64> {
+        let shown = Http::new(self.internal.clone()).get("/metrics").await?;
+        let shown = shown.expect(200)?;
+        let lines = shown
+            .as_str()
+            .context("text")?
+            .lines()
+            .filter(|line| line.starts_with(name));
+        let counts = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+        Ok(counts.sum())
+    }
+
+    async fn until(&self, metric: &str, expected: f64) -> Result<()> {
+        let mut seen = 0.0;
+        let seeing = async {
+            loop {
+                seen = self.metric(metric).await?;
+                if seen == expected {
+                    return anyhow::Ok(());
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
+        };
+        match timeout(PATIENCE, seeing).await {
+            Ok(seen) => seen,
+            Err(_) => Err(anyhow!("{metric} is {seen}, not {expected}")),
+        }
+    }
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "what was counted should be seen, too, when it is right"
+)]
+fn tell(line: std::fmt::Arguments<'_>) {
+    eprintln!("{line}");
+}
+
+fn role(database: &Database, role: &str) -> ChatxSetup {
+    Chatx::role(role)
+        .set("DATABASE_URL", database.url())
+        .set("CHATX_CLUSTER_SECRET", SECRET)
+        .set("CHATX_RATE_LIMITS", "off")
+}
+
+/// People who follow one room from every node.
+struct Crowd {
+    room: RoomId,
+    /// The first of each node writes.
+    sockets: Vec<Socket>,
+}
+
+impl Crowd {
+    /// So many sockets, spread over the nodes in turn.
+    async fn gather(cluster: &Cluster, sockets: usize) -> Result<Self> {
+        let http = cluster.http();
+        let owner = Person::register(&http, "host").await?;
+        let room = owner.create_room().await?;
+        let mut people = vec![owner];
+        while people.len() < PEOPLE {
+            let person = Person::register(&http, "guest").await?;
+            let join = format!("/v1/rooms/{room}/join");
+            person.http.post(&join, json!({})).await?.expect(200)?;
+            people.push(person);
+        }
+        let mut opened = Vec::with_capacity(sockets);
+        for number in 0..sockets {
+            let coordinator = &cluster.coordinators[number % NODES.len()];
+            let person = &people[number / NODES.len() % PEOPLE];
+            let token = person.http.token().context("they are signed in")?;
+            let mut socket = Socket::connect(&coordinator.chatx.address(), token).await?;
+            socket.subscribe(room, None).await?;
+            opened.push(socket);
+        }
+        Ok(Self {
+            room,
+            sockets: opened,
+        })
+    }
+
+    /// Has one socket of each node say so many messages, and everybody read all of them: in order, and
+    /// each once. What was the last place before, and is now.
+    async fn talk(&mut self, messages: u64) -> Result<()> {
+        for number in 0..messages {
+            let of_node = usize::try_from(number)? % NODES.len();
+            let writer = &mut self.sockets[of_node];
+            let said = writer.send(self.room, &format!("{number}"), "Tea?").await?;
+            said.map_err(|error| anyhow!("{error:?}"))?;
+        }
+        let mut readers = JoinSet::new();
+        for mut socket in self.sockets.drain(..) {
+            readers.spawn(async move {
+                let mut last: Option<Seq> = None;
+                let mut read = 0;
+                while read < messages {
+                    let event = socket.event().await?;
+                    ensure!(last.is_none_or(|last| event.seq == last.next()));
+                    last = Some(event.seq);
+                    read += u64::from(matches!(event.kind, EventKind::Message(_)));
+                }
+                Ok((socket.ready.node.clone(), socket))
+            });
+        }
+        let mut by_node: [Vec<Socket>; 3] = Default::default();
+        while let Some(read) = readers.join_next().await {
+            let (node, socket) = read??;
+            let node = NODES.iter().position(|name| *name == node);
+            by_node[node.context("a node of ours")?].push(socket);
+        }
+        // One of each node in turn, as before.
+        while by_node.iter().any(|sockets| !sockets.is_empty()) {
+            let turn = by_node.iter_mut().filter_map(Vec::pop);
+            self.sockets.extend(turn);
+        }
+        Ok(())
+    }
+}
+
+const EVENTS_IN: &str = r#"chatx_link_frames_total{direction="in",kind="event"}"#;
+const EVENTS_OUT: &str = r#"chatx_link_frames_total{direction="out",kind="event"}"#;
+
+/// Gathers so many sockets, has them talk, and counts what the nodes told each other.
+async fn each_node_is_told_once(sockets: usize, messages: u64) -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let begun = Instant::now();
+    let mut crowd = Crowd::gather(&cluster, sockets).await?;
+    // Whoever is not attached yet is, once they have heard of this.
+    crowd.talk(3).await?;
+    let gathered = begun.elapsed();
+    let (before_in, before_out) = (
+        cluster.counted(EVENTS_IN).await?,
+        cluster.counted(EVENTS_OUT).await?,
+    );
+    crowd.talk(messages).await?;
+    let talked = begun.elapsed() - gathered;
+    let since = |before: [f64; 3], now: [f64; 3]| {
+        let mut counts = [0.0; 3];
+        for (count, (now, before)) in counts.iter_mut().zip(now.iter().zip(before)) {
+            *count = now - before;
+        }
+        counts.sort_by(f64::total_cmp);
+        counts
+    };
+    let heard = since(before_in, cluster.counted(EVENTS_IN).await?);
+    let said = since(before_out, cluster.counted(EVENTS_OUT).await?);
+    tell(format_args!(
+        "{sockets} sockets on 3 nodes gathered in {gathered:?}; {messages} messages read by all in {talked:?}; \
+         events heard over links by node: {heard:?}, said: {said:?}"
+    ));
+    #[expect(clippy::cast_precision_loss, reason = "they are few")]
+    let once = messages as f64;
+    assert_eq!(
+        heard,
+        [0.0, once, once],
+        "the owner hears nothing, and each gateway everything once"
+    );
+    assert_eq!(said, [0.0, 0.0, 2.0 * once], "the owner says it");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_gateway_hears_of_each_event_once() -> Result<()> {
+    each_node_is_told_once(300, 30).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "by hand: it takes minutes, and 10,000 files"]
+async fn each_gateway_hears_of_each_event_once_with_5000_sockets() -> Result<()> {
+    each_node_is_told_once(5_000, 30).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_nobody_can_link_to_is_served_all_the_same() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    // Whoever answers there knows of no links and no hints, as a node of another version would.
+    let lonely = role(&cluster.database, "coordinator")
+        .set("CHATX_NODE", "d")
+        .set("CHATX_INTERNAL_URL", cluster.handlers.url())
+        .set(
+            "CHATX_INTERNAL_LISTEN",
+            format!("127.0.0.1:{}", free_port()),
+        )
+        .start()
+        .await?;
+    let person = Person::register(&cluster.http(), "ada").await?;
+    let token = person.http.token().context("they are signed in")?;
+    let mut there = Socket::connect(&lonely.address(), token).await?;
+    let here = cluster.coordinators[0].chatx.address();
+    let mut here = Socket::connect(&here, token).await?;
+    // Some of so many rooms are with the node itself, by its own account.
+    for _ in 0..8 {
+        let room = person.create_room().await?;
+        let mut next = Seq(0);
+        for socket in [&mut there, &mut here] {
+            next = socket.subscribe(room, None).await?.head;
+        }
+        for number in 0..3 {
+            let socket = if number % 2 == 0 {
+                &mut there
+            } else {
+                &mut here
+            };
+            let said = socket.send(room, &format!("{number}"), "Tea?").await?;
+            said.map_err(|error| anyhow!("{error:?}"))?;
+        }
+        for socket in [&mut there, &mut here] {
+            for place in 1..=3 {
+                let event = socket.event().await?;
+                ensure!(
+                    event.room == room && event.seq == Seq(next.0 + place),
+                    "{event:?}"
+                );
+            }
+        }
+    }
+    Ok(())
+}
