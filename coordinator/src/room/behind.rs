@@ -36,7 +36,8 @@ impl Keeper {
         if !self.looking.is_idle() || self.upstream.as_mut().is_some_and(|it| it.may_bring()) {
             return;
         }
-        counter!("chatx_room_reads_total").increment(1);
+        let with = self.upstream.as_ref().map_or("this", |_| "other");
+        counter!("chatx_room_reads_total", "node" => with).increment(1);
         let (rooms, room, after) = (self.rooms.clone(), self.id, self.next.last());
         self.looking.begin(async move {
             let events = rooms.log().events(room, after, EVENTS_AT_ONCE).await?;

@@ -9,3 +9,5 @@ mod membership;
 mod endings;
 mod presence;
 mod outage;
+mod cluster;
+mod links;

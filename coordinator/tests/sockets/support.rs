@@ -2,6 +2,8 @@
 
 mod client;
 mod node;
+mod cluster;
 
 pub(crate) use client::{Client, Log};
+pub(crate) use cluster::Cluster;
 pub(crate) use node::{Kept, Person, TestNode};

@@ -68,10 +68,16 @@ impl TestNode {
 
     /// On PostgreSQL, without rate limits.
     pub(crate) async fn postgres() -> Result<Self> {
+        Self::postgres_named("test").await
+    }
+
+    /// The same, called so.
+    pub(crate) async fn postgres_named(name: &str) -> Result<Self> {
         let database = testkit::Database::fresh().await?;
         let url = database.url();
         Self::start(url, Kept::Postgres(database), |settings| {
             settings.rates.on = false;
+            settings.node = name.to_owned();
         })
         .await
     }
@@ -79,6 +85,24 @@ impl TestNode {
     pub(crate) async fn start(
         database_url: String,
         kept: Kept,
+        set: impl FnOnce(&mut Settings),
+    ) -> Result<Self> {
+        Self::start_on(database_url, Arc::new(kept), set).await
+    }
+
+    /// Another node on the same database.
+    pub(crate) async fn another(&self, name: &str) -> Result<Self> {
+        let kept = Arc::clone(&self._kept);
+        Self::start_on(self.database_url.clone(), kept, |settings| {
+            settings.rates.on = false;
+            settings.node = name.to_owned();
+        })
+        .await
+    }
+
+    async fn start_on(
+        database_url: String,
+        _kept: Arc<Kept>,
         set: impl FnOnce(&mut Settings),
     ) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -106,7 +130,6 @@ impl TestNode {
                 .with_graceful_shutdown(closed.cancelled_owned())
                 .await
         });
-        let _kept = Arc::new(kept);
         Ok(Self {
             app,
             coordinator,
@@ -121,6 +144,11 @@ impl TestNode {
     /// Ends the node, and fails if it leaves anything behind.
     pub(crate) async fn stop(&self) -> Result<()> {
         self.coordinator.drain().await;
+        self.end().await
+    }
+
+    /// Ends the node without a word to anybody, and waits until nothing of it is left.
+    pub(crate) async fn end(&self) -> Result<()> {
         self.cancel.cancel();
         self.tasks.close();
         let ended = tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await;
