@@ -125,6 +125,11 @@ impl Run<'_> {
                 guest: chance.one_of(&sizes),
             },
         };
+        note!(
+            world,
+            "{nodes} nodes, {} rooms, {capacities:?}",
+            rooms.len()
+        );
         let machine = |number| {
             let (world, database) = (Arc::clone(&world), Arc::clone(&database));
             Arc::new(Machine::new(

@@ -50,6 +50,8 @@ pub(crate) struct Opened {
     pub(super) room: RoomId,
     pub(super) opening: Opening,
     pub(super) id: Option<FrameId>,
+    /// How its user was said to be there.
+    pub(super) presence: PresenceState,
     pub(super) result: Result<Missed, Refusal>,
     #[expect(dead_code, reason = "the next one has its turn once this is sent")]
     turn: Option<OwnedSemaphorePermit>,
@@ -123,6 +125,7 @@ impl Openings {
                 room: target,
                 opening,
                 id,
+                presence,
                 result,
                 turn,
             }

@@ -34,6 +34,8 @@ pub(crate) struct Subscriptions {
     rooms: Rooms,
     tasks: TaskTracker,
     connection: Arc<Connection>,
+    /// How its user is here.
+    presence: PresenceState,
     followed: HashMap<RoomId, Followed>,
     openings: Openings,
     /// Rooms of which this socket missed something, in the order in which they catch up.
@@ -100,6 +102,7 @@ impl Subscriptions {
             rooms,
             tasks,
             connection,
+            presence: PresenceState::Online,
             followed: HashMap::new(),
             behind: VecDeque::new(),
             reading: Errand::idle(),
@@ -109,6 +112,7 @@ impl Subscriptions {
     /// Begins to follow a room, or begins anew from another place.
     pub(crate) fn subscribe(&mut self, wish: Wish) -> Result<(), (Option<FrameId>, Refusal)> {
         let id = wish.subscribe.room;
+        self.presence = wish.presence;
         let max_rooms = self.rooms.limits().socket_max_rooms;
         if self.openings.len() >= max_rooms {
             return Err((wish.id, ErrorCode::RateLimited.into()));
@@ -155,7 +159,8 @@ impl Subscriptions {
     }
 
     /// Tells every room how its user is here.
-    pub(crate) fn tell_presence(&self, user: UserId, state: PresenceState) {
+    pub(crate) fn tell_presence(&mut self, user: UserId, state: PresenceState) {
+        self.presence = state;
         for followed in self.followed.values() {
             let presence = Command::Presence(self.connection.id, user, state);
             // It may be lost when the room is too busy.
@@ -197,6 +202,7 @@ impl Subscriptions {
             room,
             opening,
             id,
+            presence,
             result,
             ..
         } = opened;
@@ -215,6 +221,12 @@ impl Subscriptions {
                 followed.member_at = head;
                 followed.state = State::Behind(next);
                 self.behind.push_back(room);
+                if presence != self.presence {
+                    // It has changed while the room did not know yet that they are there.
+                    let user = self.connection.user.id;
+                    let changed = Command::Presence(self.connection.id, user, self.presence);
+                    drop(followed.attached.room().tell(changed));
+                }
             }
             Err(refusal) => {
                 self.followed.remove(&room);

@@ -113,7 +113,7 @@ fn acked(log: &[Event], room: RoomId, client: &Client) -> Vec<String> {
                 acked.seq, acked.floor
             ));
         }
-        if !acked.was_refused {
+        if acked.at_once {
             let before = last.insert(acked.first_session, (number(&acked.name), acked));
             if let Some((_, before)) = before
                 && before.seq > acked.seq

@@ -100,7 +100,8 @@ pub(super) struct Acked {
     pub(super) seq: Seq,
     pub(super) floor: Seq,
     pub(super) first_session: u64,
-    pub(super) was_refused: bool,
+    /// Whether it was answered on the very socket that it was first sent on, and never refused.
+    pub(super) at_once: bool,
 }
 
 /// What everybody knows of the rooms: the highest place that was acked.
@@ -223,6 +224,7 @@ impl Client {
                     PresenceState::Dnd,
                 ];
                 let state = self.chance.one_of(&states);
+                note!(self.world, "client {} is {state:?}", self.number);
                 self.say(ClientFrame::Presence(state));
                 if let Some(session) = &mut self.session {
                     session.state = state;
@@ -574,7 +576,7 @@ impl Client {
                 seq: ack.seq,
                 floor: outgoing.floor,
                 first_session: outgoing.first_session,
-                was_refused: outgoing.was_refused,
+                at_once: !outgoing.was_refused && outgoing.first_session == self.sessions,
             });
         } else if let Some(acked) = self.acked.iter().find(|acked| acked.name == *name)
             && acked.seq != ack.seq

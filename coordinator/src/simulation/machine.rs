@@ -225,7 +225,7 @@ impl Machine {
                     });
                 }
                 Order::Count => {
-                    let count = rooms.heads().len();
+                    let count = rooms.count();
                     self.orders().live_rooms = Some(count);
                 }
                 Order::Stop => break,

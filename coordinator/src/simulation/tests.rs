@@ -1,6 +1,12 @@
 //! Runs by seed. A failure prints its seed and the command that repeats it.
 
-use std::{env, fs, str::FromStr};
+use std::{
+    env,
+    fs::File,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
 
 use super::{Outcome, Run, world::Broken};
 
@@ -11,6 +17,18 @@ const FIRST_SEED: u64 = 1;
 
 fn run(seed: u64, broken: Option<Broken>) -> Outcome {
     Run::new(seed, broken).finish()
+}
+
+/// Runs with everything that happens, and what the nodes log of it, written to a file.
+fn traced(path: &Path, seed: u64) -> Outcome {
+    let file = Arc::new(File::create(path).expect("the trace can be written"));
+    let logs = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .without_time()
+        .with_ansi(false)
+        .with_writer(file)
+        .finish();
+    tracing::subscriber::with_default(logs, || run(seed, None))
 }
 
 /// What the environment says, if it says anything.
@@ -28,10 +46,10 @@ fn the_promises_hold_under_every_seed() {
     });
     let mut failed = Vec::new();
     for seed in first..first + count {
-        let outcome = run(seed, None);
-        if let Some(path) = told::<String>("CHATX_TRACE") {
-            fs::write(path, outcome.lines.join("\n")).expect("the trace can be written");
-        }
+        let outcome = match told::<PathBuf>("CHATX_TRACE") {
+            Some(path) => traced(&path, seed),
+            None => run(seed, None),
+        };
         if !outcome.broken.is_empty() {
             eprintln!(
                 "seed {seed}: {:#?}\nrepeat it with\n    CHATX_SEED={seed} CHATX_TRACE=trace.txt cargo test -p chatx-coordinator simulation\n",

@@ -10,6 +10,7 @@ use std::{
 };
 
 use protocol::Timestamp;
+use tracing::debug;
 
 /// One run.
 pub(super) struct World {
@@ -84,6 +85,7 @@ impl World {
     /// Writes down what happens.
     pub(super) fn note(&self, what: Arguments<'_>) {
         let line = format!("{:>6} {what}", self.now_ms());
+        debug!("{line}");
         let mut trace = self.trace.lock().expect("nothing panics while it notes");
         trace.hash = fnv(trace.hash, &line);
         if trace.lines.len() < KEPT_LINES {
