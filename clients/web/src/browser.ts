@@ -9,6 +9,7 @@ export const browser: Platform = {
     const timer = setTimeout(action, ms);
     return () => clearTimeout(timer);
   },
+  watched: () => document.visibilityState === "visible",
   now: () => Date.now(),
   random: () => Math.random(),
   uuid,

@@ -174,6 +174,16 @@ export type RoomEvent =
   | ArchiveEvent
   | QuietEvent;
 
+const knownKinds: Record<RoomEvent["kind"], true> = {
+  message: true, edit: true, delete: true, join: true, leave: true, kick: true, ban: true, unban: true, role: true,
+  mute: true, room: true, archive: true, react: true, unreact: true, pin: true, unpin: true,
+};
+
+/** Whether an event is of a kind that this version knows. */
+export function isKnown(event: { kind: string }): boolean {
+  return Object.hasOwn(knownKinds, event.kind);
+}
+
 /** A page of discoverable rooms. */
 export interface RoomPage {
   rooms: Room[];

@@ -118,37 +118,86 @@ test("a gap is filled by a resume from the last event, once", async () => {
 test("a lost last event is found by the head in a pong", async () => {
   const world = new World();
   await live(world, 3);
-  await world.pass(25_000);
+  await world.pass(2_000);
   assert.equal(world.socket.of("ping").length, 1);
   world.socket.say({ type: "pong", at: "", heads: { [room]: 3 } });
   assert.equal(world.socket.of("subscribe").length, 1);
-  await world.pass(25_000);
+  await world.pass(2_000);
   world.socket.say({ type: "pong", at: "", heads: { [room]: 4 } });
   assert.equal(world.socket.of("subscribe").at(-1)?.after, 3);
 });
 
-test("silence after a ping is a lost connection", async () => {
+test("a server that falls silent is noticed within 5 s by who looks, and without haste by who does not", async () => {
+  for (const [watching, ms] of [[true, 5_000], [false, 28_000]] as const) {
+    const world = new World();
+    world.watching = watching;
+    const { statuses } = await live(world);
+    await world.pass(ms - 1);
+    assert.equal(statuses.at(-1)?.kind, "live");
+    await world.pass(1);
+    assert.equal(statuses.at(-1)?.kind, "waiting");
+    await world.pass(1_000);
+    assert.equal(world.sockets.length, 2);
+  }
+});
+
+test("a socket that speaks all the time is asked seldom", async () => {
   const world = new World();
   const { statuses } = await live(world);
-  await world.pass(25_000 + 10_000);
-  assert.equal(statuses.at(-1)?.kind, "waiting");
-  await world.pass(1_000);
-  assert.equal(world.sockets.length, 2);
+  for (let seq = 1; seq <= 50; seq += 1) {
+    await world.pass(1_000);
+    world.socket.say({ type: "event", ...message(seq) });
+  }
+  assert.equal(world.socket.of("ping").length, 2);
+  assert.equal(statuses.at(-1)?.kind, "live");
+});
+
+test("what only a later version knows is passed over, counted, and keeps its place", async () => {
+  const world = new World();
+  const { client, events } = await live(world);
+  world.socket.say({ type: "event", ...message(1), kind: "poll" as never });
+  world.socket.say({ type: "event", ...message(2) });
+  assert.deepEqual(events.map((event) => event.seq), [2]);
+  assert.equal(client.unknownEvents, 1);
+  assert.equal(world.socket.of("subscribe").length, 1);
 });
 
 test("goaway moves to a new socket while the old one still works", async () => {
   const world = new World();
-  const { statuses, events } = await live(world);
+  const { client, statuses, events } = await live(world);
   const old = world.socket;
   old.say({ type: "goaway", reason: "drain", reconnect_after_ms: 500 });
   await world.pass(500);
   assert.equal(world.sockets.length, 2);
   old.say({ type: "event", ...message(1) });
+  client.write(room, "one");
+  const written = old.of("send")[0]?.client_id ?? "";
   world.socket.ready();
-  assert.equal(old.open, false);
+  assert.equal(old.open, true, "until the room is resumed");
   assert.equal(world.socket.of("subscribe").at(-1)?.after, 1);
+  // Both say the same while both live.
+  old.say({ type: "event", ...message(2) });
+  old.say({ type: "ack", room, seq: 3, at: "", client_id: written });
   answerSubscribe(world.socket, 2, [message(2)]);
+  assert.equal(old.open, false);
   assert.deepEqual(events.map((event) => event.seq), [1, 2]);
+  assert.deepEqual(world.socket.of("send"), [], "it was acknowledged where it was sent");
+  assert.ok(statuses.every((status) => status.kind !== "waiting"), "nobody saw a loss");
+});
+
+test("a place that goaway names is gone to once, and a wrong one does no harm", async () => {
+  const world = new World();
+  const { statuses } = await live(world);
+  world.socket.say({ type: "goaway", reason: "drain", reconnect_after_ms: 0, url: "ws://elsewhere/v1/socket" });
+  await world.pass(0);
+  assert.equal(world.socket.url, "ws://elsewhere/v1/socket?ticket=t");
+  world.socket.close(1006);
+  await world.pass(1_000);
+  assert.equal(world.sockets.length, 3);
+  assert.equal(world.socket.url, "ws://server/v1/socket?ticket=t");
+  world.socket.ready();
+  answerSubscribe(world.socket, 0);
+  assert.deepEqual(world.sockets.map((socket) => socket.open), [false, false, true]);
   assert.ok(statuses.every((status) => status.kind !== "waiting"), "nobody saw a loss");
 });
 
@@ -177,6 +226,20 @@ test("4401 renews the session and comes back, or ends when that is refused", asy
     assert.equal(world.sockets.length > 1, renewed);
     if (!renewed) assert.deepEqual(statuses.at(-1), { kind: "stopped", code: 4401 });
   }
+});
+
+test("a ticket that does not come is asked for again", async () => {
+  const world = new World();
+  let asked = 0;
+  const client = new Client(
+    world,
+    { ticket: () => { asked += 1; return new Promise(() => {}); }, renew: async () => true },
+    me.id,
+    new Proxy({} as never, { get: () => () => {} }),
+  );
+  client.connection.start();
+  await world.pass(12_000);
+  assert.equal(asked, 3);
 });
 
 test("a ticket that cannot be had is asked for again, no sooner than the server says", async () => {

@@ -80,6 +80,8 @@ export class World implements Platform {
     return () => void (this.timers = this.timers.filter((other) => other !== timer));
   }
 
+  watching = true;
+  watched = () => this.watching;
   now = () => this.clock;
   random = () => 0.5;
   uuid = () => `client-${++this.made}`;

@@ -7,6 +7,7 @@ import type {
   AckFrame, ChosenPresence, ErrorFrame, Id, PresenceFrame, ReadFrame, RoomEvent, Seq, ServerFrame, SubscribedFrame,
   TypingFrame, UnsubscribedFrame,
 } from "../protocol";
+import { isKnown } from "../protocol";
 import { fullJitter } from "./backoff";
 import { Connection, type Door, type Status } from "./connection";
 import { Outbox, type OutboxEntry } from "./outbox";
@@ -40,6 +41,8 @@ export class Client {
   private readonly outbox: Outbox;
   private readonly lastTyping = new Map<Id, number>();
   private refusals = 0;
+  /** How many events came of which only a later version knows what they mean; their places count. */
+  unknownEvents = 0;
 
   constructor(
     private readonly platform: Platform,
@@ -51,7 +54,10 @@ export class Client {
     this.connection = new Connection(platform, door, {
       status: (status) => events.status(status),
       ready: () => this.ready(),
-      frame: (frame) => this.received(frame),
+      frame: (frame) => {
+        this.received(frame);
+        this.settle();
+      },
       lost: () => this.lost(),
     });
     this.subscriptions = new Subscriptions(platform, (frame) => this.connection.send(frame), {
@@ -121,6 +127,12 @@ export class Client {
   private ready(): void {
     this.subscriptions.ready();
     this.events.ready();
+    this.settle();
+  }
+
+  /** A socket is left for good only once everything goes on at the next one. */
+  private settle(): void {
+    if (this.connection.moving && this.subscriptions.complete) this.connection.moved();
   }
 
   private lost(): void {
@@ -156,15 +168,21 @@ export class Client {
   private snapshot(frame: SubscribedFrame, missed: RoomEvent[]): void {
     for (const event of missed) this.seen(event);
     this.outbox.settle(frame.room, frame.head);
-    this.events.snapshot(frame, missed);
+    this.events.snapshot(frame, missed.filter((event) => this.understood(event)));
     this.events.outbox(frame.room);
     this.flush(frame.room);
   }
 
   private delivered(event: RoomEvent): void {
     const ours = this.seen(event);
-    this.events.event(event);
+    if (this.understood(event)) this.events.event(event);
     if (ours) this.changed(event.room);
+  }
+
+  private understood(event: RoomEvent): boolean {
+    const known = isKnown(event);
+    if (!known) this.unknownEvents += 1;
+    return known;
   }
 
   /** Whether the event is a message of our outbox, which has then arrived. */

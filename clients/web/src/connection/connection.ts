@@ -38,8 +38,14 @@ const passingCloses = new Set<number>([
   CloseCode.goingAway, 1005, 1006, CloseCode.internal, 1012, 1013, CloseCode.tooSlow,
 ]);
 
-/** How long an opened socket may take to say `ready`, and a server to answer a ping. */
-const answerWithinMs = 10_000;
+/** How long a ticket may take to come, and an opened socket to say `ready`. */
+const readyWithinMs = 5_000;
+/** A socket that is silent for so long is asked for a sign of life while somebody looks; else with the heartbeat. */
+const quietMs = 2_000;
+/** How long a server may take to answer that. Somebody who looks waits no more than 6 s for a server that is stopped. */
+const answerWithinMs = 3_000;
+/** How long a socket that was left is listened to while the rooms are resumed on the next one. */
+const leaveWithinMs = 5_000;
 const defaultHeartbeatS = 25;
 
 export class Connection {
@@ -48,8 +54,13 @@ export class Connection {
   private current: Link | undefined;
   /** The socket being opened, perhaps while `current` still works. */
   private opening: Link | undefined;
+  /** The socket that was left for `current`, still heard until the rooms are resumed there. */
+  private leaving: Link | undefined;
+  /** Where to connect next, if the server named a place. */
+  private elsewhere: string | undefined;
   private attempt = 0;
   private cancelTimer: () => void = () => {};
+  private cancelLeaving: () => void = () => {};
   /** Grows with each start and stop, so that an answer which comes too late is known by its number. */
   private generation = 0;
 
@@ -86,6 +97,18 @@ export class Connection {
     if (this.current !== undefined && this.opening === undefined) this.connect();
   }
 
+  /** Whether a socket that was left is still heard. */
+  get moving(): boolean {
+    return this.leaving !== undefined;
+  }
+
+  /** Every room is resumed on the socket in use: the one that was left has nothing more to say. */
+  moved(): void {
+    this.cancelLeaving();
+    this.leaving?.close();
+    this.leaving = undefined;
+  }
+
   /** False when there is no socket to send on. */
   send(frame: ClientFrame): boolean {
     if (this.current === undefined) return false;
@@ -98,12 +121,20 @@ export class Connection {
     this.generation += 1;
     const generation = this.generation;
     if (this.current === undefined) this.enter({ kind: "connecting" });
+    // A server that is stopped takes the question and never answers it.
+    this.cancelTimer = this.platform.after(readyWithinMs, () => {
+      this.generation += 1;
+      this.wait();
+    });
     this.door.ticket().then(
       (ticket) => {
-        if (generation === this.generation) this.open(ticket);
+        if (generation !== this.generation) return;
+        this.cancelTimer();
+        this.open(ticket);
       },
       (thrown: unknown) => {
         if (generation !== this.generation) return;
+        this.cancelTimer();
         const refused = asRefusal(thrown);
         if (refused.code === "unauthenticated") this.stopped(CloseCode.unauthenticated);
         else this.wait(refused.retryAfterMs);
@@ -113,7 +144,9 @@ export class Connection {
 
   private open(ticket: SocketTicket): void {
     this.opening?.close();
-    const url = `${ticket.url}${ticket.url.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket.ticket)}`;
+    const place = this.elsewhere ?? ticket.url;
+    this.elsewhere = undefined;
+    const url = `${place}${place.includes("?") ? "&" : "?"}ticket=${encodeURIComponent(ticket.ticket)}`;
     const link = new Link(this.platform, url, ticket.protocol, {
       frame: (frame) => this.received(link, frame),
       closed: (code) => this.closed(link, code),
@@ -123,18 +156,21 @@ export class Connection {
 
   private received(link: Link, frame: ServerFrame): void {
     if (frame.type === "ready" && link === this.opening) {
-      const before = this.current;
+      this.moved();
+      this.leaving = this.current;
       this.opening = undefined;
       this.current = link;
       this.attempt = 0;
-      if (before !== undefined) {
-        before.close();
+      if (this.leaving !== undefined) {
+        this.cancelLeaving = this.platform.after(leaveWithinMs, () => this.moved());
         this.events.lost();
       }
       this.enter({ kind: "live" });
       this.events.ready(frame);
       return;
     }
+    // What the server still owes on the socket that was left comes there.
+    if (link === this.leaving && (frame.type === "event" || frame.type === "ack")) this.events.frame(frame);
     if (link !== this.current) return;
     if (frame.type === "goaway") this.goAway(frame);
     else this.events.frame(frame);
@@ -143,10 +179,12 @@ export class Connection {
   /** The old socket works until the new one is ready; the spread that the server asks for keeps clients apart. */
   private goAway(frame: GoAwayFrame): void {
     this.cancelTimer();
+    this.elsewhere = frame.url ?? undefined;
     this.cancelTimer = this.platform.after(frame.reconnect_after_ms, () => this.handOver());
   }
 
   private closed(link: Link, code: number): void {
+    if (link === this.leaving) return this.moved();
     if (link === this.opening) {
       this.opening = undefined;
       // With a working socket a failed handover is not yet a loss, but it is tried again.
@@ -198,6 +236,7 @@ export class Connection {
   }
 
   private drop(): void {
+    this.moved();
     this.opening?.close();
     this.opening = undefined;
     if (this.current === undefined) return;
@@ -217,6 +256,11 @@ class Link {
   private readonly socket: Socket;
   private cancelTimer: () => void;
   private heartbeatMs = defaultHeartbeatS * 1000;
+  /** When the server said something last, and when it was asked to. */
+  private heardAt: number;
+  private askedAt: number;
+  /** Whether an answer is due. */
+  private waits = true;
   private over = false;
 
   constructor(
@@ -225,7 +269,8 @@ class Link {
     protocol: string,
     private readonly tell: { frame(frame: ServerFrame): void; closed(code: number): void },
   ) {
-    this.cancelTimer = platform.after(answerWithinMs, () => this.giveUp());
+    this.heardAt = this.askedAt = platform.now();
+    this.cancelTimer = platform.after(readyWithinMs, () => this.giveUp());
     this.socket = platform.openSocket(url, protocol, {
       opened: () => {},
       message: (text) => this.received(text),
@@ -240,6 +285,8 @@ class Link {
   /** Asks for a pong; silence after it is the end of the socket. */
   ping(): void {
     this.cancelTimer();
+    this.askedAt = this.platform.now();
+    this.waits = true;
     this.send({ type: "ping" });
     this.cancelTimer = this.platform.after(answerWithinMs, () => this.giveUp());
   }
@@ -256,11 +303,23 @@ class Link {
     const frame = parseFrame(text);
     if (frame === undefined) return;
     if (frame.type === "ready") this.heartbeatMs = (frame.heartbeat_s || defaultHeartbeatS) * 1000;
-    if (frame.type === "ready" || frame.type === "pong") {
-      this.cancelTimer();
-      this.cancelTimer = this.platform.after(this.heartbeatMs, () => this.ping());
-    }
+    this.heardAt = this.platform.now();
+    if (this.waits) this.rest();
     this.tell.frame(frame);
+  }
+
+  /** It lives: looks again when it could have been silent for too long. */
+  private rest(): void {
+    this.waits = false;
+    this.cancelTimer();
+    const ms = Math.max(0, this.askAt() - this.platform.now());
+    this.cancelTimer = this.platform.after(ms, () => (this.askAt() > this.platform.now() ? this.rest() : this.ping()));
+  }
+
+  /** A socket that speaks all the time is asked too, but seldom: a pong names the heads of the rooms. */
+  private askAt(): number {
+    const quiet = this.platform.watched() ? Math.min(quietMs, this.heartbeatMs) : this.heartbeatMs;
+    return Math.min(this.heardAt + quiet, this.askedAt + this.heartbeatMs);
   }
 
   private giveUp(): void {

@@ -42,6 +42,8 @@ export interface Platform {
   openSocket(url: string, protocol: string, events: SocketEvents): Socket;
   /** Runs `action` once after `ms`; the answer cancels it. */
   after(ms: number, action: () => void): () => void;
+  /** Whether somebody may be looking: a server that falls silent is then noticed sooner. */
+  watched(): boolean;
   /** Milliseconds since the epoch. */
   now(): number;
   /** From 0 up to, not including, 1. */

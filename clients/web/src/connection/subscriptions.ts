@@ -62,6 +62,11 @@ export class Subscriptions {
     return this.rooms.get(room)?.state === "live";
   }
 
+  /** Whether every room that is followed is live. */
+  get complete(): boolean {
+    return [...this.rooms.values()].every((following) => following.state === "live");
+  }
+
   /** The newest seq that came out, or was skipped by the first snapshot. */
   head(room: Id): Seq {
     return this.rooms.get(room)?.delivery.head ?? 0;
