@@ -3,7 +3,9 @@
 
 use std::{env, ffi::OsString, fs};
 
-use clap::{Arg, ArgAction, ArgMatches, Command, parser::ValueSource};
+use clap::{
+    Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, parser::ValueSource,
+};
 use shared::settings::{Loaded, Mistakes, SETTINGS, Section, Setting, Sources, load};
 
 /// What the process is started for.
@@ -23,10 +25,12 @@ pub enum Task {
     Config,
     /// Ask a running process whether it is ready and end.
     Healthcheck,
+    /// Break a whole system, judge what comes of it, and end.
+    Torture,
 }
 
 impl Task {
-    const ALL: [(&'static str, Self, &'static str); 7] = [
+    const ALL: [(&'static str, Self, &'static str); 8] = [
         (
             "serve",
             Self::Serve,
@@ -62,6 +66,11 @@ impl Task {
             Self::Healthcheck,
             "Ask the process at the listening address whether it is ready",
         ),
+        (
+            "torture",
+            Self::Torture,
+            "Start a whole system, break its parts one after the other, and check what is promised",
+        ),
     ];
 
     /// The word on the command line.
@@ -79,6 +88,8 @@ pub struct Arguments {
     pub task: Task,
     /// Whether what is shown is for programs.
     pub json: bool,
+    /// What is said about the torture, if it is that.
+    pub torture: Option<torture::Options>,
     flags: Vec<(String, String)>,
 }
 
@@ -88,6 +99,7 @@ impl Arguments {
         Self {
             task,
             json: false,
+            torture: None,
             flags: Vec::new(),
         }
     }
@@ -114,8 +126,17 @@ impl Arguments {
         Self {
             task,
             json: task == Task::Nodes && matches.get_flag(JSON),
+            torture: (task == Task::Torture).then(|| {
+                let options = torture::Options::from_arg_matches(matches);
+                options.unwrap_or_else(|error| error.exit())
+            }),
             flags: flags.collect(),
         }
+    }
+
+    /// The flags that are settings, by the names of these.
+    pub fn flags(&self) -> &[(String, String)] {
+        &self.flags
     }
 
     /// The settings of this process: its flags, its environment, and the files that these name.
@@ -153,6 +174,8 @@ fn command() -> Command {
         let command = Command::new(name).about(about);
         match task {
             Task::Nodes => command.arg(json()),
+            Task::Torture => torture::Options::augment_args(command)
+                .after_help(torture::after_help()),
             _ => command,
         }
     });

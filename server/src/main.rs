@@ -22,6 +22,9 @@ const BAD_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(options) = &arguments.torture {
+        return tortured(options, arguments.flags());
+    }
     let (task, json) = (arguments.task, arguments.json);
     match arguments
         .load()
@@ -55,6 +58,17 @@ async fn run(task: Task, json: bool, loaded: Loaded) -> Result<()> {
         }
         Task::Healthcheck => healthcheck::ask(settings.listen).await,
         Task::Config => unreachable!("shown above"),
+        Task::Torture => unreachable!("it goes without the settings of a server"),
+    }
+}
+
+/// The settings are those of the processes that it starts, not its own.
+#[tokio::main]
+async fn tortured(options: &torture::Options, flags: &[(String, String)]) -> ExitCode {
+    match torture::run(options, flags).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed(&error),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use client::Random;
 
 /// What a run asks of chance.
-pub trait Chance {
+pub(crate) trait Chance {
     /// One of so many.
     fn below(&self, count: usize) -> usize;
 

@@ -23,7 +23,7 @@ use crate::{
 
 /// A promise, by the name that ARCHITECTURE.md gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Promise {
+pub(crate) enum Promise {
     /// Stored places of a room are 1 to its head, without a hole.
     I1,
     /// One event for each place, one place for each message of a sender.
@@ -52,7 +52,7 @@ pub enum Promise {
 
 impl Promise {
     /// All that are judged from diaries and the database alone.
-    pub const OF_RECORDS: [Self; 9] = [
+    pub(crate) const OF_RECORDS: [Self; 9] = [
         Self::I1,
         Self::I2,
         Self::I3,
@@ -65,7 +65,7 @@ impl Promise {
     ];
 
     /// Its one word.
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::I1 => "dense",
             Self::I2 => "unique",
@@ -91,28 +91,28 @@ impl fmt::Display for Promise {
 
 /// One place where a promise does not hold.
 #[derive(Clone, Debug, Serialize)]
-pub struct Breach {
+pub(crate) struct Breach {
     /// The room, if it is about one.
-    pub room: Option<RoomId>,
+    pub(crate) room: Option<RoomId>,
     /// The place in its log.
-    pub seq: Option<Seq>,
+    pub(crate) seq: Option<Seq>,
     /// The client, by its number.
-    pub client: Option<usize>,
+    pub(crate) client: Option<usize>,
     /// What is wrong, for a person.
-    pub what: String,
+    pub(crate) what: String,
 }
 
 /// Every broken promise: how often it is, and the first few places.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Breaches(pub BTreeMap<Promise, Broken>);
+pub(crate) struct Breaches(pub BTreeMap<Promise, Broken>);
 
 /// One broken promise.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Broken {
+pub(crate) struct Broken {
     /// In how many places.
-    pub count: usize,
+    pub(crate) count: usize,
     /// The first of them.
-    pub first: Vec<Breach>,
+    pub(crate) first: Vec<Breach>,
 }
 
 /// So many places of one promise are told; the rest are counted.
@@ -120,7 +120,7 @@ const TOLD: usize = 5;
 
 impl Breaches {
     /// Adds one.
-    pub fn add(&mut self, promise: Promise, breach: Breach) {
+    pub(crate) fn add(&mut self, promise: Promise, breach: Breach) {
         let broken = self.0.entry(promise).or_default();
         broken.count += 1;
         if broken.first.len() < TOLD {
@@ -129,24 +129,24 @@ impl Breaches {
     }
 
     /// Whether everything holds.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 /// What else the judge must know.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// When everything was answered and nobody sent any more.
-    pub quiet: Moment,
+    pub(crate) quiet: Moment,
     /// How long after that subscribers may take to have everything.
-    pub final_within: Duration,
+    pub(crate) final_within: Duration,
     /// By how much the clocks of nodes may differ from ours.
-    pub clock_slack: Duration,
+    pub(crate) clock_slack: Duration,
 }
 
 /// Judges I1 to I9.
-pub fn check(diary: &Diary, stored: &Stored, bounds: &Bounds) -> Breaches {
+pub(crate) fn check(diary: &Diary, stored: &Stored, bounds: &Bounds) -> Breaches {
     let mut breaches = Breaches::default();
     for (room, log) in &stored.rooms {
         logs::check(*room, log, &mut breaches);

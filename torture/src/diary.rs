@@ -14,33 +14,33 @@ use protocol::{
 
 /// A moment of the run, in microseconds since it began, by the one clock that all clients share.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Moment(pub u64);
+pub(crate) struct Moment(pub u64);
 
 impl Moment {
     /// The time from `earlier` to this moment; nothing if that lies ahead.
-    pub fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
     }
 
     /// The moment `span` later.
     #[must_use]
-    pub fn after(self, span: Duration) -> Self {
+    pub(crate) fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(micros(span)))
     }
 }
 
 /// Tells the moments of one run.
 #[derive(Clone, Copy, Debug)]
-pub struct Stopwatch(Instant);
+pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// The run begins.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// This moment.
-    pub fn now(&self) -> Moment {
+    pub(crate) fn now(&self) -> Moment {
         Moment(micros(self.0.elapsed()))
     }
 }
@@ -50,10 +50,10 @@ fn micros(span: Duration) -> u64 {
 }
 
 /// Stands for a text of which nothing else is kept.
-pub type Digest = u64;
+pub(crate) type Digest = u64;
 
 /// The same number for the same text.
-pub fn digest(text: &str) -> Digest {
+pub(crate) fn digest(text: &str) -> Digest {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
@@ -61,39 +61,52 @@ pub fn digest(text: &str) -> Digest {
 
 /// Everything that the clients wrote down.
 #[derive(Debug, Default)]
-pub struct Diary {
+pub(crate) struct Diary {
     /// Who each client is; a client is named by its place in here.
-    pub people: Vec<UserId>,
+    pub(crate) people: Vec<UserId>,
     /// Every time that a message was given to be sent.
-    pub sends: Vec<Sent>,
+    pub(crate) sends: Vec<Sent>,
     /// Edits and deletes that the server said are done.
-    pub changes: Vec<Change>,
+    pub(crate) changes: Vec<Change>,
     /// What came of rooms.
-    pub streams: Vec<Stream>,
+    pub(crate) streams: Vec<Stream>,
     /// On which node each client's socket was, and since when; no node while there was none.
-    pub places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
+    /// What did not go well the first time, as a program sees it.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// Something that did not go well, though it may have been tried again.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    /// Whether it was the sending of a message.
+    pub(crate) is_send: bool,
+    /// When it was noticed.
+    pub(crate) at: Moment,
+    /// What it was.
+    pub(crate) what: String,
 }
 
 /// A message as it was given to be sent, however often it then went over the wire.
 #[derive(Clone, Debug)]
-pub struct Sent {
+pub(crate) struct Sent {
     /// By whom.
-    pub client: usize,
+    pub(crate) client: usize,
     /// Where to.
-    pub room: RoomId,
+    pub(crate) room: RoomId,
     /// The sender's own name for it.
-    pub name: String,
+    pub(crate) name: String,
     /// Its text.
-    pub body: Digest,
+    pub(crate) body: Digest,
     /// When.
-    pub begun: Moment,
+    pub(crate) begun: Moment,
     /// What came of it.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// What came of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The server says that it is stored there.
     Acked {
         /// When the client heard of it.
@@ -109,37 +122,37 @@ pub enum Outcome {
 
 /// An edit or a delete that the server said is done.
 #[derive(Clone, Copy, Debug)]
-pub struct Change {
+pub(crate) struct Change {
     /// By whom.
-    pub client: usize,
+    pub(crate) client: usize,
     /// Where.
-    pub room: RoomId,
+    pub(crate) room: RoomId,
     /// The message's place.
-    pub target: Seq,
+    pub(crate) target: Seq,
     /// `edit` or `delete`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
 }
 
 /// What came of one room, from one subscription on.
 #[derive(Clone, Debug)]
-pub struct Stream {
+pub(crate) struct Stream {
     /// To whom.
-    pub client: usize,
+    pub(crate) client: usize,
     /// Of which room.
-    pub room: RoomId,
+    pub(crate) room: RoomId,
     /// What repairs it when something is missing.
-    pub kept_by: KeptBy,
+    pub(crate) kept_by: KeptBy,
     /// The place after which it was to begin.
-    pub after: Seq,
+    pub(crate) after: Seq,
     /// What came, in that order.
-    pub items: Vec<Item>,
+    pub(crate) items: Vec<Item>,
     /// How it ended.
-    pub end: End,
+    pub(crate) end: End,
 }
 
 /// Who sees to it that a stream has no hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeptBy {
+pub(crate) enum KeptBy {
     /// The server alone: every frame of one socket is written down as it came.
     Server,
     /// The client of `clients/rust`, over however many sockets.
@@ -148,7 +161,7 @@ pub enum KeptBy {
 
 /// One thing of a stream.
 #[derive(Clone, Copy, Debug)]
-pub enum Item {
+pub(crate) enum Item {
     /// An event.
     Event(Delivered),
     /// The server said that what came before no longer counts, when the room had reached this place.
@@ -157,29 +170,29 @@ pub enum Item {
 
 /// An event as it came.
 #[derive(Clone, Copy, Debug)]
-pub struct Delivered {
+pub(crate) struct Delivered {
     /// Its place.
-    pub seq: Seq,
+    pub(crate) seq: Seq,
     /// What it is.
-    pub what: Facts,
+    pub(crate) what: Facts,
     /// When it came.
-    pub at: Moment,
+    pub(crate) at: Moment,
 }
 
 /// What an event is, as far as it never changes, and its text, which edits and deletes change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Its id.
-    pub id: EventId,
+    pub(crate) id: EventId,
     /// Who did what to which message or member.
-    pub deed: Digest,
+    pub(crate) deed: Digest,
     /// The text of a message, 0 of anything else.
-    pub body: Digest,
+    pub(crate) body: Digest,
 }
 
 impl Facts {
     /// What is told of an event, from its parts.
-    pub fn new(
+    pub(crate) fn new(
         id: EventId,
         kind: &str,
         user: UserId,
@@ -227,7 +240,7 @@ impl From<&Event> for Facts {
 
 /// How a stream ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
+pub(crate) enum End {
     /// It did not, until the client stopped listening at the end of the run.
     Open,
     /// The client ended it, or lost its socket.
@@ -242,21 +255,22 @@ pub enum End {
 
 /// Where a client's socket is.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub(crate) struct Place {
     /// Whose.
-    pub client: usize,
+    pub(crate) client: usize,
     /// Since when.
-    pub since: Moment,
+    pub(crate) since: Moment,
     /// The node; none while there is no socket.
-    pub node: Option<String>,
+    pub(crate) node: Option<String>,
 }
 
 impl Diary {
     /// Adds what another client wrote down.
-    pub fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         self.sends.extend(other.sends);
         self.changes.extend(other.changes);
         self.streams.extend(other.streams);
         self.places.extend(other.places);
+        self.failures.extend(other.failures);
     }
 }

@@ -10,7 +10,7 @@ use crate::chance::Chance as _;
 /// A way to break something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A coordinator is killed (`kill -9`) and started again.
     Kill,
     /// A coordinator is stopped (SIGSTOP) and goes on.
@@ -49,36 +49,100 @@ pub enum Kind {
 
 impl Kind {
     /// All, with their words and what they are for a person.
-    pub const ALL: [(Self, &'static str, &'static str); 17] = [
-        (Self::Kill, "kill", "a coordinator is killed (-9), and started again"),
-        (Self::Pause, "pause", "a coordinator is stopped (SIGSTOP), and goes on"),
-        (Self::Drain, "drain", "a coordinator is drained (SIGTERM), and started again"),
-        (Self::Rolling, "rolling", "every coordinator in turn is drained and started again"),
-        (Self::KillHandlers, "kill-handlers", "handlers are killed, and started again"),
-        (Self::PauseHandlers, "pause-handlers", "handlers are stopped, and go on"),
-        (Self::CutClients, "cut-clients", "clients are cut off from a coordinator"),
-        (Self::CutNodes, "cut-nodes", "two coordinators are cut off from each other"),
-        (Self::CutDatabase, "cut-database", "a coordinator is cut off from PostgreSQL"),
-        (Self::CutRedis, "cut-redis", "a coordinator is cut off from Redis"),
-        (Self::Reset, "reset", "every connection of a coordinator breaks"),
+    pub(crate) const ALL: [(Self, &'static str, &'static str); 17] = [
+        (
+            Self::Kill,
+            "kill",
+            "a coordinator is killed (-9), and started again",
+        ),
+        (
+            Self::Pause,
+            "pause",
+            "a coordinator is stopped (SIGSTOP), and goes on",
+        ),
+        (
+            Self::Drain,
+            "drain",
+            "a coordinator is drained (SIGTERM), and started again",
+        ),
+        (
+            Self::Rolling,
+            "rolling",
+            "every coordinator in turn is drained and started again",
+        ),
+        (
+            Self::KillHandlers,
+            "kill-handlers",
+            "handlers are killed, and started again",
+        ),
+        (
+            Self::PauseHandlers,
+            "pause-handlers",
+            "handlers are stopped, and go on",
+        ),
+        (
+            Self::CutClients,
+            "cut-clients",
+            "clients are cut off from a coordinator",
+        ),
+        (
+            Self::CutNodes,
+            "cut-nodes",
+            "two coordinators are cut off from each other",
+        ),
+        (
+            Self::CutDatabase,
+            "cut-database",
+            "a coordinator is cut off from PostgreSQL",
+        ),
+        (
+            Self::CutRedis,
+            "cut-redis",
+            "a coordinator is cut off from Redis",
+        ),
+        (
+            Self::Reset,
+            "reset",
+            "every connection of a coordinator breaks",
+        ),
         (Self::Slow, "slow", "every link of a coordinator is slow"),
-        (Self::KillDatabase, "kill-database", "PostgreSQL is killed, and started again"),
-        (Self::Backends, "backends", "the database sessions of a coordinator are ended"),
-        (Self::KillRedis, "kill-redis", "Redis is killed, and started again"),
-        (Self::PauseRedis, "pause-redis", "Redis is stopped, and goes on"),
-        (Self::Stampede, "stampede", "clients drop their sockets at once"),
+        (
+            Self::KillDatabase,
+            "kill-database",
+            "PostgreSQL is killed, and started again",
+        ),
+        (
+            Self::Backends,
+            "backends",
+            "the database sessions of a coordinator are ended",
+        ),
+        (
+            Self::KillRedis,
+            "kill-redis",
+            "Redis is killed, and started again",
+        ),
+        (
+            Self::PauseRedis,
+            "pause-redis",
+            "Redis is stopped, and goes on",
+        ),
+        (
+            Self::Stampede,
+            "stampede",
+            "clients drop their sockets at once",
+        ),
     ];
 
     /// What may be done to a system that somebody else runs.
-    pub const OF_OTHERS: [Self; 2] = [Self::Backends, Self::Stampede];
+    pub(crate) const OF_OTHERS: [Self; 2] = [Self::Backends, Self::Stampede];
 
     /// Its word.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         self.row().1
     }
 
     /// What it is, for a person.
-    pub fn about(self) -> &'static str {
+    pub(crate) fn about(self) -> &'static str {
         self.row().2
     }
 
@@ -109,7 +173,10 @@ impl FromStr for Kind {
             Some((kind, ..)) => Ok(*kind),
             None => {
                 let known: Vec<_> = Self::ALL.iter().map(|(_, word, _)| *word).collect();
-                Err(format!("no such fault; there are: all, {}", known.join(", ")))
+                Err(format!(
+                    "no such fault; there are: all, {}",
+                    known.join(", ")
+                ))
             }
         }
     }
@@ -118,7 +185,7 @@ impl FromStr for Kind {
 /// Which direction of a link is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Direction {
+pub(crate) enum Direction {
     /// Nothing passes.
     Both,
     /// What who dials says does not arrive.
@@ -129,30 +196,30 @@ pub enum Direction {
 
 /// One thing that is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Fault {
+pub(crate) struct Fault {
     /// How.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The number of the coordinator, or of the handlers, that it is about.
-    pub node: usize,
+    pub(crate) node: usize,
     /// That of the coordinator at the other end.
-    pub other: usize,
+    pub(crate) other: usize,
     /// Which direction of a link.
-    pub direction: Direction,
+    pub(crate) direction: Direction,
     /// For how long it stays broken.
-    pub hold: Duration,
+    pub(crate) hold: Duration,
     /// How long after that everything is left in peace.
-    pub calm: Duration,
+    pub(crate) calm: Duration,
 }
 
 /// What the plan is made for.
 #[derive(Clone, Debug)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// How long all of it may take.
-    pub duration: Duration,
+    pub(crate) duration: Duration,
     /// What may be done.
-    pub kinds: Vec<Kind>,
+    pub(crate) kinds: Vec<Kind>,
     /// How many coordinators there are.
-    pub coordinators: usize,
+    pub(crate) coordinators: usize,
 }
 
 /// The longest that something stays broken, in a long run.
@@ -162,7 +229,7 @@ const CALM_MAX: Duration = Duration::from_secs(8);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The same list for the same seed: every kind once before any comes again.
-pub fn plan(seed: u64, stage: &Stage) -> Vec<Fault> {
+pub(crate) fn plan(seed: u64, stage: &Stage) -> Vec<Fault> {
     let random = Random::seeded(seed);
     let hold_max = (stage.duration / 10).clamp(SECOND, HOLD_MAX);
     let calm_max = (stage.duration / 12).clamp(SECOND, CALM_MAX);
@@ -211,9 +278,8 @@ fn draw(
 
 /// Makes what lasts longest shorter, so that every kind has its turn if that can be.
 fn shorten(round: &mut [Fault], within: Duration) {
-    let sum = |round: &[Fault]| -> Duration {
-        round.iter().map(|fault| fault.hold + fault.calm).sum()
-    };
+    let sum =
+        |round: &[Fault]| -> Duration { round.iter().map(|fault| fault.hold + fault.calm).sum() };
     while sum(round) > within {
         let longest = round.iter_mut().max_by_key(|fault| fault.hold);
         match longest.filter(|fault| fault.hold > SECOND) {
@@ -251,14 +317,22 @@ mod tests {
             assert_eq!(kinds.len(), Kind::ALL.len(), "seed {seed}: {kinds:?}");
             let sum: Duration = faults.iter().map(|fault| fault.hold + fault.calm).sum();
             assert!(sum <= Duration::from_secs(600), "seed {seed}: {sum:?}");
-            assert!(faults.iter().all(|fault| fault.node < 3 && fault.node != fault.other));
+            assert!(
+                faults
+                    .iter()
+                    .all(|fault| fault.node < 3 && fault.node != fault.other)
+            );
         }
     }
 
     #[test]
     fn one_coordinator_is_cut_off_from_no_other() {
         let faults = plan(1, &stage(600, 1));
-        assert!(faults.iter().all(|fault| fault.kind != Kind::CutNodes && fault.node == 0));
+        assert!(
+            faults
+                .iter()
+                .all(|fault| fault.kind != Kind::CutNodes && fault.node == 0)
+        );
     }
 
     #[test]

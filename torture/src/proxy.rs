@@ -23,7 +23,7 @@ use tokio::{
 
 /// What happens to bytes of one direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// They pass.
     #[default]
     Open,
@@ -35,22 +35,22 @@ pub enum Flow {
 
 /// What happens to a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Way {
+pub(crate) struct Way {
     /// From who dials.
-    pub there: Flow,
+    pub(crate) there: Flow,
     /// To who dials.
-    pub back: Flow,
+    pub(crate) back: Flow,
 }
 
 impl Way {
     /// Nothing passes.
-    pub const CUT: Self = Self {
+    pub(crate) const CUT: Self = Self {
         there: Flow::Held,
         back: Flow::Held,
     };
 
     /// Everything passes, so much later in each direction.
-    pub const fn slow(delay: Duration) -> Self {
+    pub(crate) const fn slow(delay: Duration) -> Self {
         Self {
             there: Flow::Slow(delay),
             back: Flow::Slow(delay),
@@ -60,7 +60,7 @@ impl Way {
 
 /// Whether the name of who dials is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialers {
+pub(crate) enum Dialers {
     /// All are treated alike.
     Alike,
     /// The head of the first request says who it is.
@@ -74,7 +74,7 @@ const HEAD_MAX_BYTES: usize = 8 * 1_024;
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 
 /// A link. It ends with this value.
-pub struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     link: Arc<Link>,
     task: JoinHandle<()>,
@@ -101,7 +101,7 @@ impl Proxy {
     ///
     /// # Errors
     /// When there is no port to be had.
-    pub async fn start(target: SocketAddr, dialers: Dialers) -> Result<Self> {
+    pub(crate) async fn start(target: SocketAddr, dialers: Dialers) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("no port for a proxy")?;
@@ -130,31 +130,31 @@ impl Proxy {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// From now on this holds, for whom `who` names or for all who are not named.
-    pub fn set(&self, who: Option<&str>, way: Way) {
+    pub(crate) fn set(&self, who: Option<&str>, way: Way) {
         self.link.ways.send_modify(|ways| {
             ways.insert(who.map(str::to_owned), way);
         });
     }
 
     /// Everything passes again.
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.link.ways.send_modify(BTreeMap::clear);
     }
 
     /// Ends every connection; new ones are taken.
-    pub fn reset(&self) {
+    pub(crate) fn reset(&self) {
         for (_, end) in self.link.lock().connections.values() {
             end.notify_one();
         }
     }
 
     /// The ports from which the target sees connections come.
-    pub fn ports(&self) -> Vec<u16> {
+    pub(crate) fn ports(&self) -> Vec<u16> {
         let open = self.link.lock();
         open.connections.values().map(|(port, _)| *port).collect()
     }
@@ -192,7 +192,11 @@ async fn carry(link: Arc<Link>, mut socket: TcpStream) {
     // Across a cut link nobody connects.
     let mut ways = link.ways.subscribe();
     let is_open = |way: Way| way.there != Flow::Held && way.back != Flow::Held;
-    if ways.wait_for(|ways| is_open(Link::way(ways, &who))).await.is_err() {
+    if ways
+        .wait_for(|ways| is_open(Link::way(ways, &who)))
+        .await
+        .is_err()
+    {
         return;
     }
     let Ok(target) = TcpStream::connect(link.target).await else {

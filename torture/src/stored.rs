@@ -12,50 +12,50 @@ use crate::diary::Facts;
 
 /// The rooms, as the database holds them.
 #[derive(Debug, Default)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Each with its log.
-    pub rooms: BTreeMap<RoomId, Log>,
+    pub(crate) rooms: BTreeMap<RoomId, Log>,
 }
 
 /// One room.
 #[derive(Clone, Debug, Default)]
-pub struct Log {
+pub(crate) struct Log {
     /// Where the room says that it stands.
-    pub head: u64,
+    pub(crate) head: u64,
     /// How many messages the room says that it has.
-    pub messages: u64,
+    pub(crate) messages: u64,
     /// Its events, by their places.
-    pub events: Vec<Row>,
+    pub(crate) events: Vec<Row>,
 }
 
 /// One event.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub(crate) struct Row {
     /// Its place.
-    pub seq: u64,
+    pub(crate) seq: u64,
     /// How many messages there were up to it.
-    pub n: u64,
+    pub(crate) n: u64,
     /// `message`, `join`, `kick`, …
-    pub kind: String,
+    pub(crate) kind: String,
     /// Who did it.
-    pub user: UserId,
+    pub(crate) user: UserId,
     /// To whom.
-    pub member: Option<UserId>,
+    pub(crate) member: Option<UserId>,
     /// About which message.
-    pub target: Option<Seq>,
+    pub(crate) target: Option<Seq>,
     /// The sender's own name for it.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// What deliveries of it must say.
-    pub what: Facts,
+    pub(crate) what: Facts,
     /// Whether its text is no longer the one that was sent.
-    pub is_changed: bool,
+    pub(crate) is_changed: bool,
     /// When it was made, in milliseconds since the run began, by the clock of its node.
-    pub at_ms: i64,
+    pub(crate) at_ms: i64,
 }
 
 impl Log {
     /// The event at a place, where the log is whole.
-    pub fn at(&self, seq: Seq) -> Option<&Row> {
+    pub(crate) fn at(&self, seq: Seq) -> Option<&Row> {
         let index = self
             .events
             .binary_search_by_key(&seq.0, |row| row.seq)
@@ -68,7 +68,7 @@ impl Log {
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn read(database: &str, rooms: &[RoomId], began_unix_ms: i64) -> Result<Stored> {
+pub(crate) async fn read(database: &str, rooms: &[RoomId], began_unix_ms: i64) -> Result<Stored> {
     let mut connection = PgConnection::connect(database)
         .await
         .context("cannot read what is stored")?;
@@ -85,7 +85,7 @@ pub async fn read(database: &str, rooms: &[RoomId], began_unix_ms: i64) -> Resul
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn heads(database: &str, rooms: &[RoomId]) -> Result<BTreeMap<RoomId, Seq>> {
+pub(crate) async fn heads(database: &str, rooms: &[RoomId]) -> Result<BTreeMap<RoomId, Seq>> {
     let mut connection = PgConnection::connect(database)
         .await
         .context("cannot read where the rooms stand")?;
@@ -105,7 +105,7 @@ pub async fn heads(database: &str, rooms: &[RoomId]) -> Result<BTreeMap<RoomId, 
 ///
 /// # Errors
 /// When the database cannot be asked.
-pub async fn unix_ms(database: &str) -> Result<i64> {
+pub(crate) async fn unix_ms(database: &str) -> Result<i64> {
     let mut connection = PgConnection::connect(database).await?;
     let (ms,): (i64,) =
         sqlx::query_as("select (extract(epoch from clock_timestamp()) * 1000)::bigint")

@@ -18,36 +18,36 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use testkit::{Chatx, ChatxSetup, Postgres, Redis};
 use uuid::Uuid;
 
-pub use process::Process;
+pub(crate) use process::Process;
 use process::{Role, Servers};
 
 /// What is started.
 #[derive(Clone, Debug)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// How many coordinators.
-    pub coordinators: usize,
+    pub(crate) coordinators: usize,
     /// How many processes that serve HTTP.
-    pub handlers: usize,
+    pub(crate) handlers: usize,
     /// Settings of every process, beside those that make them a cluster.
-    pub settings: Vec<(String, String)>,
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 /// A whole system, which ends with this value.
-pub struct System {
+pub(crate) struct System {
     /// The coordinators.
-    pub coordinators: Vec<Process>,
+    pub(crate) coordinators: Vec<Process>,
     /// The handlers.
-    pub handlers: Vec<Process>,
+    pub(crate) handlers: Vec<Process>,
     /// The database server.
-    pub postgres: Postgres,
+    pub(crate) postgres: Postgres,
     /// What may be lost.
-    pub redis: Redis,
+    pub(crate) redis: Redis,
     database: String,
     ids: Ids,
 }
 
 /// The processes that run, by their names, for who watches them.
-pub type Ids = Arc<Mutex<BTreeMap<String, u32>>>;
+pub(crate) type Ids = Arc<Mutex<BTreeMap<String, u32>>>;
 
 const DATABASE: &str = "chatx_torture";
 
@@ -56,7 +56,7 @@ impl System {
     ///
     /// # Errors
     /// When something cannot be started; the error has the end of its log.
-    pub async fn start(wanted: &Wanted) -> Result<Self> {
+    pub(crate) async fn start(wanted: &Wanted) -> Result<Self> {
         let (postgres, redis) = tokio::try_join!(Postgres::start(), Redis::start())?;
         let mut connection = PgConnection::connect(&postgres.url()).await?;
         connection
@@ -93,24 +93,24 @@ impl System {
     }
 
     /// The url of its database, past every link.
-    pub fn database(&self) -> &str {
+    pub(crate) fn database(&self) -> &str {
         &self.database
     }
 
     /// What runs.
-    pub fn ids(&self) -> Ids {
+    pub(crate) fn ids(&self) -> Ids {
         Arc::clone(&self.ids)
     }
 
     /// Cuts what one coordinator says to another, what it hears from it, or both, in the links that
     /// either of them opened.
-    pub fn cut_nodes(&self, one: usize, other: usize, says: bool, hears: bool) {
+    pub(crate) fn cut_nodes(&self, one: usize, other: usize, says: bool, hears: bool) {
         let [one, other] = [&self.coordinators[one], &self.coordinators[other]];
         process::cut_between(one, other, says, hears);
     }
 
     /// Mends every link.
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         for process in self.coordinators.iter().chain(&self.handlers) {
             process.mend();
         }
@@ -120,7 +120,7 @@ impl System {
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn end_sessions(&self, coordinator: usize) -> Result<()> {
+    pub(crate) async fn end_sessions(&self, coordinator: usize) -> Result<()> {
         let ports = self.coordinators[coordinator].postgres.ports();
         let ports: Vec<i32> = ports.into_iter().map(i32::from).collect();
         let mut connection = PgConnection::connect(&self.database).await?;
@@ -138,7 +138,7 @@ impl System {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn keep_logs(&self, directory: &Path) -> Result<()> {
+    pub(crate) fn keep_logs(&self, directory: &Path) -> Result<()> {
         fs::create_dir_all(directory)?;
         for process in self.coordinators.iter().chain(&self.handlers) {
             let path = directory.join(format!("{}.log", process.name));

@@ -30,18 +30,18 @@ pub(super) struct Servers {
 }
 
 /// A running process.
-pub struct Process {
+pub(crate) struct Process {
     /// What it is called, in its own log too.
-    pub name: String,
+    pub(crate) name: String,
     chatx: Chatx,
     /// The link from clients.
-    pub public: Proxy,
+    pub(crate) public: Proxy,
     /// The link from other processes of the cluster.
-    pub internal: Option<Proxy>,
+    pub(crate) internal: Option<Proxy>,
     /// The link to PostgreSQL.
-    pub postgres: Proxy,
+    pub(crate) postgres: Proxy,
     /// The link to Redis.
-    pub redis: Proxy,
+    pub(crate) redis: Proxy,
     ids: Ids,
 }
 
@@ -95,12 +95,12 @@ impl Process {
     }
 
     /// Where clients reach it.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.public.address())
     }
 
     /// What it has logged.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.chatx.log()
     }
 
@@ -108,7 +108,7 @@ impl Process {
     ///
     /// # Errors
     /// When it does not run.
-    pub fn kill(&mut self) -> Result<()> {
+    pub(crate) fn kill(&mut self) -> Result<()> {
         self.chatx.kill_9()?;
         self.note();
         Ok(())
@@ -118,7 +118,7 @@ impl Process {
     ///
     /// # Errors
     /// When it does not run.
-    pub fn pause(&self, pause: bool) -> Result<()> {
+    pub(crate) fn pause(&self, pause: bool) -> Result<()> {
         self.chatx.signal(if pause { "STOP" } else { "CONT" })
     }
 
@@ -126,7 +126,7 @@ impl Process {
     ///
     /// # Errors
     /// When it does not run, or does not end.
-    pub async fn drain(&mut self) -> Result<()> {
+    pub(crate) async fn drain(&mut self) -> Result<()> {
         let ended = self.chatx.terminate().await;
         self.note();
         ended.map(drop)
@@ -136,20 +136,20 @@ impl Process {
     ///
     /// # Errors
     /// When it ends before it answers.
-    pub async fn restart(&mut self) -> Result<()> {
+    pub(crate) async fn restart(&mut self) -> Result<()> {
         self.chatx.restart().await?;
         self.note();
         Ok(())
     }
 
     /// Every link that leads to it or from it.
-    pub fn links(&self) -> impl Iterator<Item = &Proxy> {
+    pub(crate) fn links(&self) -> impl Iterator<Item = &Proxy> {
         let always = [&self.public, &self.postgres, &self.redis];
         always.into_iter().chain(&self.internal)
     }
 
     /// Mends those links.
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.links().for_each(Proxy::mend);
     }
 
