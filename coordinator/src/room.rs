@@ -4,6 +4,7 @@ mod keeper;
 mod behind;
 mod following;
 mod hosting;
+mod people;
 mod appends;
 mod forwarded;
 mod upstream;
@@ -61,14 +62,7 @@ pub(crate) enum Command {
     /// Deliver to this socket from now on.
     Listen(Listen),
     /// This socket's user may read here, and is here.
-    Enter {
-        connection: ConnectionId,
-        state: PresenceState,
-        /// Where the log stood when they were seen to be a member.
-        head: Seq,
-        member_count: u32,
-        online: oneshot::Sender<Online>,
-    },
+    Enter(Enter),
     /// Deliver to this socket no more.
     Detach(ConnectionId),
     /// Store a message.
@@ -96,6 +90,17 @@ pub(crate) struct Listen {
     connection: ConnectionId,
     listener: Listener,
     loaded: oneshot::Sender<Result<(), Refusal>>,
+}
+
+/// A socket whose user may read a room.
+pub(crate) struct Enter {
+    connection: ConnectionId,
+    state: PresenceState,
+    /// Where the log stood when they were seen to be a member.
+    head: Seq,
+    member_count: u32,
+    /// Who is here.
+    online: oneshot::Sender<Online>,
 }
 
 /// Commands that may wait for a room. When it is full, messages are refused `unavailable`, and what
@@ -164,13 +169,13 @@ impl Room {
         member_count: u32,
     ) -> Result<Online, Refusal> {
         let (online, answer) = oneshot::channel();
-        let enter = Command::Enter {
+        let enter = Command::Enter(Enter {
             connection,
             state,
             head,
             member_count,
             online,
-        };
+        });
         self.commands
             .send(enter)
             .await

@@ -127,6 +127,12 @@ impl Rooms {
             .collect()
     }
 
+    /// How many rooms are live.
+    #[cfg(test)]
+    pub(crate) fn count(&self) -> usize {
+        self.live().len()
+    }
+
     /// Has the heads looked at, at once.
     pub(crate) fn nudge(&self) {
         self.0.nudged.notify_one();
@@ -223,16 +229,13 @@ impl LocalRooms for Rooms {
         let loads = matches!(word, Word::Attach { .. } | Word::Append { .. });
         let mut command = Command::Guest(guest.clone(), word);
         loop {
-            let say = |room: &Room| {
-                room.tell(command)
-                    .map_err(|refused| (room.clone(), refused))
-            };
+            let say = |room: &Room| (room.clone(), room.tell(command));
             let said = if loads {
                 Some(self.with_room(id, say))
             } else {
                 self.live().get(&id).map(say)
             };
-            let Some(Err((room, refused))) = said else {
+            let Some((room, Err(refused))) = said else {
                 return;
             };
             if let Command::Guest(guest, Word::Append { number, .. }) = refused {

@@ -45,7 +45,7 @@ pub(super) struct Appends(VecDeque<(Message, Receipt)>);
 /// A message, by where it came from.
 pub(super) enum Message {
     /// A socket of this node.
-    OfSocket(Sending),
+    OfSocket(Box<Sending>),
     /// A node that has it stored here.
     OfGuest(Box<Passed>),
 }
@@ -77,7 +77,7 @@ impl Appends {
     }
 
     /// Takes out those of sockets that have no answer yet, oldest first: they are stored another way.
-    pub(super) fn take_of_sockets(&mut self) -> Vec<Sending> {
+    pub(super) fn take_of_sockets(&mut self) -> Vec<Box<Sending>> {
         let mut taken = Vec::new();
         for (message, receipt) in std::mem::take(&mut self.0) {
             match message {

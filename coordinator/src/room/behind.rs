@@ -6,7 +6,7 @@ use protocol::events::Event;
 use shared::Refusal;
 use tracing::debug;
 
-use super::keeper::Keeper;
+use super::{keeper::Keeper, upstream::Upstream};
 use crate::encoded::Entry;
 
 /// What a look at the store finds.
@@ -33,7 +33,7 @@ impl Keeper {
             }
             return;
         }
-        if !self.looking.is_idle() || self.upstream.as_mut().is_some_and(|it| it.may_bring()) {
+        if !self.looking.is_idle() || self.upstream.as_mut().is_some_and(Upstream::may_bring) {
             return;
         }
         let with = self.upstream.as_ref().map_or("this", |_| "other");

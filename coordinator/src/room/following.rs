@@ -15,7 +15,7 @@ use crate::{
         Link,
         frame::{News, Present, Word},
     },
-    roster::{Effect, Happening, Place, Via},
+    roster::{Happening, Via},
 };
 
 impl Keeper {
@@ -99,7 +99,7 @@ impl Keeper {
                 elsewhere,
             } => {
                 upstream.answered();
-                upstream.brought(complete);
+                // What follows may still be lost on the way: only what comes counts as brought.
                 if !complete {
                     upstream.gives_up();
                 }
@@ -159,58 +159,11 @@ impl Keeper {
         }
     }
 
-    /// Tells those who wait for it who is here.
-    pub(super) fn introduce(&mut self) {
-        self.introductions.end(|| self.roster.online());
-    }
-
-    /// Tells other nodes who is on this one or on another guest: the one that the room is with, and those that
-    /// follow it here.
-    pub(super) fn announce(&mut self, effect: Effect) {
-        let (word, from, news) = match effect {
-            Effect::Here(Place::Own, present) => (
-                Some(Word::Here(present.clone())),
-                None,
-                News::Here(self.name(), present),
-            ),
-            Effect::Away(Place::Own, user) => {
-                (Some(Word::Away(user)), None, News::Away(self.name(), user))
-            }
-            Effect::Here(Place::Guest(node), present) => {
-                (None, Some(node.clone()), News::Here(node, present))
-            }
-            Effect::Away(Place::Guest(node), user) => {
-                (None, Some(node.clone()), News::Away(node, user))
-            }
-            Effect::NodeAway(node) => (None, Some(node.clone()), News::NodeAway(node)),
-            Effect::Presence(..) | Effect::Typing(..) | Effect::Read(..) => return,
-        };
-        if let (Some(word), Some(upstream)) = (word, &mut self.upstream) {
-            upstream.say(word);
-        }
-        self.guests.pass(from.as_ref(), &news);
-    }
-
-    /// Tells other nodes what is told only where people are known by name.
-    pub(super) fn tell_nodes(&mut self, word: Word, news: &News) {
-        if self.roster.is_named() {
-            if let Some(upstream) = &mut self.upstream {
-                upstream.say(word);
-            }
-            self.guests.pass(None, news);
-        }
-    }
-
     /// Tells the node that the room should be with, if that is another, what guests had stored here.
     pub(super) fn hint_elsewhere(&self, seq: Seq) {
         if let Some(link) = self.rooms.peers().upstream(self.id) {
             // It may be lost: the other node looks at the log, too.
             let _ = link.say(self.id, Word::Hint(seq));
         }
-    }
-
-    /// What this node is called.
-    pub(super) fn name(&self) -> Arc<str> {
-        Arc::clone(self.rooms.peers().node())
     }
 }

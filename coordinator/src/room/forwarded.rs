@@ -14,12 +14,12 @@ use crate::peers::{
 
 /// What the other node will answer to each, oldest first.
 #[derive(Default)]
-pub(super) struct Forwarded(VecDeque<(Sending, oneshot::Receiver<Answer>)>);
+pub(super) struct Forwarded(VecDeque<(Box<Sending>, oneshot::Receiver<Answer>)>);
 
 /// What became of some.
 pub(super) struct Settled {
     /// What the store answered.
-    pub(super) answered: Vec<(Sending, Answer)>,
+    pub(super) answered: Vec<(Box<Sending>, Answer)>,
     /// Whether nobody will answer the others.
     pub(super) is_lost: bool,
 }
@@ -37,7 +37,7 @@ impl Forwarded {
     }
 
     /// Has a message stored over a link. If that is lost already, nobody answers.
-    pub(super) fn push(&mut self, sending: Sending, link: &Link) {
+    pub(super) fn push(&mut self, sending: Box<Sending>, link: &Link) {
         match link.append(&sending.append, &sending.user) {
             Ok(answer) => self.0.push_back((sending, answer)),
             // It keeps its place among the others, which nobody answers either.
@@ -49,7 +49,7 @@ impl Forwarded {
     }
 
     /// Takes out all that have no answer, oldest first.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = Sending> + use<> {
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Box<Sending>> + use<> {
         std::mem::take(&mut self.0)
             .into_iter()
             .map(|(sending, _)| sending)

@@ -4,10 +4,7 @@
 
 use std::sync::{Arc, atomic::AtomicBool};
 
-use protocol::{
-    ConnectionId, ErrorCode, RoomId, Seq, UserId,
-    frame::{PresenceFrame, ReadFrame, ServerFrame, TypingFrame},
-};
+use protocol::{ErrorCode, RoomId, Seq};
 use shared::{Refusal, store::Appended};
 use tokio::{
     sync::mpsc,
@@ -29,14 +26,14 @@ use super::{
 };
 use crate::{
     delivery::{Next, Verdict},
-    encoded::{Encoded, Ends, Entry},
+    encoded::{Ends, Entry},
     errand::Errand,
     peers::{
         frame::{News, Word},
         link::Answer,
     },
     rooms::Rooms,
-    roster::{Effect, Happening, Place, Roster, Via},
+    roster::{Happening, Roster},
 };
 
 /// How many commands are taken at once.
@@ -219,27 +216,13 @@ impl Keeper {
         }
         match command {
             Command::Listen(listen) => self.listen(listen),
-            Command::Enter {
-                connection,
-                state,
-                head,
-                member_count,
-                online,
-            } => {
-                if let Some(user) = self.audience.enter(connection, head) {
-                    self.happen(Happening::Counted(member_count));
-                    self.happen(Happening::Entered(Via::Socket(connection), user, state));
-                    if let Some(online) = self.introductions.wait(online) {
-                        drop(online.send(self.roster.online()));
-                    }
-                }
-            }
+            Command::Enter(enter) => self.enter(enter),
             Command::Detach(connection) => {
                 if let Some(user) = self.audience.remove(connection) {
                     self.left(connection, user);
                 }
             }
-            Command::Send(sending) => self.send(*sending),
+            Command::Send(sending) => self.send(sending),
             Command::Look(seq) => {
                 self.target = self.target.max(seq);
                 if let Some(upstream) = &mut self.upstream {
@@ -250,19 +233,8 @@ impl Keeper {
             Command::Presence(connection, user, state) => {
                 self.happen(Happening::Changed(connection, user, state));
             }
-            // Who was put out a moment ago may not know it yet.
-            Command::Typing(user, on) => {
-                if self.roster.has(user.id) && self.happen(Happening::Typed(user.clone(), on)) {
-                    self.tell_nodes(Word::Typing(user.clone(), on), &News::Typing(user, on));
-                }
-            }
-            Command::Read(user, seq) => {
-                if self.roster.has(user) {
-                    let seq = seq.min(self.next.last());
-                    self.happen(Happening::Read(user, seq));
-                    self.tell_nodes(Word::Read(user, seq), &News::Read(user, seq));
-                }
-            }
+            Command::Typing(user, on) => self.typed(user, on),
+            Command::Read(user, seq) => self.read(user, seq),
             Command::Hear(link, news) => self.hear(&link, news),
             Command::Guest(guest, word) => self.host(&guest, word),
             Command::Moved => self.move_if_due(),
@@ -280,7 +252,7 @@ impl Keeper {
         self.need();
     }
 
-    fn send(&mut self, sending: Sending) {
+    fn send(&mut self, sending: Box<Sending>) {
         if self.audience.is_empty() {
             self.unused_since = Instant::now();
         }
@@ -293,7 +265,7 @@ impl Keeper {
     }
 
     /// Has a message stored, by who stores those of this room.
-    pub(super) fn place(&mut self, sending: Sending) {
+    pub(super) fn place(&mut self, sending: Box<Sending>) {
         match &self.upstream {
             Some(upstream) => self.forwarded.push(sending, upstream.link()),
             None => self
@@ -352,16 +324,6 @@ impl Keeper {
         verdict
     }
 
-    /// Learns that somebody is a member no more.
-    fn put_out(&mut self, user: UserId, seq: Seq) {
-        if self.audience.put_out(user, seq) {
-            self.happen(Happening::Removed(user));
-        } else if let Some(present) = self.roster.present(user) {
-            // They came back meanwhile; who hears of it only now takes them for gone.
-            self.announce(Effect::Here(Place::Own, present));
-        }
-    }
-
     /// Delivers what was taken in.
     pub(super) fn deliver(&mut self) {
         if !self.fresh.is_empty() {
@@ -376,35 +338,6 @@ impl Keeper {
     pub(super) fn gone(&self) {
         self.audience.gone();
         self.guests.gone();
-    }
-
-    fn left(&mut self, connection: ConnectionId, user: UserId) {
-        self.happen(Happening::Gone(Via::Socket(connection), user));
-        if self.audience.is_empty() {
-            self.unused_since = Instant::now();
-        }
-    }
-
-    /// Takes in that something happens, and tells everybody; whether sockets were told.
-    pub(super) fn happen(&mut self, happening: Happening) -> bool {
-        let effects = self.roster.apply(happening, Instant::now());
-        let room = self.id;
-        let mut frames = Vec::new();
-        for effect in effects {
-            frames.push(Encoded::of(&match effect {
-                Effect::Presence(user, state) => {
-                    ServerFrame::Presence(PresenceFrame { room, user, state })
-                }
-                Effect::Typing(user, on) => ServerFrame::Typing(TypingFrame { room, user, on }),
-                Effect::Read(user, seq) => ServerFrame::Read(ReadFrame { room, user, seq }),
-                effect => {
-                    self.announce(effect);
-                    continue;
-                }
-            }));
-        }
-        self.audience.pass(&frames);
-        !frames.is_empty()
     }
 
     /// When there is something to do even if nothing happens.
