@@ -66,7 +66,8 @@ pub(crate) enum Happening {
     Upstream(Vec<(Arc<str>, Present)>),
     /// Nobody is on that node any more, says the node that the room is with.
     NodeAway(Arc<str>),
-    /// A user is no member any more.
+    /// A user is no member any more, as the log says here. Whether they are on other nodes still, those say:
+    /// there they may have come back already, or may not be put out yet.
     Removed(UserId),
     /// A user says that they type, or stopped.
     Typed(UserSummary, bool),
@@ -163,7 +164,7 @@ impl Roster {
             }
             Happening::Removed(user) => {
                 self.typing.end(user, &mut effects);
-                self.remove(user, &mut effects);
+                self.put_out(user, &mut effects);
             }
             Happening::Typed(user, true) => self.typing.begin(user, now, &mut effects),
             Happening::Typed(user, false) => self.typing.end(user.id, &mut effects),
@@ -265,6 +266,7 @@ impl Roster {
         });
         here.user = user;
         here.leaves_at = None;
+        here.is_put_out = false;
         let known = here.ways.insert(via.clone(), state);
         if let Via::Guest(node) = via
             && known != Some(state)
@@ -286,11 +288,28 @@ impl Roster {
             effects.push(Effect::Away(Place::Guest(Arc::clone(node)), user));
         }
         if here.ways.is_empty() {
+            if here.is_put_out {
+                return self.remove(user, effects);
+            }
             here.leaves_at = Some(now + LINGER);
             self.leaving.push_back((now + LINGER, user));
             self.typing.end(user, effects);
         }
         self.tell(user, effects);
+    }
+
+    /// Takes `user` off the sockets of this node.
+    fn put_out(&mut self, user: UserId, effects: &mut Vec<Effect>) {
+        let Some(here) = self.here.get_mut(&user) else {
+            return;
+        };
+        here.ways.retain(|via, _| !matches!(via, Via::Socket(_)));
+        here.is_put_out = true;
+        if here.ways.is_empty() {
+            self.remove(user, effects);
+        } else {
+            self.tell(user, effects);
+        }
     }
 
     /// Takes in everybody who is known on some ways. Who was known on them and is not any more has left.
@@ -350,11 +369,6 @@ impl Roster {
         };
         if here.own.is_some() {
             effects.push(Effect::Away(Place::Own, user));
-        }
-        for via in here.ways.into_keys() {
-            if let Via::Guest(node) = via {
-                effects.push(Effect::Away(Place::Guest(node), user));
-            }
         }
         if !here.is_visible {
             return;

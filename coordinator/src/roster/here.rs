@@ -28,6 +28,8 @@ pub(super) struct Here {
     pub(super) own: Option<PresenceState>,
     /// When they are offline, unless they come back on any way.
     pub(super) leaves_at: Option<Instant>,
+    /// Whether they were put out here since they last came: then they do not linger.
+    pub(super) is_put_out: bool,
     pub(super) arrival: u64,
     /// Whether the others are told of them by name.
     pub(super) is_visible: bool,
@@ -42,6 +44,7 @@ impl Here {
             told: PresenceState::Offline,
             own: None,
             leaves_at: None,
+            is_put_out: false,
             arrival,
             is_visible,
         }

@@ -317,7 +317,7 @@ impl Cluster {
 
 fn steps() -> impl Strategy<Value = Step> {
     let node = || 0..NODES;
-    let socket = (node(), 0_u128..3, 0_u128..3, states(), 0..3);
+    let socket = (node(), 0_u128..3, 0_u128..3, states(), 0..4);
     prop_oneof![
         6 => socket.prop_map(|(node, number, person, state, what)| {
             // Each socket is one of a node and a person.
@@ -326,6 +326,7 @@ fn steps() -> impl Strategy<Value = Step> {
             Step::Socket(node, match what {
                 0 => Happening::Entered(via, user(person), state),
                 1 => Happening::Changed(connection, user(person).id, state),
+                2 => Happening::Removed(user(person).id),
                 _ => Happening::Gone(via, user(person).id),
             })
         }),
@@ -355,6 +356,8 @@ proptest! {
                         }
                     }
                     Happening::Gone(Via::Socket(socket), _) => drop(there.remove(&(*node, *socket))),
+                    // Each node hears by itself who is put out, and when.
+                    Happening::Removed(user) => there.retain(|(on, _), (who, _)| (*on, *who) != (*node, *user)),
                     _ => {}
                 }
             }
