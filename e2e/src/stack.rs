@@ -67,7 +67,7 @@ impl Stack {
             let image = Image::of(service, folder).with_context(|| format!("service {name}"))?;
             images.insert(name.clone(), image);
         }
-        let network = Network::new(compose.subnet()?, compose.services.keys())?;
+        let network = Network::new(&compose)?;
         Ok(Self {
             files: folder.to_owned(),
             compose,
@@ -83,7 +83,7 @@ impl Stack {
     ///
     /// # Errors
     /// When one does not start, or does not become healthy.
-    pub async fn up(&mut self, say: impl Fn(String)) -> Result<()> {
+    pub async fn up(&mut self, say: impl Fn(&str)) -> Result<()> {
         self.network.build(self.ground.path()).await?;
         for name in self.compose.order()? {
             for (needed, dependency) in self.compose.services[&name].depends_on.clone() {
@@ -93,13 +93,13 @@ impl Stack {
         }
         let lasting: Vec<_> = self.lasting().map(str::to_owned).collect();
         for name in lasting {
-            self.until(&name, Condition::ServiceHealthy).await?;
-            say(format!("{name} is well"));
+            self.until(&name, Condition::Healthy).await?;
+            say(&format!("{name} is well"));
         }
         for (name, service) in &self.compose.services {
             for port in &service.ports {
                 self.network.publish(name, port).await?;
-                say(format!("{name} is published at {}", port.host));
+                say(&format!("{name} is published at {}", port.host));
             }
         }
         Ok(())
@@ -112,16 +112,14 @@ impl Stack {
             .services
             .values()
             .flat_map(|service| &service.depends_on)
-            .filter(|(_, dependency)| {
-                dependency.condition == Condition::ServiceCompletedSuccessfully
-            })
+            .filter(|(_, dependency)| dependency.condition == Condition::Completed)
             .map(|(name, _)| name.as_str())
             .collect();
         let names = self.compose.services.keys().map(String::as_str);
         names.filter(move |name| !of_others.contains(name))
     }
 
-    async fn start(&mut self, name: &str, say: &impl Fn(String)) -> Result<()> {
+    async fn start(&mut self, name: &str, say: &impl Fn(&str)) -> Result<()> {
         let (service, image) = (&self.compose.services[name], &self.images[name]);
         let folder = self.ground.path().join(name);
         fs::create_dir_all(&folder)?;
@@ -136,7 +134,7 @@ impl Stack {
         let started = plan.start().await;
         let container = started.with_context(|| format!("service {name}"))?;
         let address = self.network.address(name)?;
-        say(format!(
+        say(&format!(
             "{name} at {address}, as user {}: {}",
             image.user, container.command
         ));
@@ -147,9 +145,9 @@ impl Stack {
     async fn until(&mut self, name: &str, condition: Condition) -> Result<()> {
         let container = self.container(name)?;
         let reached = match condition {
-            Condition::ServiceStarted => Ok(()),
-            Condition::ServiceHealthy => container.until_healthy().await,
-            Condition::ServiceCompletedSuccessfully => container.until_completed().await,
+            Condition::Started => Ok(()),
+            Condition::Healthy => container.until_healthy().await,
+            Condition::Completed => container.until_completed().await,
         };
         reached.with_context(|| format!("service {name}"))
     }
@@ -171,27 +169,27 @@ impl Stack {
     ///
     /// # Errors
     /// When it says that nothing is to be done, or it does not become healthy again.
-    pub async fn restart(&mut self, name: &str, say: impl Fn(String)) -> Result<()> {
+    pub async fn restart(&mut self, name: &str, say: impl Fn(&str)) -> Result<()> {
         ensure!(
             self.compose.services[name].restart == Some(Restart::UnlessStopped),
             "{name} is not to be restarted"
         );
         self.start(name, &say).await?;
-        self.until(name, Condition::ServiceHealthy).await
+        self.until(name, Condition::Healthy).await
     }
 
     /// Stops all of them, those first that others do not depend on.
     ///
     /// # Errors
     /// When one had to be killed, or ended with an error.
-    pub async fn down(mut self, say: impl Fn(String)) -> Result<()> {
+    pub async fn down(mut self, say: impl Fn(&str)) -> Result<()> {
         let mut wrong = Vec::new();
         for name in self.compose.order()?.into_iter().rev() {
             let Some(container) = self.containers.get_mut(&name) else {
                 continue;
             };
             let ending = container.stop().await?;
-            say(format!("{name}: {ending}"));
+            say(&format!("{name}: {ending}"));
             if !matches!(ending, Ending::ByItself(status) if status.success()) {
                 wrong.push(format!("{name}: {ending}"));
             }

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let ended = match env::args().nth(1).as_deref() {
         Some(INSIDE) => inside(),
         None if !has_namespaces() => {
-            say("this machine lets nobody make network namespaces; on Ubuntu, root may".to_owned());
+            say("this machine lets nobody make network namespaces; on Ubuntu, root may");
             return CANNOT.into();
         }
         None => outside(),
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(format!("failed: {error:#}"));
+            say(&format!("failed: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
 /// ends, however it ends, everything in there ends with it.
 fn outside() -> Result<()> {
     check_context(repository())?;
-    say("the files for the image are complete".to_owned());
+    say("the files for the image are complete");
     fetch()?;
     let error = apart().arg(env::current_exe()?).arg(INSIDE).exec();
     Err(error).context("`unshare` of util-linux is needed")
@@ -89,11 +89,11 @@ async fn inside() -> Result<()> {
         _ = ctrl_c() => bail!("interrupted"),
     };
     if tried.is_err() {
-        say(stack.logs());
+        say(&stack.logs());
         return tried;
     }
     stack.down(say).await?;
-    say("everything works".to_owned());
+    say("everything works");
     Ok(())
 }
 
@@ -102,6 +102,6 @@ fn repository() -> &'static Path {
 }
 
 #[expect(clippy::print_stdout, reason = "a command tells what it does")]
-fn say(line: String) {
+fn say(line: &str) {
     println!("{line}");
 }

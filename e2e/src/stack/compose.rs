@@ -36,6 +36,8 @@ pub(super) struct Service {
     #[serde(default)]
     pub(super) volumes: Vec<Mount>,
     pub(super) healthcheck: Option<Healthcheck>,
+    #[serde(default)]
+    networks: Place,
 }
 
 #[derive(Debug, Deserialize)]
@@ -76,11 +78,13 @@ pub(super) struct Dependency {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Condition {
-    ServiceStarted,
-    ServiceHealthy,
-    ServiceCompletedSuccessfully,
+    #[serde(rename = "service_started")]
+    Started,
+    #[serde(rename = "service_healthy")]
+    Healthy,
+    #[serde(rename = "service_completed_successfully")]
+    Completed,
 }
 
 /// `8080:8080`, published for this machine.
@@ -141,6 +145,19 @@ pub(super) struct Healthcheck {
     pub(super) retries: Option<u32>,
 }
 
+/// Where a service is in the networks, of which there is one.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    default: OwnAddress,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OwnAddress {
+    ipv4_address: Option<Ipv4Addr>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Networks {
@@ -197,6 +214,26 @@ impl Compose {
             order.push(name.clone());
         }
         Ok(order)
+    }
+
+    /// An address for each service: the one that it asks for, or else the first that is free, as an engine
+    /// does.
+    pub(super) fn addresses(&self) -> Result<BTreeMap<String, Ipv4Addr>> {
+        let (first, _) = self.subnet()?;
+        let own = |service: &Service| service.networks.default.ipv4_address;
+        let taken: Vec<_> = self.services.values().filter_map(own).collect();
+        // The first one is the gateway's.
+        let mut free = (2..254)
+            .map(|place| Ipv4Addr::from_bits(first.to_bits() + place))
+            .filter(|address| !taken.contains(address));
+        let addresses = self.services.iter().map(|(name, service)| {
+            let address = own(service).or_else(|| free.next());
+            Ok((
+                name.clone(),
+                address.context("there are too many services")?,
+            ))
+        });
+        addresses.collect()
     }
 
     /// The network's first address and how many bits of it are the network's.

@@ -25,7 +25,7 @@ struct Talk {
 ///
 /// # Errors
 /// When anything is not as it should be.
-pub async fn converse(stack: &mut Stack, address: &str, say: impl Fn(String)) -> Result<()> {
+pub async fn converse(stack: &mut Stack, address: &str, say: impl Fn(&str)) -> Result<()> {
     let http = Http::new(address);
     let page = page(&http).await?;
     ensure!(
@@ -41,19 +41,19 @@ pub async fn converse(stack: &mut Stack, address: &str, say: impl Fn(String)) ->
     let room = ada.create_room().await?;
     eve.join(room).await?;
     let talk = Talk { room, ada, eve };
-    say("two people registered, and met in a room".to_owned());
+    say("two people registered, and met in a room");
 
     let mut of_ada = socket(&talk.ada).await?;
     of_ada.subscribe(room, None).await?;
     let mut of_eve = socket_elsewhere(&talk.eve, &of_ada.ready.node).await?;
     of_eve.subscribe(room, None).await?;
     let (first, second) = (of_ada.ready.node.clone(), of_eve.ready.node.clone());
-    say(format!("their sockets are on {first} and {second}"));
+    say(&format!("their sockets are on {first} and {second}"));
     talk.both_ways(&mut of_ada, &mut of_eve).await?;
-    say("messages from a socket and over HTTP reached both".to_owned());
+    say("messages from a socket and over HTTP reached both");
 
     stack.kill(&first).await?;
-    say(format!("{first} is killed"));
+    say(&format!("{first} is killed"));
     of_ada.until_ended().await?;
     let after = talk.say(&mut of_eve, "are you there?").await?;
     let mut of_ada = socket(&talk.ada).await?;
@@ -63,23 +63,23 @@ pub async fn converse(stack: &mut Stack, address: &str, say: impl Fn(String)) ->
         "the resume is not complete"
     );
     let back = of_ada.ready.node.clone();
-    say(format!(
+    say(&format!(
         "the lost socket came back, to {back}, and missed nothing"
     ));
     talk.both_ways(&mut of_ada, &mut of_eve).await?;
 
     stack.kill("handlers-1").await?;
-    say("handlers-1 is killed".to_owned());
+    say("handlers-1 is killed");
     for _ in 0..SENDS {
         talk.over_http("by the other handlers").await?;
     }
     let told = hear(&mut of_ada, SENDS).await? == hear(&mut of_eve, SENDS).await?;
     ensure!(told, "they heard different things");
-    say(format!("{SENDS} messages over HTTP, none refused"));
+    say(&format!("{SENDS} messages over HTTP, none refused"));
 
     stack.restart(&first, &say).await?;
     stack.restart("handlers-1", &say).await?;
-    say(format!(
+    say(&format!(
         "{first} and handlers-1 are started again, and well"
     ));
     talk.both_ways(&mut of_ada, &mut of_eve).await?;

@@ -101,28 +101,19 @@ const FOREIGN: [Foreign; 3] = [
         stop_signal: "SIGTERM",
     },
     Foreign {
-        name: "caddy:",
-        package: "caddy",
-        folders: &[],
-        programs: &["caddy"],
-        user: 0,
-        directory: "/",
-        // In the image these are `/config` and `/data`, for which this system has no place.
-        environment: &[
-            ("XDG_CONFIG_HOME", "/var/lib/caddy"),
-            ("XDG_DATA_HOME", "/var/lib/caddy"),
-        ],
-        volumes: &["/var/lib/caddy"],
-        entrypoint: &[],
-        command: &[
-            "caddy",
-            "run",
-            "--config",
-            "/etc/caddy/Caddyfile",
-            "--adapter",
-            "caddyfile",
-        ],
-        stop_signal: "SIGTERM",
+        name: "haproxy:",
+        package: "haproxy",
+        folders: &["/usr/sbin", "/usr/local/sbin"],
+        programs: &["haproxy"],
+        user: 99,
+        directory: "/var/lib/haproxy",
+        environment: &[],
+        volumes: &["/var/lib/haproxy"],
+        // In the foreground, with a master that takes signals.
+        entrypoint: &["sh", "-c", "shift; exec haproxy -W -db \"$@\"", "haproxy"],
+        command: &[],
+        // It takes no more connections, and ends with the last one.
+        stop_signal: "SIGUSR1",
     },
 ];
 

@@ -15,7 +15,7 @@ use tokio::{
     process::Command,
 };
 
-use super::compose::Port;
+use super::compose::{Compose, Port};
 
 pub(super) struct Network {
     bits: u8,
@@ -28,19 +28,12 @@ pub(super) struct Network {
 const BRIDGE: &str = "chatx0";
 
 impl Network {
-    pub(super) fn new<'a>(
-        (first, bits): (Ipv4Addr, u8),
-        services: impl Iterator<Item = &'a String>,
-    ) -> Result<Self> {
-        ensure!(
-            (8..=24).contains(&bits),
-            "a network of /{bits} is too small"
-        );
-        let address = |place| Ipv4Addr::from_bits(first.to_bits() + place);
+    pub(super) fn new(compose: &Compose) -> Result<Self> {
+        let (first, bits) = compose.subnet()?;
         Ok(Self {
             bits,
-            gateway: address(1),
-            addresses: services.cloned().zip((2..254).map(address)).collect(),
+            gateway: Ipv4Addr::from_bits(first.to_bits() + 1),
+            addresses: compose.addresses()?,
             hosts: PathBuf::new(),
         })
     }
