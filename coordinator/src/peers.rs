@@ -144,18 +144,6 @@ impl Peers {
         }))
     }
 
-    /// A cluster of one.
-    pub(crate) fn alone() -> Self {
-        let own = Node {
-            name: "alone".to_owned(),
-            url: String::new(),
-            internal_url: String::new(),
-            weight: 1,
-            draining: false,
-        };
-        Self::new(own, Capacities::default())
-    }
-
     /// What this node is called.
     pub(crate) fn node(&self) -> &Arc<str> {
         &self.0.name

@@ -144,33 +144,52 @@ pub(crate) trait Frame: Serialize + DeserializeOwned {
     }
 
     /// Adds it to the end of a message.
-    fn encode(&self, message: Vec<u8>) -> Vec<u8> {
-        postcard::to_extend(self, message)
-            .expect("frames have no failing parts, and a vector grows")
+    fn encode(&self, message: &mut Vec<u8>) {
+        postcard::serialize_with_flavor(self, Tail(message))
+            .expect("frames have no failing parts, and a vector grows");
+    }
+
+    /// A message of this alone.
+    fn alone(&self) -> Vec<u8> {
+        let mut message = Vec::new();
+        self.encode(&mut message);
+        message
     }
 }
 
-/// The frames of a message, one after the other; after what is none, nothing more.
-pub(crate) fn frames<F: Frame>(mut message: &[u8]) -> impl Iterator<Item = Result<F, Garbled>> {
-    std::iter::from_fn(move || {
-        if message.is_empty() {
-            return None;
+/// Writes at the end of a message; what the library has for it copies byte by byte.
+struct Tail<'a>(&'a mut Vec<u8>);
+
+impl postcard::ser_flavors::Flavor for Tail<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// The frames of a message: all of them, or none if one is garbled.
+pub(crate) fn read<F: Frame>(mut message: &[u8]) -> Result<Vec<F>, Garbled> {
+    let mut frames = Vec::new();
+    while !message.is_empty() {
+        let (frame, rest) = postcard::take_from_bytes::<F>(message)?;
+        if !frame.is_sound() {
+            return Err(Garbled(postcard::Error::SerdeDeCustom));
         }
-        match postcard::take_from_bytes::<F>(message) {
-            Ok((frame, rest)) if frame.is_sound() => {
-                message = rest;
-                Some(Ok(frame))
-            }
-            Ok(_) => {
-                message = &[];
-                Some(Err(Garbled(postcard::Error::SerdeDeCustom)))
-            }
-            Err(error) => {
-                message = &[];
-                Some(Err(Garbled(error)))
-            }
-        }
-    })
+        message = rest;
+        frames.push(frame);
+    }
+    Ok(frames)
 }
 
 impl Frame for Up {

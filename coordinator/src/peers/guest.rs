@@ -98,7 +98,7 @@ impl From<Down> for Said {
             Down::Room(_, News::Here(..) | News::Away(..) | News::NodeAway(_))
         );
         Self {
-            bytes: frame.encode(Vec::new()).into(),
+            bytes: frame.alone().into(),
             kind: frame.kind(),
             is_missed,
         }
@@ -163,33 +163,31 @@ impl<'a> Saying<'a> {
     fn take(&mut self) -> Vec<u8> {
         let lagging = self.guest.0.outbox.take(MESSAGE_BYTES, &mut self.taken);
         let (mut message, mut tally) = (Vec::new(), Tally::default());
-        let mut say = |frame: &Down, message| {
-            tally.add(frame.kind());
-            frame.encode(message)
-        };
-        let mut said = Vec::new();
         for item in self.taken.drain(..) {
             match item {
                 Item::Event(entry) => {
-                    let room = entry.room;
-                    message = say(&Down::Room(room, News::Event(entry)), message);
+                    let frame = Down::Room(entry.room, News::Event(entry));
+                    say(&frame, &mut message, &mut tally);
                 }
-                Item::Gone(room) => message = say(&Down::Room(room, News::Gone), message),
+                Item::Gone(room) => say(&Down::Room(room, News::Gone), &mut message, &mut tally),
                 Item::Answer(frame) | Item::Passing(_, frame) => {
+                    tally.add(frame.kind);
                     message.extend_from_slice(&frame.bytes);
-                    said.push(frame.kind);
                 }
             }
         }
         for room in lagging {
-            message = say(&Down::Room(room, News::Lost), message);
-        }
-        for kind in said {
-            tally.add(kind);
+            let frame = Down::Room(room, News::Lost);
+            say(&frame, &mut message, &mut tally);
         }
         tally.count("out");
         message
     }
+}
+
+fn say(frame: &Down, message: &mut Vec<u8>, tally: &mut Tally) {
+    tally.add(frame.kind());
+    frame.encode(message);
 }
 
 impl Says for Saying<'_> {
@@ -199,7 +197,7 @@ impl Says for Saying<'_> {
     }
 
     fn ping(&self) -> Vec<u8> {
-        Down::Ping.encode(Vec::new())
+        Down::Ping.alone()
     }
 }
 
@@ -212,10 +210,9 @@ struct Hearing<'a, R> {
 
 impl<R: LocalRooms> Hears for Hearing<'_, R> {
     async fn hear(&mut self, message: &[u8]) -> Result<(), Garbled> {
-        let mut tally = Tally::default();
-        for frame in frame::frames::<Up>(message) {
-            let frame = frame?;
-            tally.add(frame.kind());
+        let frames = frame::read::<Up>(message)?;
+        Tally::of(&frames).count("in");
+        for frame in frames {
             let Up::Room(room, word) = frame else {
                 continue;
             };
@@ -226,7 +223,6 @@ impl<R: LocalRooms> Hears for Hearing<'_, R> {
             }
             self.rooms.guest(self.guest, room, word).await;
         }
-        tally.count("in");
         // A gateway that asks and does not take its answers is not asked what else it wants.
         self.guest.0.outbox.answers_taken().await;
         Ok(())

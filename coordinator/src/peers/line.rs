@@ -14,14 +14,17 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, protocol::WebSocketConfig},
 };
 
-use super::frame::{Garbled, MESSAGE_MAX_BYTES};
+use super::frame::{Frame, Garbled, MESSAGE_MAX_BYTES};
 
 /// Each end says something at least so often: a few of them fit into [`SILENT_FOR`], so that one that
 /// comes late is no failure.
 const SAID_EVERY: Duration = Duration::from_millis(500);
-/// An end that was not heard for so long, or takes nothing for so long, is lost: longer than a node
-/// ever pauses by itself, shorter than people wait.
+/// An end that was not heard for so long is lost: longer than a node ever pauses by itself, shorter than
+/// people wait.
 const SILENT_FOR: Duration = Duration::from_secs(2);
+/// An end that is heard, but took nothing for so long, is lost, too. Until then it may have much to do, and
+/// to be attached anew would give it more.
+const STALLED_FOR: Duration = Duration::from_secs(5);
 /// The library fills its whole buffer with zeros before every read; links are few, and their messages
 /// long.
 const READ_BUFFER_BYTES: usize = 64 * 1_024;
@@ -48,7 +51,7 @@ pub(super) enum Lost {
     Closed,
     #[error("nothing was heard for {} s", SILENT_FOR.as_secs())]
     Silent,
-    #[error("nothing was taken for {} s", SILENT_FOR.as_secs())]
+    #[error("nothing was taken for {} s", STALLED_FOR.as_secs())]
     Stalled,
     #[error(transparent)]
     Garbled(#[from] Garbled),
@@ -97,7 +100,7 @@ async fn speak(
     let mut message = says.ping();
     loop {
         let bytes = message.len();
-        let sent = timeout(SILENT_FOR, sink.send(Message::binary(message))).await;
+        let sent = timeout(STALLED_FOR, sink.send(Message::binary(message))).await;
         sent.map_err(|_| Lost::Stalled)??;
         counter!("chatx_link_messages_total", "direction" => "out").increment(1);
         counter!("chatx_link_bytes_total", "direction" => "out").increment(bytes as u64);
@@ -134,6 +137,15 @@ async fn listen(
 pub(super) struct Tally(BTreeMap<&'static str, u64>);
 
 impl Tally {
+    /// Of these.
+    pub(super) fn of<F: Frame>(frames: &[F]) -> Self {
+        let mut tally = Self::default();
+        for frame in frames {
+            tally.add(frame.kind());
+        }
+        tally
+    }
+
     /// One more.
     pub(super) fn add(&mut self, kind: &'static str) {
         *self.0.entry(kind).or_default() += 1;

@@ -202,7 +202,7 @@ impl Queue {
         }
         let last = self.messages.back_mut().expect("one was just made sure of");
         let before = last.bytes.len();
-        last.bytes = frame.encode(mem::take(&mut last.bytes));
+        frame.encode(&mut last.bytes);
         last.frames += 1;
         last.tally.add(frame.kind());
         self.bytes += last.bytes.len() - before;
@@ -255,7 +255,7 @@ impl Says for Saying<'_> {
     }
 
     fn ping(&self) -> Vec<u8> {
-        Up::Ping.encode(Vec::new())
+        Up::Ping.alone()
     }
 }
 
@@ -275,10 +275,9 @@ struct Raised<'a> {
 
 impl<R: LocalRooms> Hears for Hearing<'_, R> {
     async fn hear(&mut self, message: &[u8]) -> Result<(), Garbled> {
-        let mut tally = Tally::default();
-        for frame in frame::frames::<Down>(message) {
-            let frame = frame?;
-            tally.add(frame.kind());
+        let frames = frame::read::<Down>(message)?;
+        Tally::of(&frames).count("in");
+        for frame in frames {
             match frame {
                 Down::Ping => {}
                 Down::Draining => {
@@ -292,7 +291,6 @@ impl<R: LocalRooms> Hears for Hearing<'_, R> {
                 self.raised = Some(Raised::new(self.link, self.peers));
             }
         }
-        tally.count("in");
         Ok(())
     }
 }
