@@ -1,96 +1,204 @@
-//! The append on SQLite: one immediate transaction on the only writer. The batch goes in as JSON, so
-//! that its size does not change the statements: judge, insert, move the heads.
+//! The append on SQLite: one immediate transaction on the only writer. It looks for the plain rooms and
+//! inserts their entries; the entries of the others are judged first.
 
 use std::collections::BTreeMap;
 
 use protocol::Seq;
-use serde::Serialize;
-use sqlx::{FromRow, SqlitePool, types::Json};
+use serde::{Deserialize, Serialize};
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool, types::Json};
 use uuid::Uuid;
 
-use super::{Append, Outcome, Verdict};
+use super::{
+    Append, Appended, Outcome, Place, Verdict,
+    batch::{Batch, Stood},
+};
 use crate::store::{
-    Result,
+    Error, Result,
+    columns::At,
     pool::{begin_immediate, within},
 };
 
-pub(super) async fn append(writer: &SqlitePool, entries: &[Append]) -> Result<Vec<Verdict>> {
+/// Most rows of one insert.
+const INSERT_ROWS: usize = 128;
+
+pub(super) async fn append(writer: &SqlitePool, entries: &[Append]) -> Result<Vec<Appended>> {
+    let batch = Batch::of(entries);
     let mut transaction = begin_immediate(writer).await?;
-    // A text is long, and no matter to the judging.
-    let asked: Vec<Row<'_>> = entries.iter().map(Row::without_body).collect();
-    let judged: Vec<Judged> = within(
-        sqlx::query_as(JUDGE)
-            .bind(Json(asked))
-            .fetch_all(&mut *transaction),
+    let mut stood = look(&mut transaction, &batch).await?;
+    let mut placed: Vec<(&Append, Place)> = batch
+        .places(&stood)
+        .filter_map(|(entry, place)| Some((entry, place?)))
+        .collect();
+    match insert(&mut transaction, &mut placed).await {
+        Err(Error::Broken(sqlx::Error::Database(error))) if error.is_unique_violation() => {
+            // A name is stored already, so that some room is not plain: each is judged.
+            within(transaction.rollback()).await?;
+            transaction = begin_immediate(writer).await?;
+            stood.fill(None);
+            placed.clear();
+        }
+        inserted => inserted?,
+    }
+    let others: Vec<&Append> = batch
+        .places(&stood)
+        .filter_map(|(entry, place)| place.is_none().then_some(entry))
+        .collect();
+    let mut verdicts = Vec::new();
+    if !others.is_empty() {
+        let judged = judge(&mut transaction, &others).await?;
+        let mut new: Vec<(&Append, Place)> = others
+            .iter()
+            .zip(&judged)
+            .filter_map(|(entry, judged)| Some((*entry, judged.new_place()?)))
+            .collect();
+        insert(&mut transaction, &mut new).await?;
+        mark_slow(&mut transaction, &others, &judged).await?;
+        placed.append(&mut new);
+        verdicts = judged.into_iter().map(|judged| judged.verdict).collect();
+    }
+    move_heads(&mut transaction, &placed).await?;
+    within(transaction.commit()).await?;
+    batch.answers(&stood, verdicts)
+}
+
+/// Where each plain room of the batch stands, and nothing of the others.
+async fn look(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Vec<Option<Stood>>> {
+    let rooms: Vec<String> = batch.rooms.iter().copied().map(hex).collect();
+    let mut senders: Vec<(Uuid, Uuid)> = batch
+        .entries
+        .iter()
+        .map(|entry| (entry.room.uuid(), entry.user.uuid()))
+        .collect();
+    senders.sort_unstable();
+    senders.dedup();
+    let senders: Vec<String> = senders
+        .into_iter()
+        .map(|(room, user)| hex(room) + &hex(user))
+        .collect();
+    let mut stood: Json<Vec<Option<Stood>>> = within(
+        sqlx::query_scalar(LOOK)
+            .bind(Json(rooms))
+            .bind(Json(senders))
+            .fetch_one(connection),
     )
     .await?;
-    let new: Vec<Row<'_>> = entries
-        .iter()
-        .zip(&judged)
-        .filter_map(|(entry, judged)| Row::placed(entry, judged))
-        .collect();
-    if !new.is_empty() {
-        within(
-            sqlx::query(INSERT)
-                .bind(Json(&new))
-                .execute(&mut *transaction),
-        )
-        .await?;
-        // In the order of the batch, so that of each room the last one stays.
-        let heads: BTreeMap<&str, &Row<'_>> =
-            new.iter().map(|row| (row.room.as_str(), row)).collect();
-        let heads: Vec<_> = heads
-            .values()
-            .map(|row| (&row.room, row.seq, row.n))
-            .collect();
-        within(
-            sqlx::query(MOVE_HEADS)
-                .bind(Json(heads))
-                .execute(&mut *transaction),
-        )
-        .await?;
+    // What is answered has to be there.
+    for (entry, room) in batch.entries.iter().zip(&batch.room_of) {
+        if (entry.reply_to.is_some() || entry.thread.is_some())
+            && let Some(stood) = usize::try_from(room - 1)
+                .ok()
+                .and_then(|room| stood.0.get_mut(room))
+        {
+            *stood = None;
+        }
     }
-    let slow: Vec<_> = entries
+    Ok(stood.0)
+}
+
+/// Inserts messages, in the order in which the log lies in the file.
+async fn insert(connection: &mut SqliteConnection, placed: &mut [(&Append, Place)]) -> Result<()> {
+    placed.sort_unstable_by_key(|(entry, place)| (entry.room.uuid(), place.seq));
+    let mut rest = &*placed;
+    while !rest.is_empty() {
+        // Powers of two, so that few statements serve batches of every size, and stay prepared.
+        let rows = INSERT_ROWS.min(1 << rest.len().ilog2());
+        let (now, later) = rest.split_at(rows);
+        let mut statement = QueryBuilder::<Sqlite>::new(
+            "insert into events
+                (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at) ",
+        );
+        statement.push_values(now, |mut row, (entry, place)| {
+            row.push_bind(entry.room.uuid())
+                .push_bind(place.seq.to_i64())
+                .push_bind(Seq(place.n).to_i64())
+                .push_bind(entry.id.uuid())
+                .push("'message'")
+                .push_bind(entry.user.uuid())
+                .push_bind(entry.client_id.as_str())
+                .push_bind(entry.reply_to.map(Seq::to_i64))
+                .push_bind(entry.thread.map(Seq::to_i64))
+                .push_bind(entry.body.as_str())
+                .push_bind(At(entry.at));
+        });
+        within(statement.build().execute(&mut *connection)).await?;
+        rest = later;
+    }
+    Ok(())
+}
+
+/// Each room's head becomes the last of its new messages.
+async fn move_heads(connection: &mut SqliteConnection, placed: &[(&Append, Place)]) -> Result<()> {
+    let heads: BTreeMap<Uuid, Place> = placed
         .iter()
-        .zip(&judged)
-        .filter(|(_, judged)| judged.is_new() && judged.is_slow == Some(true))
+        .map(|(entry, place)| (entry.room.uuid(), *place))
+        .collect();
+    if heads.is_empty() {
+        return Ok(());
+    }
+    let heads: Vec<(String, i64, i64)> = heads
+        .into_iter()
+        .map(|(room, place)| (hex(room), place.seq.to_i64(), Seq(place.n).to_i64()))
+        .collect();
+    within(
+        sqlx::query(MOVE_HEADS)
+            .bind(Json(heads))
+            .execute(connection),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn judge(connection: &mut SqliteConnection, others: &[&Append]) -> Result<Vec<Judged>> {
+    let asked: Vec<Asked<'_>> = others.iter().map(|entry| Asked::of(entry)).collect();
+    let judged: Json<Vec<Judged>> = within(
+        sqlx::query_scalar(JUDGE)
+            .bind(Json(asked))
+            .fetch_one(connection),
+    )
+    .await?;
+    Ok(judged.0)
+}
+
+/// Notes when those wrote who have to wait before the next one.
+async fn mark_slow(
+    connection: &mut SqliteConnection,
+    others: &[&Append],
+    judged: &[Judged],
+) -> Result<()> {
+    let slow: Vec<(String, String, i64)> = others
+        .iter()
+        .zip(judged)
+        .filter(|(_, judged)| judged.is_slow == Some(1) && judged.new_place().is_some())
         .map(|(entry, _)| {
-            (
-                hex(entry.room.uuid()),
-                hex(entry.user.uuid()),
-                entry.at.unix_ms(),
-            )
+            let (room, user) = (entry.room.uuid(), entry.user.uuid());
+            (hex(room), hex(user), entry.at.unix_ms())
         })
         .collect();
     if !slow.is_empty() {
-        within(
-            sqlx::query(MARK_SLOW)
-                .bind(Json(slow))
-                .execute(&mut *transaction),
-        )
-        .await?;
+        within(sqlx::query(MARK_SLOW).bind(Json(slow)).execute(connection)).await?;
     }
-    within(transaction.commit()).await?;
-    Ok(judged.into_iter().map(|judged| judged.verdict).collect())
+    Ok(())
 }
 
 /// What is said of an entry, and whether its sender has to wait before the next one.
-#[derive(FromRow)]
+#[derive(Deserialize)]
 struct Judged {
-    #[sqlx(flatten)]
+    #[serde(flatten)]
     verdict: Verdict,
-    is_slow: Option<bool>,
+    is_slow: Option<i64>,
 }
 
 impl Judged {
-    fn is_new(&self) -> bool {
-        self.verdict.outcome.0 == Outcome::Stored
+    /// Where it is to be stored, if it is.
+    fn new_place(&self) -> Option<Place> {
+        let is_new = self.verdict.outcome == Outcome::Stored;
+        self.verdict.place().filter(|_| is_new)
     }
 }
 
-/// An entry as SQLite reads it: bytes as hexadecimal digits, moments as milliseconds.
+/// An entry as it is judged: bytes as hexadecimal digits, moments as milliseconds. Its text is no matter.
 #[derive(Serialize)]
-struct Row<'a> {
+struct Asked<'a> {
     room: String,
     id: String,
     user: String,
@@ -98,13 +206,10 @@ struct Row<'a> {
     reply_to: Option<i64>,
     thread: Option<i64>,
     at: i64,
-    body: Option<&'a str>,
-    seq: Option<i64>,
-    n: Option<i64>,
 }
 
-impl<'a> Row<'a> {
-    fn without_body(entry: &'a Append) -> Self {
+impl<'a> Asked<'a> {
+    fn of(entry: &'a Append) -> Self {
         Self {
             room: hex(entry.room.uuid()),
             id: hex(entry.id.uuid()),
@@ -113,28 +218,27 @@ impl<'a> Row<'a> {
             reply_to: entry.reply_to.map(Seq::to_i64),
             thread: entry.thread.map(Seq::to_i64),
             at: entry.at.unix_ms(),
-            body: None,
-            seq: None,
-            n: None,
         }
-    }
-
-    /// The row of an entry that gets a place.
-    fn placed(entry: &'a Append, judged: &Judged) -> Option<Self> {
-        let Verdict { place, place_n, .. } = judged.verdict;
-        let body = Some(entry.body.as_str());
-        judged.is_new().then(|| Self {
-            body,
-            seq: place,
-            n: place_n,
-            ..Self::without_body(entry)
-        })
     }
 }
 
 fn hex(id: Uuid) -> String {
     id.simple().to_string()
 }
+
+const LOOK: &str = "
+    select json_group_array(json(
+        case
+            when r.deleted_at is null and r.archived_at is null and r.slow_mode_s = 0 and r.id not in (
+                select unhex(substr(sender.value, 1, 32))
+                from json_each($2) sender
+                left join members m on m.room_id = unhex(substr(sender.value, 1, 32))
+                    and m.user_id = unhex(substr(sender.value, 33))
+                where m.user_id is null or m.muted_until is not null
+            ) then json_object('head', r.head, 'messages', r.messages)
+        end
+    ) order by asked.key)
+    from json_each($1) asked left join rooms r on r.id = unhex(asked.value)";
 
 const JUDGE: &str = "
     with entries as materialized (
@@ -196,32 +300,30 @@ const JUDGE: &str = "
             count(*) filter (where g.gate = 'stored' and g.attempt = 1)
                 over (partition by g.room_id order by g.ord) as number
         from gated g
+    ),
+    answered as materialized (
+        select
+            case when c.attempt > 1 and first_value(c.is_new) over name then 'duplicate' else first_value(c.gate) over name end
+                as outcome,
+            case when first_value(c.is_new) over name then first_value(c.head + c.number) over name else c.stored_seq end
+                as place,
+            case when first_value(c.is_new) over name then first_value(c.messages + c.number) over name else c.stored_n end
+                as place_n,
+            case when first_value(c.is_new) over name then first_value(c.id) over name else c.stored_id end as place_id,
+            case when first_value(c.is_new) over name then first_value(c.at) over name else c.stored_at end as place_at,
+            case first_value(c.gate) over name
+                when 'muted' then c.muted_until - c.at
+                when 'slow_mode' then c.slow_mode_s * 1000 + case c.verdict when 'slow_mode' then c.wrote_at - c.at else 0 end
+            end as retry_after_ms,
+            c.is_slow, c.ord
+        from counted c
+        window name as (partition by c.room_id, c.user_id, c.client_id order by c.attempt)
     )
-    select
-        case when c.attempt > 1 and first_value(c.is_new) over name then 'duplicate' else first_value(c.gate) over name end
-            as outcome,
-        case when first_value(c.is_new) over name then first_value(c.head + c.number) over name else c.stored_seq end
-            as place,
-        case when first_value(c.is_new) over name then first_value(c.messages + c.number) over name else c.stored_n end
-            as place_n,
-        case when first_value(c.is_new) over name then first_value(c.id) over name else c.stored_id end as place_id,
-        case when first_value(c.is_new) over name then first_value(c.at) over name else c.stored_at end as place_at,
-        case first_value(c.gate) over name
-            when 'muted' then c.muted_until - c.at
-            when 'slow_mode' then c.slow_mode_s * 1000 + case c.verdict when 'slow_mode' then c.wrote_at - c.at else 0 end
-        end as retry_after_ms,
-        c.is_slow
-    from counted c
-    window name as (partition by c.room_id, c.user_id, c.client_id order by c.attempt)
-    order by c.ord";
-
-const INSERT: &str = "
-    insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at)
-    select unhex(value ->> 'room'), value ->> 'seq', value ->> 'n', unhex(value ->> 'id'), 'message',
-        unhex(value ->> 'user'), value ->> 'client_id', value ->> 'reply_to', value ->> 'thread',
-        value ->> 'body', value ->> 'at'
-    from json_each($1)
-    order by key";
+    select json_group_array(json_object(
+        'outcome', outcome, 'place', place, 'place_n', place_n, 'place_id', nullif(hex(place_id), ''), 'place_at', place_at,
+        'retry_after_ms', retry_after_ms, 'is_slow', is_slow
+    ) order by ord)
+    from answered";
 
 const MOVE_HEADS: &str = "
     update rooms set head = placed.head, messages = placed.messages
