@@ -2,7 +2,7 @@
 //! room's events leave one after the other, wherever they come from.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct Subscriptions {
     connection: Arc<Connection>,
     /// How its user is here.
     presence: PresenceState,
-    followed: HashMap<RoomId, Followed>,
+    followed: BTreeMap<RoomId, Followed>,
     openings: Openings,
     /// Rooms of which this socket missed something, in the order in which they catch up.
     behind: VecDeque<RoomId>,
@@ -103,7 +103,7 @@ impl Subscriptions {
             tasks,
             connection,
             presence: PresenceState::Online,
-            followed: HashMap::new(),
+            followed: BTreeMap::new(),
             behind: VecDeque::new(),
             reading: Errand::idle(),
         }
