@@ -13,6 +13,9 @@ mod guests;
 mod audience;
 mod recent;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use appends::Sending;
 pub(crate) use recent::Following;
 

@@ -233,13 +233,6 @@ impl Roster {
         own.chain(on_guests).collect()
     }
 
-    /// What other nodes are told of somebody on this one.
-    pub(crate) fn present(&self, user: UserId) -> Option<Present> {
-        let here = self.here.get(&user)?;
-        let user = here.user.clone();
-        here.own.map(|state| Present { user, state })
-    }
-
     /// Whether somebody is here, or was a moment ago.
     pub(crate) fn has(&self, user: UserId) -> bool {
         self.here.contains_key(&user)

@@ -44,13 +44,10 @@ impl Keeper {
         }
     }
 
-    /// Learns that somebody is a member no more.
+    /// Learns that somebody is a member no more, unless they came back meanwhile.
     pub(super) fn put_out(&mut self, user: UserId, seq: Seq) {
         if self.audience.put_out(user, seq) {
             self.happen(Happening::Removed(user));
-        } else if let Some(present) = self.roster.present(user) {
-            // They came back meanwhile; who hears of it only now takes them for gone.
-            self.announce(Effect::Here(Place::Own, present));
         }
     }
 
