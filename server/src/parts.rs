@@ -70,6 +70,7 @@ impl Parts {
         check(task, &settings)?;
         raise_file_limit();
         let files = Files::take(&mut settings, true)?;
+        warn_of_broken_rule();
         name(&mut settings);
         let mut listeners = Listeners::bind(task, &settings).await?;
         if settings.public_url.is_empty() {
@@ -213,5 +214,13 @@ fn raise_file_limit() {
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
             tracing::warn!(%error, "the number of open files cannot be raised");
         }
+    }
+}
+
+/// Says as loudly as it can that this process is not to be trusted.
+fn warn_of_broken_rule() {
+    #[cfg(feature = "broken-rules")]
+    if let Some(rule) = shared::broken_rule::chosen() {
+        tracing::error!(?rule, "THIS PROCESS BREAKS A RULE ON PURPOSE, and loses or doubles messages");
     }
 }

@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod refusal;
 pub mod settings;
+pub mod broken_rule;
 
 pub mod appender;
 pub mod store;

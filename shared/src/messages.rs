@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     App, Caller, Refusal,
+    broken_rule::BrokenRule,
     store::{Append, Appended, Place},
 };
 
@@ -34,7 +35,7 @@ pub async fn send(
         room,
         id: app.clock.id(),
         user: caller.user.id,
-        client_id: new.client_id.unwrap_or_else(any_client_id),
+        client_id: stored_name(new.client_id.unwrap_or_else(any_client_id)),
         body: new.body,
         reply_to: new.reply_to,
         thread: new.thread,
@@ -50,6 +51,15 @@ pub async fn send(
             true,
         )),
         Appended::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// The name under which a message is stored: the sender's own.
+pub fn stored_name(client_id: ClientId) -> ClientId {
+    if BrokenRule::NoDedupe.is_broken() {
+        any_client_id()
+    } else {
+        client_id
     }
 }
 

@@ -73,7 +73,7 @@ impl ChatxSetup {
     }
 
     fn housed(self) -> Result<Chatx> {
-        let executable = self.executable.clone().map_or_else(executable, Ok)?;
+        let executable = self.executable.clone().map_or_else(chatx_executable, Ok)?;
         Ok(Chatx {
             home: Home::new("chatx", "KILL")?,
             setup: self,
@@ -228,8 +228,11 @@ impl Drop for Chatx {
     }
 }
 
-/// `target/<profile>/chatx`, seen from `target/<profile>/deps/<test>` or `target/<profile>/<program>`.
-fn executable() -> Result<PathBuf> {
+/// The program that tests start: `target/<profile>/chatx`, seen from `target/<profile>/deps/<test>` or `target/<profile>/<program>`.
+///
+/// # Errors
+/// When it is not built.
+pub fn chatx_executable() -> Result<PathBuf> {
     let own = env::current_exe()?;
     for folder in own.ancestors().skip(1).take(2).map(Path::to_path_buf) {
         let path = folder.join("chatx");

@@ -28,7 +28,7 @@ mod page;
 #[cfg(feature = "chromium")]
 mod cdp;
 
-pub use chatx::{Chatx, ChatxSetup};
+pub use chatx::{Chatx, ChatxSetup, chatx_executable};
 #[cfg(feature = "chromium")]
 pub use chromium::Chromium;
 #[cfg(feature = "database")]

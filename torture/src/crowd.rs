@@ -178,6 +178,14 @@ impl Crowd {
         self.rooms.iter().map(|room| room.id).collect()
     }
 
+    /// How many of them have a socket, when all are there.
+    pub(crate) fn sockets(&self) -> usize {
+        let people = self.people.iter();
+        people
+            .filter(|person| Manner::of(person.number) != Manner::Plain)
+            .count()
+    }
+
     /// Everybody begins.
     pub(crate) fn start(&mut self) {
         for person in &self.people {

@@ -226,13 +226,15 @@ pub(crate) struct Stage {
 const HOLD_MAX: Duration = Duration::from_secs(60);
 /// The longest that is then left for recovering.
 const CALM_MAX: Duration = Duration::from_secs(8);
+/// The shortest.
+const HOLD_MIN: Duration = Duration::from_secs(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The same list for the same seed: every kind once before any comes again.
 pub(crate) fn plan(seed: u64, stage: &Stage) -> Vec<Fault> {
     let random = Random::seeded(seed);
-    let hold_max = (stage.duration / 10).clamp(SECOND, HOLD_MAX);
-    let calm_max = (stage.duration / 12).clamp(SECOND, CALM_MAX);
+    let hold_max = (stage.duration / 10).clamp(HOLD_MIN, HOLD_MAX);
+    let calm_max = (stage.duration / 30).clamp(SECOND * 2, CALM_MAX);
     let mut kinds = stage.kinds.clone();
     kinds.retain(|kind| !kind.needs_two() || stage.coordinators > 1);
     let mut left = stage.duration.saturating_sub(calm_max);
@@ -271,7 +273,7 @@ fn draw(
         node,
         other: (node + further) % coordinators.max(1),
         direction: [Direction::Both, Direction::There, Direction::Back][random.below(3)],
-        hold: random.span(SECOND, hold_max),
+        hold: random.span(HOLD_MIN, hold_max),
         calm: random.span(calm_max / 2, calm_max),
     }
 }
@@ -282,8 +284,8 @@ fn shorten(round: &mut [Fault], within: Duration) {
         |round: &[Fault]| -> Duration { round.iter().map(|fault| fault.hold + fault.calm).sum() };
     while sum(round) > within {
         let longest = round.iter_mut().max_by_key(|fault| fault.hold);
-        match longest.filter(|fault| fault.hold > SECOND) {
-            Some(fault) => fault.hold = (fault.hold * 3 / 4).max(SECOND),
+        match longest.filter(|fault| fault.hold > HOLD_MIN) {
+            Some(fault) => fault.hold = (fault.hold * 3 / 4).max(HOLD_MIN),
             None => return,
         }
     }

@@ -139,7 +139,11 @@ fn recovery(diary: &Diary, acks: &Acks, incident: &Incident) -> Recovery {
     }
     let is_meanwhile = |at: Moment| at >= incident.begun && at < incident.over;
     let slowest = acked(diary)
-        .filter(|(sent, _)| is_meanwhile(sent.begun))
+        .filter(|(sent, at)| {
+            // What is begun late may be caught by the next fault, which is not the doing of this one.
+            sent.begun >= incident.begun
+                && (sent.begun < incident.healed || is_meanwhile(sent.begun) && is_meanwhile(*at))
+        })
         .map(|(sent, at)| at.since(sent.begun))
         .max();
     let failures = diary.failures.iter().filter(|failure| failure.is_send);
@@ -211,17 +215,22 @@ pub(crate) struct RedisFree {
     pub(crate) without: Times,
 }
 
-/// Send to ack, with and without Redis.
-pub(crate) fn redis_free(diary: &Diary, incidents: &[Incident]) -> RedisFree {
+/// Send to ack, with and without Redis, once everybody is there, which is at `ready`.
+pub(crate) fn redis_free(diary: &Diary, incidents: &[Incident], ready: Moment) -> RedisFree {
     let is_redis = |kind| matches!(kind, Kind::KillRedis | Kind::PauseRedis);
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for (sent, at) in acked(diary) {
         let latency = at.since(sent.begun);
+        let is_caught = |incident: &Incident| sent.begun < incident.begun && at >= incident.begun;
+        if incidents.iter().any(is_caught) {
+            continue;
+        }
         let within = incidents
             .iter()
             .find(|incident| sent.begun >= incident.begun && sent.begun < incident.over);
         match within {
-            None => with.push(latency),
+            None if sent.begun >= ready => with.push(latency),
+            None => {}
             // The second half of the peace after something.
             Some(incident) => {
                 let peace = incident.over.since(incident.healed) / 2;

@@ -28,6 +28,8 @@ use crate::{
 
 /// What everybody is left in peace for before the first fault.
 const PEACE: Duration = Duration::from_secs(3);
+/// How long everybody may take to have a socket, at most.
+const COMING: Duration = Duration::from_secs(30);
 /// How long everything together may take to come to rest.
 const REST: Duration = Duration::from_secs(120);
 /// By how much the clocks of other machines may differ.
@@ -93,6 +95,11 @@ pub async fn run(options: &Options, flags: &[(String, String)]) -> Result<bool> 
     };
 
     crowd.start();
+    progress.now(&crowd.board, "everybody comes in");
+    let coming = crowd.board.until_live(crowd.sockets(), COMING);
+    let never = std::future::pending::<()>();
+    progress.during(&crowd.board, coming, never).await;
+    let ready = crowd.board.now();
     let stage = Stage {
         duration: options.duration.saturating_sub(PEACE),
         kinds,
@@ -148,7 +155,7 @@ pub async fn run(options: &Options, flags: &[(String, String)]) -> Result<bool> 
         command: command(seed),
         took_s: Duration::from_micros(ended.0).as_secs_f64(),
         counts: Counts::of(&diary, &stored, board.delivered.load(Ordering::Relaxed)),
-        redis_free: recovery::redis_free(&diary, &incidents),
+        redis_free: recovery::redis_free(&diary, &incidents, ready),
         recoveries,
         peaks_mib: peaks,
         timings_count: options.timings == Timings::Judge,

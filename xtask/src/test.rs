@@ -10,12 +10,15 @@ use testkit::{Durability, Postgres, Redis};
 
 use crate::step::{self, Step};
 
+/// The processes of tests can be told to break a rule, to see that `chatx torture` notices.
+const BROKEN_RULES: &str = "chatx/broken-rules";
+
 pub(crate) async fn run(arguments: &[String]) -> Result<ExitCode> {
     // Tests start the programs that they find beside themselves. `--workspace`, always: building one
     // member alone asks for other features of what it stands on, and builds that twice.
     let built = step::run(
         "building the programs",
-        cargo().args(["build", "--workspace", "--bins"]),
+        cargo().args(["build", "--workspace", "--bins", "--features", BROKEN_RULES]),
     )?;
     if !built.success() {
         return Ok(step::exit_code(built));
@@ -31,7 +34,9 @@ pub(crate) async fn run(arguments: &[String]) -> Result<ExitCode> {
     servers.end();
 
     let mut tests = cargo();
-    tests.args(["test", "--workspace"]).args(arguments);
+    tests
+        .args(["test", "--workspace", "--features", BROKEN_RULES])
+        .args(arguments);
     if let Some(postgres) = &postgres {
         tests.env("CHATX_TEST_POSTGRES_URL", postgres.url());
     }

@@ -6,6 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 use protocol::frame::{FrameId, SendFrame};
 use shared::{
     limiter::{Limited, Spending},
+    messages::stored_name,
     store::Append,
 };
 use tokio::sync::Semaphore;
@@ -74,7 +75,7 @@ impl Sends {
             room,
             id: clock.id(),
             user: self.connection.user.id,
-            client_id,
+            client_id: stored_name(client_id),
             body: message.body,
             reply_to: message.reply_to,
             thread: message.thread,

@@ -225,6 +225,13 @@ impl Loading<'_> {
                     .add(format_args!("{name}: cannot read {value}: {error}")),
             }
         } else if name.starts_with("CHATX_") && !name.starts_with(OF_TESTS) {
+            #[cfg(feature = "broken-rules")]
+            if name == crate::broken_rule::SETTING {
+                if let Err(reason) = value.parse::<crate::broken_rule::BrokenRule>() {
+                    self.mistakes.add(format_args!("{name}: it {reason}"));
+                }
+                return None;
+            }
             self.mistakes.add(format_args!(
                 "{name}: no such setting; did you mean {}?",
                 nearest(name)

@@ -131,6 +131,7 @@ pub(super) fn story() -> Story {
             stream(2, KeptBy::Client, 7, 10, 9, End::Open),
         ],
         places: Vec::new(),
+        failures: Vec::new(),
     };
     Story {
         people,

@@ -84,6 +84,15 @@ impl Board {
         self.stopwatch.now()
     }
 
+    /// Waits until so many sockets are open, at most for `within`.
+    pub(crate) async fn until_live(&self, count: usize, within: Duration) {
+        let by = self.now().after(within);
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        while self.live.load(Ordering::Relaxed) < count && self.now() < by {
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Waits until each who follows a room has come as far as `heads` says; false after `within`.
     pub(crate) async fn until_reached(
         &self,
