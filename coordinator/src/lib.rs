@@ -38,7 +38,10 @@ use connections::Connections;
 use log::Stored;
 use peers::{Capacities, Peers, dial::Network};
 use presences::Presences;
-use protocol::frame::{CloseReason, Goaway, ServerFrame};
+use protocol::{
+    frame::{CloseReason, Goaway, ServerFrame},
+    nodes::{NodeState, NodeStatus},
+};
 use reads::Reads;
 use rooms::Rooms;
 use shared::{App, hints::Hint};
@@ -195,11 +198,16 @@ impl Coordinator {
 
     /// Whether another node can take the sockets of this one.
     async fn has_others(&self) -> bool {
-        let live = timeout(STORE_PATIENCE, self.node.app.cluster.live())
-            .await
-            .unwrap_or_default();
-        live.iter()
-            .any(|node| node.name != *self.node.name && !node.draining)
+        let cluster = &self.node.app.cluster;
+        let is_other = |name: &str| *name != *self.node.name;
+        // What was seen a moment ago may lack the very node that was started to take over.
+        if let Ok(Ok(nodes)) = timeout(STORE_PATIENCE, cluster.nodes()).await {
+            let takes = |node: &NodeStatus| node.state == NodeState::Live && is_other(&node.name);
+            return nodes.iter().any(takes);
+        }
+        let live = timeout(STORE_PATIENCE, cluster.live()).await;
+        let live = live.unwrap_or_default();
+        live.iter().any(|node| !node.draining && is_other(&node.name))
     }
 
     /// Says `goaway` to every socket, spread over most of `span`.

@@ -1,8 +1,11 @@
-//! Two people in two browsers, and a server that goes away for a moment.
+//! Two people in two browsers, and a server that goes away: for a moment, or for good.
 
-use anyhow::Result;
-use chatx_e2e::{unique, unlimited};
-use testkit::{Chatx, Chromium, Page};
+use std::cell::Cell;
+
+use anyhow::{Context as _, Result, ensure};
+use chatx_e2e::{Http, Person, unique, unlimited};
+use protocol::RoomId;
+use testkit::{Chatx, ChatxSetup, Chromium, Database, Page, free_port};
 
 fn by(test_id: &str) -> String {
     format!("[data-testid={test_id}]")
@@ -38,23 +41,44 @@ async fn shown(page: &Page, count: usize) -> Result<serde_json::Value> {
     page.evaluate(&bodies).await
 }
 
+/// Two people in a new room.
+struct Meeting {
+    at_ada: Page,
+    at_ben: Page,
+    ben: String,
+}
+
+impl Meeting {
+    async fn begin(chromium: &Chromium, chatx: &Chatx) -> Result<Self> {
+        let (ada, ben) = (unique("ada"), unique("ben"));
+        let at_ada = register(chromium, chatx, &ada).await?;
+        let at_ben = register(chromium, chatx, &ben).await?;
+        let room = unique("Tea ");
+        at_ada.click(&by("create-room")).await?;
+        at_ada.type_into(&by("room-name"), &room).await?;
+        at_ada.click(&format!("dialog {}", by("submit"))).await?;
+        at_ada.until_visible(&by("message-input")).await?;
+        at_ben.click(&by("discover")).await?;
+        at_ben.until_text(&room).await?;
+        at_ben.click(&by("join")).await?;
+        at_ben.until_visible(&by("message-input")).await?;
+        Ok(Self {
+            at_ada,
+            at_ben,
+            ben,
+        })
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_talk_reload_and_outlive_a_restart() -> Result<()> {
     let mut chatx = unlimited().start().await?;
     let chromium = Chromium::start().await?;
-    let (ada, ben) = (unique("ada"), unique("ben"));
-    let at_ada = register(&chromium, &chatx, &ada).await?;
-    let at_ben = register(&chromium, &chatx, &ben).await?;
-
-    let room = unique("Tea ");
-    at_ada.click(&by("create-room")).await?;
-    at_ada.type_into(&by("room-name"), &room).await?;
-    at_ada.click(&format!("dialog {}", by("submit"))).await?;
-    at_ada.until_visible(&by("message-input")).await?;
-    at_ben.click(&by("discover")).await?;
-    at_ben.until_text(&room).await?;
-    at_ben.click(&by("join")).await?;
-    at_ben.until_visible(&by("message-input")).await?;
+    let Meeting {
+        at_ada,
+        at_ben,
+        ben,
+    } = Meeting::begin(&chromium, &chatx).await?;
 
     say(&at_ada, "Milk first?").await?;
     at_ben.until_text("Milk first?").await?;
@@ -101,5 +125,104 @@ async fn two_people_talk_reload_and_outlive_a_restart() -> Result<()> {
             .count();
         assert_eq!(times, 1, "{text}: {views:?}");
     }
+    Ok(())
+}
+
+/// A node of a cluster on `database`.
+fn node(name: &str, database: &Database) -> ChatxSetup {
+    unlimited()
+        .set("CHATX_NODE", name)
+        .set("CHATX_DRAIN_S", "4")
+        .set(
+            "CHATX_CLUSTER_SECRET",
+            "a secret that every node of the cluster has",
+        )
+        .set(
+            "CHATX_INTERNAL_LISTEN",
+            format!("127.0.0.1:{}", free_port()),
+        )
+        .set("DATABASE_URL", database.url())
+}
+
+/// Remembers every state of the connection that the page shows from here on.
+const WATCH: &str = "
+    const status = document.querySelector('[data-testid=connection-status]');
+    window.seen = [status.dataset.state];
+    new MutationObserver(() => window.seen.push(status.dataset.state)).observe(status, { attributes: true });
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_while_their_node_goes_for_good_does_not_notice() -> Result<()> {
+    let database = Database::fresh().await?;
+    let mut here = node("a", &database).start().await?;
+    let chromium = Chromium::start().await?;
+    let Meeting { at_ada, at_ben, .. } = Meeting::begin(&chromium, &here).await?;
+    let there = node("b", &database)
+        .set("CHATX_ORIGINS", here.url())
+        .start()
+        .await?;
+    let path = at_ada.evaluate("location.hash").await?;
+    let room = path.as_str().and_then(|path| path.strip_prefix("#/room/"));
+    let room: RoomId = room.context("a room is open")?.parse()?;
+    let eve = Person::register(&Http::new(there.address()), "eve").await?;
+    eve.join(room).await?;
+
+    for page in [&at_ada, &at_ben] {
+        page.evaluate(WATCH).await?;
+    }
+    let is_gone = Cell::new(false);
+    let going = async {
+        let status = here.terminate().await;
+        is_gone.set(true);
+        status
+    };
+    let talking = async {
+        let mut said = Vec::new();
+        while !is_gone.get() {
+            let page = if said.len() % 3 == 0 {
+                &at_ben
+            } else {
+                &at_ada
+            };
+            let text = format!("line {}", said.len());
+            say(page, &text).await?;
+            said.push(text);
+        }
+        anyhow::Ok(said)
+    };
+    let (status, said) = tokio::join!(going, talking);
+    let (status, mut said) = (status?, said?);
+    ensure!(status.success(), "{status}");
+    for turn in 0..5 {
+        let text = format!("afterwards {turn}");
+        say(&at_ada, &text).await?;
+        said.push(text);
+    }
+
+    let mut views = Vec::new();
+    for page in [&at_ada, &at_ben] {
+        page.until_text("afterwards 4").await?;
+        page.until("document.querySelector('[data-testid=message]:not([data-seq])') === null")
+            .await?;
+        let seen = page.evaluate("[...new Set(window.seen)]").await?;
+        assert_eq!(seen, serde_json::json!(["live"]));
+        assert_eq!(page.console(), Vec::<String>::new());
+        views.push(shown(page, said.len()).await?);
+    }
+    assert_eq!(views[0], views[1], "both see the same order");
+    let history = eve.history(room).await?;
+    let stored: Vec<_> = history
+        .iter()
+        .map(|message| &*message.content.body)
+        .collect();
+    assert_eq!(
+        views[0],
+        serde_json::json!(stored),
+        "they see what is stored"
+    );
+    let mut once = stored.clone();
+    once.sort_unstable();
+    said.sort_unstable();
+    assert_eq!(once, said, "each is stored once");
     Ok(())
 }

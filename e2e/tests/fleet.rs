@@ -154,6 +154,26 @@ async fn each_process_serves_its_half_only() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_news_is_answered_before_the_process_goes() -> Result<()> {
+    let mut fleet = Fleet::start().await?;
+    let ada = Person::register(&fleet.http(), "ada").await?;
+    let room = ada.create_room().await?;
+    let ask = async |wait_s: u32| {
+        let path = format!("/v1/rooms/{room}/events?after=1&wait_s={wait_s}");
+        ada.http.get(&path).await?.expect(200)
+    };
+    let going = async {
+        // Who asks later and waits less is answered: the other one waits.
+        ask(1).await?;
+        fleet.handlers.terminate().await
+    };
+    let (answer, status) = tokio::join!(ask(30), going);
+    assert_eq!(answer?, json!({"events": [], "head": 1}));
+    assert!(status?.success());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_revoked_by_the_handlers_loses_its_socket_at_the_coordinator() -> Result<()> {
     let fleet = Fleet::start().await?;
     let ada = Person::register(&fleet.http(), "ada").await?;

@@ -1,5 +1,7 @@
 //! Messages: sent once, read back, changed, marked as read, waited for.
 
+use std::time::Duration;
+
 use protocol::ErrorCode;
 use serde_json::{Value, json};
 
@@ -218,6 +220,31 @@ async fn a_waiting_reader_is_answered_when_something_happens() {
     ada.get(format!("{room}/events?wait_s=31"))
         .refused(ErrorCode::ValidationFailed)
         .await;
+}
+
+#[tokio::test]
+async fn a_waiting_reader_is_answered_when_the_process_goes() {
+    let server = Server::start().await;
+    let ada = server.register("ada").await;
+    let room = ada.room(json!({ "name": "Tea" })).await;
+    let closing = server.app.closing.clone();
+    let ask = || {
+        ada.get(format!("{room}/events?after=1&wait_s=30"))
+            .await_status(200)
+    };
+    let going = async {
+        tokio::task::yield_now().await;
+        closing.cancel();
+    };
+    let waiting = async { tokio::join!(ask(), going).0 };
+    // Less than what it asked to wait for, and nothing that comes later is waited for.
+    let bound = Duration::from_secs(20);
+    for answer in [
+        tokio::time::timeout(bound, waiting).await,
+        tokio::time::timeout(bound, ask()).await,
+    ] {
+        assert_eq!(answer.unwrap().json, json!({ "events": [], "head": 1 }));
+    }
 }
 
 #[tokio::test]
