@@ -9,6 +9,7 @@ mod logs;
 mod database;
 
 mod machine;
+mod ears;
 mod session;
 mod pipe;
 mod client;

@@ -24,6 +24,7 @@ use turmoil::net::{TcpListener, TcpStream};
 
 use super::{
     database::{Database, Way},
+    ears::Ears,
     pipe::Pipe,
     session::Session,
     world::{World, note},
@@ -195,12 +196,13 @@ impl Machine {
             name: Self::name(number),
         });
         let live = self.live.subscribe();
-        tasks.spawn(peers.clone().run(rooms.clone(), dial, live, cancel.clone()));
+        let ears = Ears::new(&self.world, &rooms);
+        tasks.spawn(peers.clone().run(ears.clone(), dial, live, cancel.clone()));
         let listener = TcpListener::bind(("0.0.0.0", PORT)).await?;
         tasks.spawn(accept(
             listener,
             peers.clone(),
-            rooms.clone(),
+            ears,
             tasks.clone(),
             cancel.clone(),
         ));
@@ -266,7 +268,7 @@ impl Dial for Network {
 async fn accept(
     listener: TcpListener,
     peers: Peers,
-    rooms: Rooms,
+    rooms: Ears,
     tasks: TaskTracker,
     cancel: CancellationToken,
 ) {

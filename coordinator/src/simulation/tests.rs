@@ -102,3 +102,13 @@ fn an_ack_before_the_commit_is_found() {
 fn a_socket_without_the_delivery_rule_is_found() {
     is_found(Broken::NoDeliveryRule, "I5");
 }
+
+#[test]
+fn a_gateway_that_notices_no_loss_is_found() {
+    is_found(Broken::NoticesNoLoss, "I8");
+}
+
+#[test]
+fn a_node_that_forgets_messages_is_found() {
+    is_found(Broken::ForgetsMessages, "no answer");
+}

@@ -31,8 +31,10 @@ pub(super) enum Broken {
     AcksEarly,
     /// A socket is sent what comes, as it comes.
     NoDeliveryRule,
-    /// Sends that were on their way when a link was lost are forgotten.
-    ForgetsUnanswered,
+    /// A gateway does not notice that something was lost on its way to it.
+    NoticesNoLoss,
+    /// A node forgets messages that another asks it to store.
+    ForgetsMessages,
 }
 
 #[derive(Default)]
