@@ -186,9 +186,10 @@ impl Run<'_> {
         self.faults.heal(&mut self.sim);
         self.pass(HEALS_WITHIN_MS, false, |_| false);
         self.pass(RESTS_WITHIN_MS, false, Self::rests);
+        let refused = self.database.refused();
         let mut broken = self
             .database
-            .with_logs(|logs| check::broken(logs, &self.rooms, &self.clients));
+            .with_logs(|logs| check::broken(logs, &refused, &self.rooms, &self.clients));
         broken.extend(self.unlike_rosters());
         for client in &mut self.clients {
             client.go();

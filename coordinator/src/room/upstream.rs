@@ -71,10 +71,13 @@ impl Upstream {
         self.asks_at = Some(Instant::now() + wait);
     }
 
-    /// It answered.
+    /// It answered. What could not be said since it was asked still has to be.
     pub(super) const fn answered(&mut self) {
-        (self.is_attached, self.is_asked) = (true, false);
-        self.asks_at = None;
+        self.is_attached = true;
+        if self.is_asked {
+            self.is_asked = false;
+            self.asks_at = None;
+        }
     }
 
     /// Something that it said is lost. What it is being asked already brings that, too.

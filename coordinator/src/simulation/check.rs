@@ -15,7 +15,12 @@ use super::{
 };
 
 /// What is broken; nothing if all is well.
-pub(super) fn broken(logs: &Logs, rooms: &[RoomId], clients: &[Client]) -> Vec<String> {
+pub(super) fn broken(
+    logs: &Logs,
+    refused: &BTreeSet<ClientId>,
+    rooms: &[RoomId],
+    clients: &[Client],
+) -> Vec<String> {
     let mut broken: Vec<String> = Vec::new();
     for client in clients {
         broken.extend(client.broken.iter().cloned());
@@ -33,7 +38,7 @@ pub(super) fn broken(logs: &Logs, rooms: &[RoomId], clients: &[Client]) -> Vec<S
         found.extend(unique(log));
         found.extend(by_members(log));
         for client in clients {
-            found.extend(acked(log, *room, client));
+            found.extend(acked(log, refused, *room, client));
             found.extend(delivered(logs, *room, client));
         }
         broken.extend(
@@ -89,7 +94,12 @@ fn by_members(log: &[Event]) -> Vec<String> {
 }
 
 /// I3, I7, and that the messages of one socket keep their order.
-fn acked(log: &[Event], room: RoomId, client: &Client) -> Vec<String> {
+fn acked(
+    log: &[Event],
+    refused: &BTreeSet<ClientId>,
+    room: RoomId,
+    client: &Client,
+) -> Vec<String> {
     let mut broken = Vec::new();
     let mut last: BTreeMap<u64, (u64, &Acked)> = BTreeMap::new();
     let mut acked: Vec<_> = client
@@ -113,7 +123,7 @@ fn acked(log: &[Event], room: RoomId, client: &Client) -> Vec<String> {
                 acked.seq, acked.floor
             ));
         }
-        if acked.at_once {
+        if acked.at_once && !refused.contains(&acked.name) {
             let before = last.insert(acked.first_session, (number(&acked.name), acked));
             if let Some((_, before)) = before
                 && before.seq > acked.seq

@@ -1,10 +1,15 @@
 //! The database as the nodes reach it: the model of the store behind a network that is slow, away,
 //! loses answers, and carries out statements long after whoever asked has given up.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use futures_util::future::BoxFuture;
-use protocol::{ErrorCode, Limits, RoomId, Seq, UserId, events::Event, frame::Subscribe};
+use protocol::{
+    ErrorCode, Limits, RoomId, Seq, UserId, events::Event, frame::Subscribe, text::ClientId,
+};
 use shared::{
     Refusal,
     appender::Receipt,
@@ -39,6 +44,8 @@ struct State {
     cut_off_until_ms: Vec<u64>,
     /// Statements that nobody waits for any more, and when they are carried out.
     late: Vec<Late>,
+    /// Messages that some node was refused, whether or not their sender heard of it.
+    refused: BTreeSet<ClientId>,
     /// How often in a thousand a statement goes wrong.
     faults_per_mille: u64,
     /// How long a statement may take at most.
@@ -75,6 +82,7 @@ impl Database {
             away_until_ms: 0,
             cut_off_until_ms: vec![0; nodes],
             late: Vec::new(),
+            refused: BTreeSet::new(),
             faults_per_mille: chance.one_of(&[0, 10, 50, 150]),
             slowest_ms: chance.one_of(&[3, 20, 100, 400]),
             chance,
@@ -125,10 +133,20 @@ impl Database {
             .into_iter()
             .partition(|late| late.at_ms <= now_ms);
         state.late = late;
-        for late in due {
+        let carried_out = due.into_iter().map(|late: Late| {
             let outcomes = state.logs.append(&late.entries);
-            self.note(usize::MAX, &late.entries, &outcomes);
+            (late.entries, outcomes)
+        });
+        let carried_out: Vec<_> = carried_out.collect();
+        drop(state);
+        for (entries, outcomes) in carried_out {
+            self.note(usize::MAX, &entries, &outcomes);
         }
+    }
+
+    /// Messages that some node was refused.
+    pub(super) fn refused(&self) -> BTreeSet<ClientId> {
+        self.state().refused.clone()
     }
 
     /// Whether statements are still to be carried out.
@@ -211,10 +229,17 @@ impl Database {
             let place = match outcome {
                 Appended::Stored(place) => format!("{}", place.seq),
                 Appended::Duplicate(place) => format!("again {}", place.seq),
-                Appended::Refused(refusal) => format!("{:?}", refusal.code),
+                Appended::Refused(refusal) => {
+                    self.refuse(&entry.client_id);
+                    format!("{:?}", refusal.code)
+                }
             };
             note!(self.world, "store of node {node}: {name} {place}");
         }
+    }
+
+    fn refuse(&self, message: &ClientId) {
+        self.state().refused.insert(message.clone());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -270,7 +295,10 @@ impl Log for Way {
             deadline: Instant::now() + PATIENCE,
         };
         let handed_in = self.entries.try_send(waiting);
-        handed_in.map_err(|_| Refusal::from(ErrorCode::Unavailable))?;
+        handed_in.map_err(|refused| {
+            self.database.refuse(&refused.into_inner().entry.client_id);
+            Refusal::from(ErrorCode::Unavailable)
+        })?;
         Ok(receipt)
     }
 
@@ -352,6 +380,7 @@ async fn write(
                 .into_iter()
                 .partition(|waiting| waiting.deadline > now);
             for waiting in late {
+                database.refuse(&waiting.entry.client_id);
                 let _ = waiting.answer.send(Err(ErrorCode::Unavailable.into()));
             }
             batch = still;
