@@ -1,10 +1,11 @@
-//! A cluster is restarted process by process while people talk, and nobody notices.
+//! A cluster is restarted process by process while people talk, and nobody notices; a process of it stops
+//! without a word, and nobody is held up for long.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use chatx_e2e::crowd::{Crowd, Steady, hasty};
-use client::Client;
+use chatx_e2e::crowd::{Crowd, Steady, hasty, register, room_of, soon};
+use client::{Client, Settings};
 use testkit::{Chatx, ChatxSetup, Database, Redis, free_port};
 
 /// Three coordinators and one process for HTTP, on one PostgreSQL and one Redis.
@@ -85,5 +86,31 @@ async fn a_rolling_restart_is_not_noticed() -> Result<()> {
         moves += nodes.len() - 1;
     }
     println!("{count} messages, each stored and acknowledged once, over {moves} moves");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coordinator_that_stops_without_a_word_is_left() -> Result<()> {
+    let cluster = Cluster::start().await?;
+    let client = Client::with(&cluster.handlers.url(), Settings::default())?;
+    let mut people = Vec::new();
+    for _ in 0..9 {
+        let person = register(&client, "person").await?;
+        let room = room_of(&person, &[]).await?;
+        let room = person.connect().room(room);
+        room.send("before").await?;
+        people.push(room);
+    }
+    let stopped = &cluster.coordinators[1];
+    stopped.signal("STOP")?;
+    let begun = Instant::now();
+    for room in &people {
+        soon("an ack", room.send("meanwhile")).await??;
+    }
+    println!("felt for {} ms", begun.elapsed().as_millis());
+    stopped.signal("CONT")?;
+    for room in &people {
+        soon("an ack", room.send("afterwards")).await??;
+    }
     Ok(())
 }
