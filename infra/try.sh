@@ -6,7 +6,7 @@
 # the end all are stopped. What these files say and is not understood is an error.
 #
 # It needs Rust, `ip` (iproute2), `unshare` (util-linux), and the right to make network namespaces, which
-# root always has. PostgreSQL, Redis and Caddy are this system's, or are unpacked from its packages.
+# root always has. PostgreSQL, Redis and HAProxy are this system's, or are unpacked from its packages.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --package chatx --bin chatx --package chatx-e2e --bin stack
