@@ -1,7 +1,7 @@
 //! The messages of one room that are on their way into the store from here, in the order in which they
 //! came.
 
-use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll};
+use std::{collections::VecDeque, future::poll_fn, mem, pin::Pin, task::Poll};
 
 use protocol::{
     accounts::UserSummary,
@@ -77,15 +77,15 @@ impl Appends {
     }
 
     /// Takes out those of sockets that have no answer yet, oldest first: they are stored another way.
-    pub(super) fn take_of_sockets(&mut self) -> Vec<Box<Sending>> {
-        let mut taken = Vec::new();
-        for (message, receipt) in std::mem::take(&mut self.0) {
-            match message {
-                Message::OfSocket(sending) => taken.push(sending),
-                Message::OfGuest(_) => self.0.push_back((message, receipt)),
-            }
-        }
-        taken
+    pub(super) fn take_of_sockets(&mut self) -> impl Iterator<Item = Box<Sending>> + use<> {
+        let is_of_socket = |(message, _): &(Message, _)| matches!(message, Message::OfSocket(_));
+        let (taken, left): (VecDeque<_>, _) =
+            mem::take(&mut self.0).into_iter().partition(is_of_socket);
+        self.0 = left;
+        taken.into_iter().filter_map(|(message, _)| match message {
+            Message::OfSocket(sending) => Some(sending),
+            Message::OfGuest(_) => None,
+        })
     }
 
     /// Waits until the oldest is answered, and takes all that are, in order. Cancel-safe.

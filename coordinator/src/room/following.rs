@@ -73,7 +73,7 @@ impl Keeper {
         }
         // Whether they are stored nobody knows; the store does, and answers each once.
         let unanswered = self.appends.take_of_sockets();
-        for sending in unanswered.into_iter().chain(self.forwarded.take()) {
+        for sending in unanswered.chain(self.forwarded.take()) {
             self.place(sending);
         }
     }

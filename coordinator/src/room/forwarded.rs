@@ -1,6 +1,6 @@
 //! The messages of one room that another node has stored for this one, in the order in which they came.
 
-use std::{collections::VecDeque, future::poll_fn, pin::Pin, task::Poll, time::Duration};
+use std::{collections::VecDeque, future::poll_fn, mem, pin::Pin, task::Poll, time::Duration};
 
 use protocol::ErrorCode;
 use shared::Refusal;
@@ -50,7 +50,7 @@ impl Forwarded {
 
     /// Takes out all that have no answer, oldest first.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Box<Sending>> + use<> {
-        std::mem::take(&mut self.0)
+        mem::take(&mut self.0)
             .into_iter()
             .map(|(sending, _)| sending)
     }
