@@ -84,56 +84,12 @@ impl Crowd {
             .buffered(AT_ONCE)
             .try_collect()
             .await?;
+        let mut rooms = make_rooms(&sessions, wanted.rooms, &run).await?;
+        let theirs = share(&mut rooms, sessions.len(), &random);
+        let_in(&rooms, &sessions).await?;
 
         let board = Arc::new(Board::new(stopwatch));
         let (signal, watched) = watch::channel(Signal::default());
-        let mut rooms = Vec::new();
-        for number in 0..wanted.rooms {
-            let owner = number % wanted.clients;
-            let body = CreateRoomBody {
-                name: Some(format!("torture {run} {number}")),
-                topic: None,
-                visibility: None,
-                password: None,
-                max_members: None,
-                history: None,
-            };
-            let made = sessions[owner].create_room(&body).await;
-            let id = made.context("cannot make a room")?.id;
-            rooms.push(Room {
-                id,
-                owner,
-                members: vec![owner],
-            });
-        }
-        let mut theirs: Vec<Vec<RoomId>> = vec![Vec::new(); wanted.clients];
-        for room in &rooms {
-            theirs[room.owner].push(room.id);
-        }
-        for number in 0..wanted.clients {
-            let mut order: Vec<usize> = (0..rooms.len()).collect();
-            random.mix(&mut order);
-            for index in order {
-                let room = &mut rooms[index];
-                if theirs[number].len() < ROOMS_EACH && !theirs[number].contains(&room.id) {
-                    theirs[number].push(room.id);
-                    room.members.push(number);
-                }
-            }
-        }
-        let joins = rooms.iter().flat_map(|room| {
-            let strangers = room.members.iter().filter(|member| **member != room.owner);
-            strangers.map(|member| (room.id, &sessions[*member]))
-        });
-        stream::iter(joins)
-            .map(|(room, session)| async move {
-                let joined = session.join(room, &JoinBody::default()).await;
-                joined.map(drop).context("cannot join a room")
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect::<Vec<()>>()
-            .await?;
-
         let people: Vec<_> = sessions
             .into_iter()
             .zip(theirs)
@@ -267,6 +223,65 @@ impl Manner {
             _ => Self::Lasting,
         }
     }
+}
+
+/// The rooms, each with its owner alone.
+async fn make_rooms(sessions: &[Session], count: usize, run: &str) -> Result<Vec<Room>> {
+    let mut rooms = Vec::new();
+    for number in 0..count {
+        let owner = number % sessions.len();
+        let body = CreateRoomBody {
+            name: Some(format!("torture {run} {number}")),
+            topic: None,
+            visibility: None,
+            password: None,
+            max_members: None,
+            history: None,
+        };
+        let made = sessions[owner].create_room(&body).await;
+        rooms.push(Room {
+            id: made.context("cannot make a room")?.id,
+            owner,
+            members: vec![owner],
+        });
+    }
+    Ok(rooms)
+}
+
+/// Says who belongs where, and answers it by person.
+fn share(rooms: &mut [Room], people: usize, random: &Random) -> Vec<Vec<RoomId>> {
+    let mut shared = vec![Vec::new(); people];
+    for room in rooms.iter() {
+        shared[room.owner].push(room.id);
+    }
+    for (number, theirs) in shared.iter_mut().enumerate() {
+        let mut order: Vec<usize> = (0..rooms.len()).collect();
+        random.mix(&mut order);
+        for index in order {
+            let room = &mut rooms[index];
+            if theirs.len() < ROOMS_EACH && !theirs.contains(&room.id) {
+                theirs.push(room.id);
+                room.members.push(number);
+            }
+        }
+    }
+    shared
+}
+
+/// Lets everybody into their rooms.
+async fn let_in(rooms: &[Room], sessions: &[Session]) -> Result<()> {
+    let joins = rooms.iter().flat_map(|room| {
+        let strangers = room.members.iter().filter(|member| **member != room.owner);
+        strangers.map(|member| (room.id, sessions[*member].clone()))
+    });
+    stream::iter(joins)
+        .map(|(room, session)| async move {
+            let joined = session.join(room, &JoinBody::default()).await;
+            joined.map(drop).context("cannot join a room")
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_collect()
+        .await
 }
 
 async fn register(url: &str, run: &str, number: usize, random: &Random) -> Result<Session> {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Everything that is told.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
     /// Repeats the plan.
     pub(crate) seed: u64,
@@ -21,6 +21,8 @@ pub(crate) struct Report {
     pub(crate) command: String,
     /// How long it took, in seconds.
     pub(crate) took_s: f64,
+    /// Events that came to clients.
+    pub(crate) delivered: u64,
     /// What was done.
     pub(crate) counts: Counts,
     /// How everybody got over each fault.
@@ -46,8 +48,6 @@ pub(crate) struct Counts {
     pub(crate) refused: BTreeMap<String, usize>,
     /// Messages of which nobody knows.
     pub(crate) unanswered: usize,
-    /// Events that came to clients.
-    pub(crate) delivered: u64,
     /// Subscriptions.
     pub(crate) streams: usize,
     /// Events that are stored, by kind.
@@ -58,10 +58,9 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Counts it.
-    pub(crate) fn of(diary: &Diary, stored: &Stored, delivered: u64) -> Self {
+    pub(crate) fn of(diary: &Diary, stored: &Stored) -> Self {
         let mut counts = Self {
             sent: diary.sends.len(),
-            delivered,
             streams: diary.streams.len(),
             ..Self::default()
         };
@@ -107,7 +106,7 @@ impl Report {
         writeln!(
             text,
             "\n{} of {} messages acked, {} events delivered in {} subscriptions, {:.0} s",
-            counts.acked, counts.sent, counts.delivered, counts.streams, self.took_s
+            counts.acked, counts.sent, self.delivered, counts.streams, self.took_s
         )?;
         writeln!(text, "stored: {}", list(&counts.stored))?;
         if !counts.refused.is_empty() {

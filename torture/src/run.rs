@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::{
     check::{Bounds, Breach, Promise, check},
     crowd::{self, Crowd},
-    diary::{Moment, Stopwatch},
+    diary::{Diary, Moment, Stopwatch},
     faults::{Ground, Incident},
     memory::{self, Peaks},
     options::{Options, Timings},
@@ -22,7 +22,7 @@ use crate::{
     progress::Progress,
     recovery,
     report::{Counts, Report},
-    stored,
+    stored::{self, Stored},
     system::{System, Wanted},
 };
 
@@ -34,6 +34,8 @@ const COMING: Duration = Duration::from_secs(30);
 const REST: Duration = Duration::from_secs(120);
 /// By how much the clocks of other machines may differ.
 const CLOCK_SLACK: Duration = Duration::from_secs(2);
+/// A stored time is cut to milliseconds, and the clock of the database was read after ours.
+const SAME_CLOCK: Duration = Duration::from_millis(5);
 
 /// Runs it and prints the report; whether every promise held. `flags` are settings for what is started.
 ///
@@ -61,17 +63,11 @@ pub async fn run(options: &Options, flags: &[(String, String)]) -> Result<bool> 
     let mut ground = ground(options, flags).await?;
     let stopwatch = Stopwatch::start();
     let began_unix_ms = stored::unix_ms(ground.database()).await?;
-    let (handlers, coordinators) = match &ground {
-        Ground::Own(system) => {
-            let handlers = system.handlers.iter();
-            let named = handlers.map(|process| (process.name.clone(), process.url()));
-            (named.collect(), system.coordinators.len())
-        }
-        Ground::Others { .. } => {
-            let named = options.url.iter().map(|url| (url.clone(), url.clone()));
-            (named.collect::<Vec<_>>(), 1)
-        }
+    let coordinators = match &ground {
+        Ground::Own(system) => system.coordinators.len(),
+        Ground::Others { .. } => 1,
     };
+    let handlers = handlers(&ground, options);
     let wanted = crowd::Wanted {
         clients: options.clients,
         rooms: options.rooms,
@@ -123,43 +119,23 @@ pub async fn run(options: &Options, flags: &[(String, String)]) -> Result<bool> 
     let diary = crowd.leave().await;
     let stored = stored::read(ground.database(), &rooms, began_unix_ms).await?;
 
-    let bounds = Bounds {
-        quiet: rest.quiet,
-        final_within: options.final_within,
-        clock_slack: match ground {
-            Ground::Own(_) => Duration::from_millis(5),
-            Ground::Others { .. } => CLOCK_SLACK,
-        },
+    let outcome = Outcome {
+        diary,
+        stored,
+        incidents,
+        rest,
+        ready,
+        peaks: peaks
+            .lock()
+            .expect("nothing panics while holding this")
+            .clone(),
     };
-    let mut breaches = check(&diary, &stored, &bounds);
-    if !rest.is_settled {
-        breaches.add(
-            Promise::I8,
-            about_nobody("it never came to rest".to_owned()),
-        );
-    }
-    let recoveries = recovery::recoveries(&diary, &incidents);
-    if options.timings == Timings::Judge {
-        recovery::judge(&recoveries, &mut breaches);
-    }
-    let peaks = peaks
-        .lock()
-        .expect("nothing panics while holding this")
-        .clone();
-    for (name, mib) in peaks.iter().filter(|(_, mib)| **mib > options.memory) {
-        let what = format!("{name} had {mib} MiB, and may have {}", options.memory);
-        breaches.add(Promise::I10, about_nobody(what));
-    }
     let report = Report {
         seed,
         command: command(seed),
         took_s: Duration::from_micros(ended.0).as_secs_f64(),
-        counts: Counts::of(&diary, &stored, board.delivered.load(Ordering::Relaxed)),
-        redis_free: recovery::redis_free(&diary, &incidents, ready),
-        recoveries,
-        peaks_mib: peaks,
-        timings_count: options.timings == Timings::Judge,
-        breaches,
+        delivered: board.delivered.load(Ordering::Relaxed),
+        ..outcome.judged(options)
     };
     if let Some(path) = &options.json {
         let json = serde_json::to_vec_pretty(&report)?;
@@ -167,6 +143,69 @@ pub async fn run(options: &Options, flags: &[(String, String)]) -> Result<bool> 
     }
     report.print();
     Ok(report.breaches.is_empty())
+}
+
+/// Everything that there is to judge.
+struct Outcome {
+    diary: Diary,
+    stored: Stored,
+    incidents: Vec<Incident>,
+    rest: Rest,
+    /// When everybody had a socket.
+    ready: Moment,
+    peaks: Peaks,
+}
+
+impl Outcome {
+    fn judged(self, options: &Options) -> Report {
+        let bounds = Bounds {
+            quiet: self.rest.quiet,
+            final_within: options.final_within,
+            clock_slack: match options.url.is_empty() {
+                true => SAME_CLOCK,
+                false => CLOCK_SLACK,
+            },
+        };
+        let mut breaches = check(&self.diary, &self.stored, &bounds);
+        if !self.rest.is_settled {
+            let what = "some messages had no answer, or somebody did not come again".to_owned();
+            breaches.add(Promise::I8, about_nobody(what));
+        }
+        let recoveries = recovery::recoveries(&self.diary, &self.incidents);
+        let timings_count = options.timings == Timings::Judge;
+        if timings_count {
+            recovery::judge(&recoveries, &mut breaches);
+        }
+        for (name, mib) in self.peaks.iter().filter(|(_, mib)| **mib > options.memory) {
+            let what = format!("{name} had {mib} MiB, and may have {}", options.memory);
+            breaches.add(Promise::I10, about_nobody(what));
+        }
+        Report {
+            counts: Counts::of(&self.diary, &self.stored),
+            redis_free: recovery::redis_free(&self.diary, &self.incidents, self.ready),
+            recoveries,
+            peaks_mib: self.peaks,
+            timings_count,
+            breaches,
+            ..Report::default()
+        }
+    }
+}
+
+/// The names and urls of what serves HTTP.
+fn handlers(ground: &Ground, options: &Options) -> Vec<(String, String)> {
+    match ground {
+        Ground::Own(system) => {
+            let handlers = system.handlers.iter();
+            handlers
+                .map(|process| (process.name.clone(), process.url()))
+                .collect()
+        }
+        Ground::Others { .. } => {
+            let urls = options.url.iter();
+            urls.map(|url| (url.clone(), url.clone())).collect()
+        }
+    }
 }
 
 async fn ground(options: &Options, flags: &[(String, String)]) -> Result<Ground> {
