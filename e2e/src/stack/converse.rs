@@ -11,10 +11,11 @@ use tokio::time::{sleep, timeout};
 use super::Stack;
 use crate::{Http, PATIENCE, Person, Socket, unique};
 
-/// Sends over HTTP while one of the handlers is gone.
-const SENDS: usize = 20;
+/// Sends over HTTP while one of the handlers is gone; with those before, fewer than one person may send
+/// at once.
+const SENDS: usize = 12;
 
-/// Two people, and what each has read of the room.
+/// Two people in a room.
 struct Talk {
     room: RoomId,
     ada: Person,
