@@ -206,11 +206,16 @@ impl Subscriptions {
             result,
             ..
         } = opened;
-        let Some(followed) = self
-            .followed
-            .get_mut(&room)
-            .filter(|it| it.opening == opening)
-        else {
+        let followed = self.followed.get_mut(&room);
+        if let Some(followed) = &followed
+            && presence != self.presence
+        {
+            // It has changed meanwhile. The room was told as it was, even by an opening that is overtaken.
+            let user = self.connection.user.id;
+            let changed = Command::Presence(self.connection.id, user, self.presence);
+            drop(followed.attached.room().tell(changed));
+        }
+        let Some(followed) = followed.filter(|it| it.opening == opening) else {
             // The client has changed its mind in the meantime.
             let refusal = Refusal::from(ErrorCode::Conflict);
             return out.push(Encoded::of(&answers::refused(id, refusal)));
@@ -221,12 +226,6 @@ impl Subscriptions {
                 followed.member_at = head;
                 followed.state = State::Behind(next);
                 self.behind.push_back(room);
-                if presence != self.presence {
-                    // It has changed while the room did not know yet that they are there.
-                    let user = self.connection.user.id;
-                    let changed = Command::Presence(self.connection.id, user, self.presence);
-                    drop(followed.attached.room().tell(changed));
-                }
             }
             Err(refusal) => {
                 self.followed.remove(&room);

@@ -133,6 +133,21 @@ fn a_page_that_is_loaded_again_is_not_noticed() {
     );
 }
 
+/// They may have come back there before it is heard here that they were put out.
+#[test]
+fn who_is_put_out_here_is_on_other_nodes_for_as_long_as_those_say() {
+    let mut roster = Roster::new(&Limits::default());
+    let now = Instant::now();
+    let guest = Via::Guest(name(1));
+    let entered = Happening::Entered(guest.clone(), user(1), PresenceState::Online);
+    roster.apply(entered, now);
+    roster.apply(Happening::Removed(user(1).id), now);
+    assert_eq!(roster.online().count, 1);
+    let gone = roster.apply(Happening::Gone(guest, user(1).id), now);
+    assert!(gone.contains(&Effect::Presence(user(1), PresenceState::Offline)));
+    assert_eq!(roster.online().count, 0);
+}
+
 #[test]
 fn typing_counts_once_in_three_seconds_and_ends_after_six() {
     let mut roster = Roster::new(&Limits::default());

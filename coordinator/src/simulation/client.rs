@@ -519,12 +519,12 @@ impl Client {
             Some(Subscription::Live { head, .. }) => {
                 // Whoever was put out after the head that allowed it gets nothing behind that place.
                 if let Some(out) = removal(logs.log(room), self.user.id, *head, event.seq) {
-                    self.complain(format!("I9: {} came after {out} put them out", event.seq));
+                    self.complain(&format!("I9: {} came after {out} put them out", event.seq));
                 }
                 self.append(event);
             }
             Some(Subscription::Left { by_server: true }) | None => {
-                self.complain(format!("I9: {} of a room that is not followed", event.seq));
+                self.complain(&format!("I9: {} of a room that is not followed", event.seq));
             }
             Some(_) => {}
         }
@@ -542,7 +542,7 @@ impl Client {
         let wanted = *next;
         *next = event.seq.next();
         if event.seq != wanted {
-            self.complain(format!("I5: {} came where {wanted} was next", event.seq));
+            self.complain(&format!("I5: {} came where {wanted} was next", event.seq));
         }
         let name = client_id(&event).map_or("-", ClientId::as_str);
         note!(
@@ -581,7 +581,7 @@ impl Client {
         } else if let Some(acked) = self.acked.iter().find(|acked| acked.name == *name)
             && acked.seq != ack.seq
         {
-            self.complain(format!("I2: {} is acked twice", name.as_str()));
+            self.complain(&format!("I2: {} is acked twice", name.as_str()));
         }
     }
 
@@ -623,7 +623,7 @@ impl Client {
         }
     }
 
-    fn complain(&mut self, what: String) {
+    fn complain(&mut self, what: &str) {
         note!(self.world, "client {} complains: {what}", self.number);
         self.broken.push(format!("client {}: {what}", self.number));
     }

@@ -265,6 +265,10 @@ impl Dial for Network {
 }
 
 /// Lets other nodes in.
+#[expect(
+    clippy::result_large_err,
+    reason = "the library asks for a whole response"
+)]
 async fn accept(
     listener: TcpListener,
     peers: Peers,

@@ -11,9 +11,12 @@ use std::{
 use super::{Outcome, Run, world::Broken};
 
 /// How many seeds a test runs unless told otherwise.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 150;
 /// The first of them.
 const FIRST_SEED: u64 = 1;
+/// Seeds beyond those that found a defect: somebody who could not be announced while a link was full, and a
+/// presence that was overtaken by an older one.
+const ONCE_FAILED: [u64; 2] = [1_422, 2_321];
 
 fn run(seed: u64, broken: Option<Broken>) -> Outcome {
     Run::new(seed, broken).finish()
@@ -63,6 +66,13 @@ fn the_promises_hold_under_every_seed() {
         "{} of {count} seeds fail: {failed:?}",
         failed.len()
     );
+}
+
+#[test]
+fn what_once_failed_holds() {
+    for seed in ONCE_FAILED {
+        assert_eq!(run(seed, None).broken, Vec::<String>::new(), "seed {seed}");
+    }
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Pair {
 
     async fn create(&mut self, run: u128, number: u8) -> anyhow::Result<()> {
         let (id, owner) = (RoomId::from_uuid(self.id()), self.people[0]);
-        let reads_all = number % 2 == 0;
+        let reads_all = number.is_multiple_of(2);
         let body = CreateRoomBody {
             name: Some(format!("r{run}x{number}")),
             topic: None,
