@@ -2,10 +2,10 @@
 
 use axum::{
     Json, Router,
-    extract::State,
+    extract::{FromRequestParts, State},
     routing::{get, post},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header, request::Parts};
 use shared::hints::Hint;
 
 use crate::{
@@ -21,31 +21,37 @@ pub(crate) fn routes() -> Router<Node> {
 }
 
 /// "Room R has reached seq n." What is not true does no harm: the room looks and finds nothing.
-async fn hint(State(node): State<Node>, headers: HeaderMap, Json(hint): Json<Hint>) -> StatusCode {
-    if !is_peer(&node, &headers) {
-        return StatusCode::UNAUTHORIZED;
-    }
+async fn hint(_: Peer, State(node): State<Node>, Json(hint): Json<Hint>) -> StatusCode {
     node.rooms.look(hint.room, hint.seq);
     StatusCode::NO_CONTENT
 }
 
 /// Whether a client may be sent here for its socket: 204, or 503 once this node is about to go. A node
 /// that is stopped or cut off does not answer, which is the point.
-async fn open(State(node): State<Node>, headers: HeaderMap) -> StatusCode {
-    if !is_peer(&node, &headers) {
-        StatusCode::UNAUTHORIZED
-    } else if node.draining.is_cancelled() {
+async fn open(_: Peer, State(node): State<Node>) -> StatusCode {
+    if node.draining.is_cancelled() {
         StatusCode::SERVICE_UNAVAILABLE
     } else {
         StatusCode::NO_CONTENT
     }
 }
 
-/// Whether a process of this cluster asks.
-pub(crate) fn is_peer(node: &Node, headers: &HeaderMap) -> bool {
-    let bearer = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    bearer.is_some_and(|bearer| node.app.secrets.is_peer(bearer))
+/// A process of this cluster asks. It stands first among what a route takes, so that nobody else learns more
+/// than that.
+pub(crate) struct Peer;
+
+impl FromRequestParts<Node> for Peer {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(request: &mut Parts, node: &Node) -> Result<Self, StatusCode> {
+        let bearer = request
+            .headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.strip_prefix("Bearer "));
+        match bearer {
+            Some(bearer) if node.app.secrets.is_peer(bearer) => Ok(Self),
+            _ => Err(StatusCode::UNAUTHORIZED),
+        }
+    }
 }

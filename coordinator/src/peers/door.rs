@@ -11,13 +11,10 @@ use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tracing::{debug, warn};
 
 use super::{dial, frame::SUBPROTOCOL, guest, line};
-use crate::{Node, handshake::Handshake, internal};
+use crate::{Node, handshake::Handshake, internal::Peer};
 
 /// Lets a gateway in. Which refusal it is, the other node's log shows.
-pub(crate) async fn enter(State(node): State<Node>, mut request: Parts) -> Response {
-    if !internal::is_peer(&node, &request.headers) {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
+pub(crate) async fn enter(_: Peer, State(node): State<Node>, mut request: Parts) -> Response {
     let name = request.headers.get(dial::NODE);
     let Some(name) = name.and_then(|name| name.to_str().ok().map(str::to_owned)) else {
         return StatusCode::BAD_REQUEST.into_response();

@@ -320,7 +320,7 @@ async fn see_the_end(client: &mut Client, acks: &mut u64) -> Result<(bool, u16)>
 async fn a_hint_is_taken_from_peers_only() -> Result<()> {
     let node = TestNode::sqlite().await?;
     let body = json!({ "room": node.app.clock.id::<()>(), "seq": 1 }).to_string();
-    let ask = async |bearer: &str| -> Result<String> {
+    let ask = async |bearer: &str, body: &str| -> Result<String> {
         let mut stream = TcpStream::connect(node.address).await?;
         let head = format!(
             "POST /internal/hint HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-type: application/json\r\n\
@@ -333,7 +333,8 @@ async fn a_hint_is_taken_from_peers_only() -> Result<()> {
         stream.read_to_string(&mut answer).await?;
         Ok(answer.split(' ').nth(1).unwrap_or_default().to_owned())
     };
-    assert_eq!(ask("nonsense").await?, "401");
-    assert_eq!(ask(node.app.secrets.peer_bearer()).await?, "204");
+    assert_eq!(ask("nonsense", &body).await?, "401");
+    assert_eq!(ask("nonsense", "{}").await?, "401", "what is asked is read of peers only");
+    assert_eq!(ask(node.app.secrets.peer_bearer(), &body).await?, "204");
     node.stop().await
 }
