@@ -19,16 +19,16 @@ struct Run {
 }
 
 impl Run {
-    async fn of(arguments: &[&str]) -> Result<Self> {
+    async fn of(arguments: &str) -> Result<Self> {
         let directory = TempDir::new()?;
         let path = directory.path().join("report.json");
         let mut command = Command::new(testkit::chatx_executable()?);
         command
             .arg("torture")
-            .args(["--timings", "report", "--final-within", "30s"])
+            .args(["--timings", "report"])
             .arg("--json")
             .arg(&path)
-            .args(arguments)
+            .args(arguments.split_whitespace())
             .stdin(Stdio::null())
             .kill_on_drop(true);
         let output = timeout(PATIENCE, command.output()).await;
@@ -57,19 +57,11 @@ impl Run {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_promise_holds_while_one_thing_after_the_other_is_broken() -> Result<()> {
-    // The seed's plan has a kill, a pause, a drain and several cuts within the time.
-    let run = Run::of(&[
-        "--seed",
-        "4",
-        "--duration",
-        "26s",
-        "--clients",
-        "20",
-        "--rooms",
-        "6",
-        "--faults",
-        "kill,pause,drain,cut-nodes,cut-database,cut-clients,kill-redis",
-    ])
+    // Every one of these has its turn within the time.
+    let run = Run::of(
+        "--seed 4 --duration 26s --clients 20 --rooms 6 --final-within 30s
+         --faults kill,pause,drain,cut-nodes,cut-database,cut-clients,kill-redis",
+    )
     .await?;
     ensure!(
         run.code == Some(0) && run.broken().is_empty(),
@@ -85,26 +77,10 @@ async fn every_promise_holds_while_one_thing_after_the_other_is_broken() -> Resu
 
 /// Breaks a rule for a few seconds; `promise` must be found broken.
 async fn is_noticed(rule: &str, promise: &str) -> Result<()> {
-    let run = Run::of(&[
-        "--break-rule",
-        rule,
-        "--faults",
-        "none",
-        "--duration",
-        "6s",
-        "--pace",
-        "300ms",
-        "--coordinators",
-        "1",
-        "--clients",
-        "12",
-        "--rooms",
-        "3",
-        "--seed",
-        "1",
-        "--final-within",
-        "2s",
-    ])
+    let run = Run::of(&format!(
+        "--seed 1 --duration 6s --coordinators 1 --clients 12 --rooms 3 --pace 300ms
+         --faults none --break-rule {rule}"
+    ))
     .await?;
     ensure!(
         run.code == Some(1) && run.broken().contains(&promise),
