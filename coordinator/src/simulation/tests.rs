@@ -11,7 +11,7 @@ use std::{
 use super::{Outcome, Run, world::Broken};
 
 /// How many seeds a test runs unless told otherwise.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 120;
 /// The first of them.
 const FIRST_SEED: u64 = 1;
 /// Seeds beyond those that found a defect: somebody who could not be announced while a link was full, and a
