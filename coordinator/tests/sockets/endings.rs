@@ -334,7 +334,11 @@ async fn a_hint_is_taken_from_peers_only() -> Result<()> {
         Ok(answer.split(' ').nth(1).unwrap_or_default().to_owned())
     };
     assert_eq!(ask("nonsense", &body).await?, "401");
-    assert_eq!(ask("nonsense", "{}").await?, "401", "what is asked is read of peers only");
+    assert_eq!(
+        ask("nonsense", "{}").await?,
+        "401",
+        "what is asked is read of peers only"
+    );
     assert_eq!(ask(node.app.secrets.peer_bearer(), &body).await?, "204");
     node.stop().await
 }
