@@ -76,10 +76,19 @@ pub(crate) struct Connection {
     ending: Ending,
 }
 
-#[derive(Default)]
-struct Ending {
+/// The end of a socket, which whoever holds this can bring about. Cloning gives the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Ending {
     begun: CancellationToken,
-    reason: OnceLock<CloseReason>,
+    reason: Arc<OnceLock<CloseReason>>,
+}
+
+impl Ending {
+    /// Ends the socket. The first reason counts.
+    pub(crate) fn begin(&self, reason: CloseReason) {
+        self.reason.get_or_init(|| reason);
+        self.begun.cancel();
+    }
 }
 
 impl Connection {
@@ -96,8 +105,12 @@ impl Connection {
 
     /// Ends it. The first reason counts.
     pub(crate) fn close(&self, reason: CloseReason) {
-        self.ending.reason.get_or_init(|| reason);
-        self.ending.begun.cancel();
+        self.ending.begin(reason);
+    }
+
+    /// What can end it.
+    pub(crate) const fn ending(&self) -> &Ending {
+        &self.ending
     }
 
     /// Waits for [`Connection::close`].

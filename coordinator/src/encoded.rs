@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use protocol::{
-    RoomId, Seq, UserId,
+    EventId, RoomId, Seq, UserId,
     events::{Event, EventKind},
     frame::{ServerFrame, UnsubscribeReason},
 };
@@ -79,6 +79,8 @@ pub(crate) struct Entry {
     pub(crate) room: RoomId,
     /// Its place.
     pub(crate) seq: Seq,
+    /// Its id, by which it is told from what another history has at its place.
+    pub(crate) id: EventId,
     /// The `event` frame.
     pub(crate) frame: Encoded,
     /// Whose subscriptions it ends.
@@ -108,11 +110,12 @@ pub(crate) enum Ends {
 impl Entry {
     /// Encodes an event.
     pub(crate) fn new(event: Event) -> Arc<Self> {
-        let (room, seq) = (event.room, event.seq);
+        let (room, seq, id) = (event.room, event.seq, event.id);
         let (ends, text) = (Ends::of(&event), Text::of(&event));
         Arc::new(Self {
             room,
             seq,
+            id,
             frame: Encoded::of(&ServerFrame::Event(event)),
             ends,
             text,

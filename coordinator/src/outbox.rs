@@ -290,7 +290,7 @@ impl<F: Carried> Item<F> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use protocol::{Seq, frame::UnsubscribeReason, frame::Unsubscribed};
+    use protocol::{EventId, Seq, frame::UnsubscribeReason, frame::Unsubscribed};
     use uuid::Uuid;
 
     const CAPACITY: Capacity = Capacity {
@@ -315,6 +315,7 @@ mod tests {
         Arc::new(Entry {
             room: room(number),
             seq: Seq(seq),
+            id: EventId::from_uuid(Uuid::nil()),
             frame,
             ends: None,
             text: None,

@@ -2,6 +2,7 @@
 
 mod keeper;
 mod behind;
+mod history;
 mod following;
 mod hosting;
 mod people;
@@ -74,6 +75,8 @@ pub(crate) enum Command {
     Look(Seq),
     /// The room is deleted.
     Gone,
+    /// The log ends at this place, before what was delivered of it.
+    WentBack(Seq),
     /// A socket's user is here in another way.
     Presence(ConnectionId, UserId, PresenceState),
     /// A user began or stopped typing.
@@ -205,6 +208,7 @@ impl Attached {
         let listener = Listener {
             user: user.clone(),
             outbox: outbox.clone(),
+            ending: connection.ending().clone(),
             attached: weak,
             member_at: None,
         };

@@ -118,6 +118,16 @@ impl Rooms {
         }
     }
 
+    /// Tells a room that its log stands at `head`, although it had delivered up to `delivered` before the log
+    /// was asked; not one that was loaded since.
+    pub(crate) fn went_back(&self, id: RoomId, delivered: Seq, head: Seq) {
+        let live = self.live();
+        if let Some(room) = live.get(&id).filter(|room| room.head() >= delivered) {
+            // What is lost here, the next look at all heads repairs.
+            drop(room.tell(Command::WentBack(head)));
+        }
+    }
+
     /// Every live room that no other node tells what happens, and the place up to which it delivered.
     pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
         self.live()

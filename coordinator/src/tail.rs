@@ -1,7 +1,7 @@
 //! Notices what others wrote into the logs of the live rooms: by hints at once, and by a look at all
 //! heads every second, since a hint may be lost. Rooms that another node speaks for are left to it. Reading it is each room's own.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use protocol::RoomId;
 use shared::{Refusal, hints::Hint};
@@ -67,8 +67,14 @@ async fn look(rooms: &Rooms, log: &dyn Log) -> Result<(), Refusal> {
         for head in log.heads(ids.to_vec()).await? {
             if head.gone {
                 rooms.gone(head.room);
-            } else if head.seq > delivered[&head.room] {
-                rooms.look(head.room, head.seq);
+                continue;
+            }
+            let delivered = delivered[&head.room];
+            match head.seq.cmp(&delivered) {
+                Ordering::Greater => rooms.look(head.room, head.seq),
+                Ordering::Equal => {}
+                // A log only grows: it is another one, of a database that was put back.
+                Ordering::Less => rooms.went_back(head.room, delivered, head.seq),
             }
         }
     }

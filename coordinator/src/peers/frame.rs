@@ -18,7 +18,7 @@ use shared::{
 use crate::encoded::Entry;
 
 /// The name of what links speak, as a WebSocket subprotocol.
-pub(crate) const SUBPROTOCOL: &str = "chatx.peer.v1";
+pub(crate) const SUBPROTOCOL: &str = "chatx.peer.v2";
 /// About how many bytes of frames one message carries: enough that its cost is spread thin, and little
 /// beside what a link carries in the time that a person notices.
 pub(crate) const MESSAGE_BYTES: usize = 256 * 1_024;
@@ -116,6 +116,9 @@ pub(crate) enum News {
     Lost,
     /// The room is deleted.
     Gone,
+    /// The log stands there, before what was said of it: it is another history, and this was the last of
+    /// the old one.
+    WentBack(Seq),
     /// Somebody is in the room on that node, or is in another way.
     Here(Arc<str>, Present),
     /// Somebody is no more in the room on that node.
@@ -243,6 +246,7 @@ impl News {
             Self::Head(_) => "head",
             Self::Lost => "lost",
             Self::Gone => "gone",
+            Self::WentBack(_) => "went_back",
             Self::Here(..) | Self::Away(..) | Self::NodeAway(_) => "presence",
             Self::Typing(..) => "typing",
             Self::Read(..) => "read",

@@ -5,7 +5,7 @@ mod neighbour;
 use futures_util::{SinkExt, StreamExt};
 use neighbour::{Neighbour, SOON, Town, answer, link_to};
 use protocol::{
-    ErrorCode, Seq, Timestamp,
+    ErrorCode, EventId, Seq, Timestamp,
     accounts::UserSummary,
     frame::{Goaway, PresenceState, ServerFrame, UnsubscribeReason},
     ids::Id,
@@ -89,6 +89,7 @@ fn entry(number: u128, seq: u64) -> Arc<Entry> {
     Arc::new(Entry {
         room: room(number),
         seq: Seq(seq),
+        id: EventId::from_uuid(Uuid::nil()),
         frame: FRAME.clone(),
         ends: Some(Ends::Of(user().id, UnsubscribeReason::Left)),
         text: None,

@@ -88,6 +88,13 @@ impl Appends {
         })
     }
 
+    /// Answers all, which nobody waits for any longer here.
+    pub(super) fn refuse(&mut self, refusal: &Refusal) {
+        for (message, _) in self.0.drain(..) {
+            message.answer(&Err(refusal.clone()));
+        }
+    }
+
     /// Waits until the oldest is answered, and takes all that are, in order. Cancel-safe.
     pub(super) async fn settled(&mut self) -> Vec<(Message, Answer)> {
         poll_fn(|cx| {

@@ -2,14 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    mem,
     sync::{Arc, Weak},
 };
 
 use metrics::counter;
-use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary};
+use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary, frame::CloseReason};
 
 use super::Attached;
 use crate::{
+    connection::Ending,
     encoded::{Encoded, Entry},
     outbox::Outbox,
 };
@@ -24,6 +26,7 @@ pub(super) struct Audience {
 pub(super) struct Listener {
     pub(super) user: UserSummary,
     pub(super) outbox: Outbox,
+    pub(super) ending: Ending,
     /// Gone when the socket no longer follows the room, even if that could not be said.
     pub(super) attached: Weak<Attached>,
     /// Where the log stood when its user was last seen to be a member; nothing before that, and
@@ -103,6 +106,13 @@ impl Audience {
                     listener.outbox.pass(self.room, frames);
                 }
             }
+        }
+    }
+
+    /// Ends every socket, for a reason that makes its client come again.
+    pub(super) fn end(&mut self) {
+        for listener in mem::take(&mut self.listeners).into_values() {
+            listener.ending.begin(CloseReason::Internal);
         }
     }
 

@@ -2,12 +2,12 @@
 //! and otherwise from the store.
 
 use metrics::counter;
-use protocol::events::Event;
+use protocol::{EventId, RoomId, Seq, events::Event};
 use shared::Refusal;
 use tracing::debug;
 
 use super::{keeper::Keeper, upstream::Upstream};
-use crate::encoded::Entry;
+use crate::{encoded::Entry, log::Log};
 
 /// What a look at the store finds.
 pub(super) enum Looked {
@@ -15,6 +15,8 @@ pub(super) enum Looked {
     Events(Vec<Event>),
     /// The room is deleted.
     Gone,
+    /// Up to there the log is another than the one that was delivered.
+    WentBack(Seq),
 }
 
 /// How many events are read from the store at once.
@@ -27,28 +29,23 @@ impl Keeper {
     }
 
     pub(super) fn look_if_behind(&mut self) {
-        if self.is_complete() {
+        if self.is_complete() && !self.doubts {
             if let Some(upstream) = &mut self.upstream {
                 upstream.brought(true);
             }
             return;
         }
-        if !self.looking.is_idle() || self.upstream.as_mut().is_some_and(Upstream::may_bring) {
+        let may_wait = !self.doubts && self.upstream.as_mut().is_some_and(Upstream::may_bring);
+        if may_wait || !self.looking.is_idle() {
             return;
         }
+        self.doubts = false;
         let with = self.upstream.as_ref().map_or("this", |_| "other");
         counter!("chatx_room_reads_total", "node" => with).increment(1);
-        let (rooms, room, after) = (self.rooms.clone(), self.id, self.next.last());
-        self.looking.begin(async move {
-            let events = rooms.log().events(room, after, EVENTS_AT_ONCE).await?;
-            if events.is_empty() {
-                let heads = rooms.log().heads(vec![room]).await?;
-                if heads.iter().all(|head| head.room != room || head.gone) {
-                    return Ok(Looked::Gone);
-                }
-            }
-            Ok(Looked::Events(events))
-        });
+        let (rooms, room, last) = (self.rooms.clone(), self.id, self.next.last());
+        let id = self.recent.id_at(last);
+        self.looking
+            .begin(async move { look(rooms.log(), room, last, id).await });
     }
 
     pub(super) fn looked(&mut self, looked: Result<Looked, Refusal>) {
@@ -65,6 +62,7 @@ impl Keeper {
                 }
                 self.deliver();
             }
+            Ok(Looked::WentBack(seq)) => self.went_back(seq),
             Ok(Looked::Gone) => {
                 self.target = self.next.last();
                 self.gone();
@@ -77,4 +75,29 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Reads what follows the last event that was delivered, and that one with it: it tells whether the log is
+/// still the same.
+async fn look(
+    log: &dyn Log,
+    room: RoomId,
+    last: Seq,
+    id: Option<EventId>,
+) -> Result<Looked, Refusal> {
+    let mut events = log.events(room, last.previous(), EVENTS_AT_ONCE).await?;
+    if let Some(first) = events.first() {
+        if first.seq == last && id.is_some_and(|id| id != first.id) {
+            return Ok(Looked::WentBack(last));
+        }
+    } else {
+        let heads = log.heads(vec![room]).await?;
+        match heads.iter().find(|head| head.room == room && !head.gone) {
+            None => return Ok(Looked::Gone),
+            Some(head) if head.seq < last => return Ok(Looked::WentBack(head.seq)),
+            Some(_) => {}
+        }
+    }
+    events.retain(|event| event.seq > last);
+    Ok(Looked::Events(events))
 }

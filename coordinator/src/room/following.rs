@@ -104,18 +104,21 @@ impl Keeper {
                     upstream.gives_up();
                 }
                 self.target = self.target.max(head);
+                self.doubts |= head < self.next.last();
                 self.is_told.store(true, Ordering::Relaxed);
                 self.happen(Happening::Upstream(elsewhere));
                 self.introduce();
             }
             News::Head(seq) => {
                 self.target = self.target.max(seq);
+                self.doubts |= seq < self.next.last();
                 if seq >= self.next.seq() {
                     upstream.lost();
                 }
             }
             News::Lost => upstream.lost(),
             News::Gone => self.gone(),
+            News::WentBack(seq) => self.went_back(seq),
             News::Here(node, Present { user, state }) => {
                 self.happen(Happening::Entered(Via::Upstream(node), user, state));
             }
@@ -142,7 +145,7 @@ impl Keeper {
         if !self.upstream.as_ref().is_some_and(|it| it.is_with(link)) {
             return;
         }
-        let seq = entry.seq;
+        let (seq, id) = (entry.seq, entry.id);
         let verdict = self.take(entry);
         let is_complete = self.is_complete();
         let Some(upstream) = &mut self.upstream else {
@@ -150,7 +153,7 @@ impl Keeper {
         };
         match verdict {
             Verdict::Send => upstream.brought(is_complete),
-            Verdict::Old => {}
+            Verdict::Old => self.compare(seq, id),
             Verdict::Hole => {
                 counter!("chatx_room_holes_total").increment(1);
                 self.target = self.target.max(seq);

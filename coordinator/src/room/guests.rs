@@ -85,6 +85,13 @@ impl Guests {
         }
     }
 
+    /// The log is another than the one that they were told of.
+    pub(super) fn went_back(&self, head: Seq) {
+        for guest in self.of.values() {
+            guest.tell(self.room, News::WentBack(head));
+        }
+    }
+
     /// When there is something to tell.
     pub(super) const fn deadline(&self) -> Option<Instant> {
         self.told_at

@@ -63,6 +63,10 @@ pub(super) struct Keeper {
     pub(super) fresh: Vec<Arc<Entry>>,
     /// A look at the store, for events that others appended.
     pub(super) looking: Errand<Result<Looked, Refusal>>,
+    /// Whether the log may be another than the one that was delivered: only the store knows.
+    pub(super) doubts: bool,
+    /// Whether it is. Then nothing is delivered any more, and the room ends.
+    pub(super) is_over: bool,
     /// What the log is asked to store.
     pub(super) appends: Appends,
     /// What the node that the room is with is asked to store.
@@ -115,6 +119,8 @@ impl Keeper {
             target: Seq::ZERO,
             fresh: Vec::new(),
             looking: Errand::idle(),
+            doubts: false,
+            is_over: false,
             appends: Appends::default(),
             forwarded: Forwarded::default(),
             audience: Audience::new(id),
@@ -162,26 +168,30 @@ impl Keeper {
     fn refuse_all(&mut self, refusal: &Refusal) {
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
-            match command {
-                // Whoever no longer waits for the answer does not need it.
-                Command::Listen(listen) => drop(listen.loaded.send(Err(refusal.clone()))),
-                Command::Send(sending) => sending.refuse(refusal.clone()),
-                Command::Guest(guest, Word::Append { number, .. }) => {
-                    guest.answer(number, Err(refusal.clone()));
-                }
-                Command::Guest(guest, Word::Attach { .. })
-                    if refusal.code == ErrorCode::RoomNotFound =>
-                {
-                    guest.tell(self.id, News::Gone);
-                }
-                _ => {}
+            self.refuse(command, refusal);
+        }
+    }
+
+    fn refuse(&self, command: Command, refusal: &Refusal) {
+        match command {
+            // Whoever no longer waits for the answer does not need it.
+            Command::Listen(listen) => drop(listen.loaded.send(Err(refusal.clone()))),
+            Command::Send(sending) => sending.refuse(refusal.clone()),
+            Command::Guest(guest, Word::Append { number, .. }) => {
+                guest.answer(number, Err(refusal.clone()));
             }
+            Command::Guest(guest, Word::Attach { .. })
+                if refusal.code == ErrorCode::RoomNotFound =>
+            {
+                guest.tell(self.id, News::Gone);
+            }
+            _ => {}
         }
     }
 
     async fn keep(&mut self, cancel: CancellationToken) {
         let mut taken = Vec::new();
-        loop {
+        while !self.is_over {
             self.ask_if_due();
             self.look_if_behind();
             let deadline = self.deadline();
@@ -208,11 +218,17 @@ impl Keeper {
                 }
             }
         }
+        if self.is_over {
+            self.refuse_waiting();
+        }
         // What came in the very last moment is answered, not lost.
         self.refuse_all(&ErrorCode::Unavailable.into());
     }
 
     fn obey(&mut self, command: Command) {
+        if self.is_over {
+            return self.refuse(command, &ErrorCode::Unavailable.into());
+        }
         // Events that come one after the other are delivered together; everything else finds them delivered.
         match command {
             Command::Hear(link, News::Event(entry)) => return self.hear_event(&link, entry),
@@ -234,6 +250,7 @@ impl Keeper {
                 }
             }
             Command::Gone => self.gone(),
+            Command::WentBack(seq) => self.went_back(seq),
             Command::Presence(connection, user, state) => {
                 self.happen(Happening::Changed(connection, user, state));
             }
@@ -301,15 +318,21 @@ impl Keeper {
             let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = answer else {
                 continue;
             };
+            self.compare(place.seq, place.id);
+            if self.is_over {
+                continue;
+            }
             self.target = self.target.max(place.seq);
             if matches!(message, Message::OfGuest(_)) {
                 latest_of_guests = latest_of_guests.max(Some(place.seq));
             }
             // Others may have written before it: then it is read with theirs.
-            if matches!(answer, Ok(Appended::Stored(_)))
-                && self.next.offer(place.seq) == Verdict::Send
-            {
-                self.fresh.push(Entry::new(message.into_event(place)));
+            if matches!(answer, Ok(Appended::Stored(_))) {
+                match self.next.offer(place.seq) {
+                    Verdict::Send => self.fresh.push(Entry::new(message.into_event(place))),
+                    Verdict::Old => self.doubts |= self.recent.id_at(place.seq).is_none(),
+                    Verdict::Hole => {}
+                }
             }
         }
         self.deliver();
@@ -322,11 +345,12 @@ impl Keeper {
     fn settle_forwarded(&mut self, settled: forwarded::Settled) {
         for (sending, answer) in settled.answered {
             if let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = &answer {
+                self.compare(place.seq, place.id);
                 self.target = self.target.max(place.seq);
             }
             sending.answer(&answer);
         }
-        if settled.is_lost {
+        if settled.is_lost && !self.is_over {
             self.move_now();
         }
     }

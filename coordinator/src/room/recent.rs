@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use protocol::Seq;
+use protocol::{EventId, Seq};
 
 use crate::encoded::{Entry, Text};
 
@@ -73,6 +73,14 @@ impl Recent {
         self.ring().head
     }
 
+    /// Which event was delivered at a place, unless that is too long ago.
+    pub(super) fn id_at(&self, seq: Seq) -> Option<EventId> {
+        let ring = self.ring();
+        let first = ring.entries.front()?.seq;
+        let skipped = usize::try_from(seq.0.checked_sub(first.0)?).ok()?;
+        ring.entries.get(skipped).map(|entry| entry.id)
+    }
+
     /// About `bytes` of what comes from `next` on.
     pub(crate) fn from(&self, next: Seq, bytes: usize) -> Following {
         let ring = self.ring();
@@ -133,6 +141,7 @@ mod tests {
         Arc::new(Entry {
             room: RoomId::from_uuid(Uuid::nil()),
             seq: Seq(seq),
+            id: EventId::from_uuid(Uuid::nil()),
             frame: Encoded::of(&pong),
             ends: None,
             text,

@@ -84,10 +84,11 @@ fn entry() -> impl Strategy<Value = Entry> {
     let text = prop_oneof![seq().prop_map(Text::Of), seq().prop_map(Text::Erased)];
     let frame = vec(any::<u8>(), 0..400)
         .prop_map(|bytes| serde_json::from_value(serde_json::json!(bytes)).unwrap());
-    (id(), seq(), frame, option::of(ends), option::of(text)).prop_map(
-        |(room, seq, frame, ends, text)| Entry {
+    (id(), seq(), id(), frame, option::of(ends), option::of(text)).prop_map(
+        |(room, seq, id, frame, ends, text)| Entry {
             room,
             seq,
+            id,
             frame,
             ends,
             text,
@@ -133,6 +134,7 @@ fn down() -> impl Strategy<Value = Down> {
         entry().prop_map(|entry| News::Event(Arc::new(entry))),
         seq().prop_map(News::Head),
         Just(News::Lost),
+        seq().prop_map(News::WentBack),
         Just(News::Gone),
         (node(), present()).prop_map(|(node, present)| News::Here(node, present)),
         (node(), id()).prop_map(|(node, user)| News::Away(node, user)),
