@@ -15,7 +15,7 @@ drop index members_user;
 --
 -- `room_ids` are the rooms of the batch, each once, in the order of their ids, and `counts` how many
 -- entries each has. An entry names its room by its place among them, and its own place among its room's
--- entries: `numbers`. `heads` and `totals` are where the plain rooms stood before, null where a room was
+-- entries: `numbers`. `replies` and `threads` are both empty when no entry has either. `heads` and `totals` are where the plain rooms stood before, null where a room was
 -- judged; `others` are the verdicts on the entries of those, in their order.
 create function append_messages(
     room_ids uuid[],
@@ -47,6 +47,8 @@ declare
     judged int[];
     room int;
 begin
+    -- Each statement sees what was committed before it began: what is seen from here on holds for as long
+    -- as the rooms are locked.
     select array_agg(r.head), array_agg(r.messages), array_agg(r.is_open)
     into heads, totals, are_open
     from (
@@ -61,13 +63,24 @@ begin
         judged := array(
             select e.room
             from (
-                select e.room, e.user_id, count(e.reply_to) + count(e.thread) as answers
-                from unnest(entry_rooms, user_ids, replies, threads) e (room, user_id, reply_to, thread)
-                group by e.room, e.user_id
+                select distinct e.room, e.user_id from unnest(entry_rooms, user_ids) e (room, user_id)
             ) e
             left join members m on m.room_id = room_ids[e.room] and m.user_id = e.user_id
-            where not are_open[e.room] or e.answers > 0 or m.user_id is null or m.muted_until is not null
+            where not are_open[e.room] or m.user_id is null or m.muted_until is not null
         );
+        if cardinality(replies) + cardinality(threads) > 0 then
+            judged := judged || array(
+                select e.room
+                from unnest(entry_rooms || entry_rooms, user_ids || user_ids, replies || threads)
+                    e (room, user_id, seq)
+                left join members m on m.room_id = room_ids[e.room] and m.user_id = e.user_id
+                where e.seq is not null and not exists (
+                    select 1 from events x
+                    where x.room_id = room_ids[e.room] and x.seq = e.seq
+                        and x.seq >= m.first_seq and x.kind = 'message'
+                )
+            );
+        end if;
         foreach room in array judged loop
             heads[room] := null;
         end loop;
@@ -77,11 +90,11 @@ begin
     end if;
 
     begin
-        insert into events (room_id, seq, n, id, kind, user_id, client_id, body, at)
+        insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at)
         select room_ids[e.room], heads[e.room] + e.number, totals[e.room] + e.number, e.id, 'message', e.user_id,
-            e.client_id, e.body, e.at
-        from unnest(entry_rooms, numbers, event_ids, user_ids, client_ids, bodies, moments)
-            e (room, number, id, user_id, client_id, body, at)
+            e.client_id, e.reply_to, e.thread, e.body, e.at
+        from unnest(entry_rooms, numbers, event_ids, user_ids, client_ids, replies, threads, bodies, moments)
+            e (room, number, id, user_id, client_id, reply_to, thread, body, at)
         where heads[e.room] is not null;
     exception when unique_violation then
         heads := array_fill(null::bigint, array[cardinality(room_ids)]);

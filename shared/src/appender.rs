@@ -197,7 +197,7 @@ impl Writer {
 /// What is not stored because somebody else has locked its room, or another room of the batch.
 async fn store_batch(store: &Store, mut batch: Vec<Waiting>) -> Result<(), Vec<Waiting>> {
     while let Some(first) = batch.first() {
-        let entries: Vec<Append> = batch.iter().map(|waiting| waiting.entry.clone()).collect();
+        let entries: Vec<&Append> = batch.iter().map(|waiting| &waiting.entry).collect();
         // Entries come in order, so the first is the one whose time is over first.
         let attempt = timeout_at(first.deadline, store.append(&entries)).await;
         match attempt.unwrap_or(Err(store::Error::Unavailable(sqlx::Error::PoolTimedOut))) {

@@ -13,15 +13,15 @@
 //!
 //! An entry that is refused does not disturb its neighbours.
 //!
-//! Most rooms of most batches are *plain*: each entry is by a member whom nothing hinders, answers nothing,
-//! and has a new name. What happens to those is known beforehand, so both engines look for that first and
+//! Most rooms of most batches are *plain*: each entry is by a member whom nothing hinders, answers only what is
+//! there, and has a new name. What happens to those is known beforehand, so both engines look for that first and
 //! store them without judging each entry. A room that is not plain is judged as a whole.
 
 mod batch;
 mod postgres;
 mod sqlite;
 
-use std::time::Duration;
+use std::{borrow::Borrow, time::Duration};
 
 use protocol::{
     ErrorCode, EventId, RoomId, Seq, Timestamp, UserId,
@@ -85,13 +85,14 @@ impl Store {
     /// # Errors
     /// [`super::Error::Unavailable`] and [`super::Error::Broken`] for the whole batch; whether it is
     /// stored then, the same call tells when it is repeated.
-    pub async fn append(&self, entries: &[Append]) -> Result<Vec<Appended>> {
+    pub async fn append(&self, entries: &[impl Borrow<Append>]) -> Result<Vec<Appended>> {
+        let entries: Vec<&Append> = entries.iter().map(Borrow::borrow).collect();
         if entries.is_empty() {
             return Ok(Vec::new());
         }
         match &self.pool {
-            Pool::Postgres(pool) => postgres::append(pool, entries).await,
-            Pool::Sqlite { writer, .. } => sqlite::append(writer, entries).await,
+            Pool::Postgres(pool) => postgres::append(pool, &entries).await,
+            Pool::Sqlite { writer, .. } => sqlite::append(writer, &entries).await,
         }
     }
 }

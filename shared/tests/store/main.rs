@@ -5,6 +5,7 @@
 )]
 
 mod accounts;
+mod batches;
 mod contract;
 mod faults;
 mod ground;

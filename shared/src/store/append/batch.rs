@@ -11,7 +11,7 @@ use crate::store::{Error, Result};
 
 /// The entries of a batch, by rooms.
 pub(super) struct Batch<'a> {
-    pub(super) entries: &'a [Append],
+    pub(super) entries: &'a [&'a Append],
     /// Each room once, in the order of the ids: the order in which they are locked.
     pub(super) rooms: Vec<Uuid>,
     /// How many entries each of `rooms` has.
@@ -30,7 +30,7 @@ pub(super) struct Stood {
 }
 
 impl<'a> Batch<'a> {
-    pub(super) fn of(entries: &'a [Append]) -> Self {
+    pub(super) fn of(entries: &'a [&'a Append]) -> Self {
         let mut rooms: Vec<Uuid> = entries.iter().map(|entry| entry.room.uuid()).collect();
         rooms.sort_unstable();
         rooms.dedup();
@@ -54,6 +54,13 @@ impl<'a> Batch<'a> {
         batch
     }
 
+    /// Whether an entry answers another or is in a thread.
+    pub(super) fn is_answering(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| entry.reply_to.is_some() || entry.thread.is_some())
+    }
+
     /// Each entry, and its place if its room is plain, which is one that says where it `stood`.
     pub(super) fn places(
         &self,
@@ -71,7 +78,7 @@ impl<'a> Batch<'a> {
                     id: entry.id,
                     at: entry.at,
                 });
-                (entry, place)
+                (*entry, place)
             })
     }
 

@@ -2,16 +2,41 @@
 //! no row is held across a round trip and a caller that freezes holds no room.
 
 use protocol::Seq;
-use sqlx::{FromRow, PgPool, types::Json};
+use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 
 use super::{
     Append, Appended, Verdict,
     batch::{Batch, Stood},
 };
-use crate::store::{Result, columns::At, pool::within};
+use crate::store::{Error, Result, columns::At, pool::within};
 
-pub(super) async fn append(pool: &PgPool, entries: &[Append]) -> Result<Vec<Appended>> {
+pub(super) async fn append(pool: &PgPool, entries: &[&Append]) -> Result<Vec<Appended>> {
     let batch = Batch::of(entries);
+    // To ask first whether a connection is alive is one more round trip. A dead one is found out by its
+    // error, and the same batch may be handed in twice.
+    if let Some(mut connection) = pool.try_acquire() {
+        match call(&mut connection, &batch).await {
+            Err(Error::Unavailable(error)) if is_cut(&error) => {}
+            answer => return answer,
+        }
+    }
+    let mut connection = within(pool.acquire()).await?;
+    call(&mut connection, &batch).await
+}
+
+fn is_cut(error: &sqlx::Error) -> bool {
+    const ADMIN_SHUTDOWN: &str = "57P01";
+    match error {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| code == ADMIN_SHUTDOWN),
+        _ => false,
+    }
+}
+
+async fn call(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Appended>> {
+    let entries = batch.entries;
+    // Most batches answer nothing, and say so by leaving the columns out.
+    let answering = if batch.is_answering() { entries } else { &[] };
     let answer: Answer = within(
         sqlx::query_as(
             "select heads, totals, others
@@ -25,10 +50,10 @@ pub(super) async fn append(pool: &PgPool, entries: &[Append]) -> Result<Vec<Appe
         .bind(column(entries, |entry| entry.user.uuid()))
         .bind(column(entries, |entry| entry.client_id.as_str()))
         .bind(column(entries, |entry| entry.body.as_str()))
-        .bind(seldom(entries, |entry| entry.reply_to))
-        .bind(seldom(entries, |entry| entry.thread))
+        .bind(column(answering, |entry| entry.reply_to.map(Seq::to_i64)))
+        .bind(column(answering, |entry| entry.thread.map(Seq::to_i64)))
         .bind(column(entries, |entry| At(entry.at)))
-        .fetch_one(pool),
+        .fetch_one(connection),
     )
     .await?;
     let stood = answer.stood();
@@ -36,16 +61,8 @@ pub(super) async fn append(pool: &PgPool, entries: &[Append]) -> Result<Vec<Appe
     batch.answers(&stood, verdicts)
 }
 
-fn column<'a, T>(entries: &'a [Append], of: impl Fn(&'a Append) -> T) -> Vec<T> {
-    entries.iter().map(of).collect()
-}
-
-/// A column that is left out when nothing stands in it.
-fn seldom(entries: &[Append], of: impl Fn(&Append) -> Option<Seq>) -> Vec<Option<i64>> {
-    if entries.iter().all(|entry| of(entry).is_none()) {
-        return Vec::new();
-    }
-    column(entries, |entry| of(entry).map(Seq::to_i64))
+fn column<'a, T>(entries: &[&'a Append], of: impl Fn(&'a Append) -> T) -> Vec<T> {
+    entries.iter().copied().map(of).collect()
 }
 
 /// Where the plain rooms stood, and the verdicts on the entries of the others.

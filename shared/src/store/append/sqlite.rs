@@ -21,7 +21,7 @@ use crate::store::{
 /// Most rows of one insert.
 const INSERT_ROWS: usize = 128;
 
-pub(super) async fn append(writer: &SqlitePool, entries: &[Append]) -> Result<Vec<Appended>> {
+pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<Vec<Appended>> {
     let batch = Batch::of(entries);
     let mut transaction = begin_immediate(writer).await?;
     let mut stood = look(&mut transaction, &batch).await?;
@@ -75,23 +75,22 @@ async fn look(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Ve
         .into_iter()
         .map(|(room, user)| hex(room) + &hex(user))
         .collect();
-    let mut stood: Json<Vec<Option<Stood>>> = within(
+    let answers: Vec<(String, String, i64)> = batch
+        .entries
+        .iter()
+        .flat_map(|entry| {
+            let answered = entry.reply_to.into_iter().chain(entry.thread);
+            answered.map(|seq| (hex(entry.room.uuid()), hex(entry.user.uuid()), seq.to_i64()))
+        })
+        .collect();
+    let stood: Json<Vec<Option<Stood>>> = within(
         sqlx::query_scalar(LOOK)
             .bind(Json(rooms))
             .bind(Json(senders))
+            .bind(Json(answers))
             .fetch_one(connection),
     )
     .await?;
-    // What is answered has to be there.
-    for (entry, room) in batch.entries.iter().zip(&batch.room_of) {
-        if (entry.reply_to.is_some() || entry.thread.is_some())
-            && let Some(stood) = usize::try_from(room - 1)
-                .ok()
-                .and_then(|room| stood.0.get_mut(room))
-        {
-            *stood = None;
-        }
-    }
     Ok(stood.0)
 }
 
@@ -235,6 +234,16 @@ const LOOK: &str = "
                 left join members m on m.room_id = unhex(substr(sender.value, 1, 32))
                     and m.user_id = unhex(substr(sender.value, 33))
                 where m.user_id is null or m.muted_until is not null
+                union all
+                select unhex(answer.value ->> 0)
+                from json_each($3) answer
+                left join members m on m.room_id = unhex(answer.value ->> 0)
+                    and m.user_id = unhex(answer.value ->> 1)
+                where not exists (
+                    select 1 from events x
+                    where x.room_id = m.room_id and x.seq = answer.value ->> 2
+                        and x.seq >= m.first_seq and x.kind = 'message'
+                )
             ) then json_object('head', r.head, 'messages', r.messages)
         end
     ) order by asked.key)
