@@ -58,6 +58,9 @@ struct Inner {
 pub(crate) const DEAD_AFTER: Duration = Duration::from_secs(5);
 /// How old an answer may be.
 const FRESH_FOR: Duration = Duration::from_secs(1);
+/// How long whoever wants to know waits for an answer when an older one will do. People who come back
+/// at once after a trouble of the store must not wait for it one after the other.
+const ASKED_WITHIN: Duration = Duration::from_millis(500);
 /// How often who watches asks.
 const ASKED_EVERY: Duration = Duration::from_secs(1);
 
@@ -73,16 +76,23 @@ impl Cluster {
         }))
     }
 
-    /// The live nodes, by name; at most a second old. While the store is away: those seen last.
+    /// The live nodes, by name; at most a second old. While the store is away or slow: those seen last.
     pub async fn live(&self) -> Arc<[Node]> {
         if let Some(nodes) = self.fresh() {
             return nodes;
         }
-        let _asking = self.0.asking.lock().await;
-        if let Some(nodes) = self.fresh() {
-            return nodes;
+        let asking = async {
+            let _asking = self.0.asking.lock().await;
+            if self.fresh().is_none() {
+                self.ask().await;
+            }
+        };
+        if self.seen_at().is_none() {
+            asking.await;
+        } else if tokio::time::timeout(ASKED_WITHIN, asking).await.is_err() {
+            // The next ones do not wait as long for the same.
+            *self.seen_at() = Some(Instant::now());
         }
-        self.ask().await;
         self.seen()
     }
 
