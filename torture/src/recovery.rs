@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     check::{Breach, Breaches, Promise},
-    diary::{Diary, Moment, Outcome, Sent},
+    diary::{Diary, Moment, Outcome, Place, Sent},
     faults::{Incident, Since},
     plan::Kind,
 };
@@ -161,14 +161,26 @@ fn recovery(diary: &Diary, acks: &Acks, incident: &Incident) -> Recovery {
     }
 }
 
-/// Whether somebody's socket was where it broke.
+/// Whether somebody's socket was where it broke. Without handlers nobody gets a socket, so that who had
+/// to look for one meanwhile is hit too.
 fn is_hit(diary: &Diary, client: usize, incident: &Incident) -> bool {
-    let places = diary.places.iter();
+    let places = diary.places.iter().filter(|place| place.client == client);
     let latest = places
-        .filter(|place| place.client == client && place.since <= incident.begun)
+        .clone()
+        .filter(|place| place.since <= incident.begun)
         .max_by_key(|place| place.since);
     let node = latest.and_then(|place| place.node.as_ref());
-    node.is_some_and(|node| incident.subjects.contains(node))
+    let is_there = node.is_some_and(|node| incident.subjects.contains(node));
+    let needs_handlers = matches!(
+        incident.fault.kind,
+        Kind::KillHandlers | Kind::PauseHandlers
+    );
+    let is_searching = || {
+        let mut meanwhile = places.filter(|place| place.since <= incident.healed);
+        let is_without = |place: &Place| place.node.is_none() && place.since >= incident.begun;
+        node.is_none() || meanwhile.any(is_without)
+    };
+    is_there || needs_handlers && is_searching()
 }
 
 /// I11: what took too long, or failed where nothing may.
@@ -251,10 +263,7 @@ pub(crate) fn redis_free(diary: &Diary, incidents: &[Incident], ready: Moment) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        diary::Place,
-        plan::{Direction, Fault},
-    };
+    use crate::plan::{Direction, Fault};
     use protocol::{RoomId, Seq, UserId};
     use uuid::Uuid;
 
