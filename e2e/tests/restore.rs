@@ -1,10 +1,10 @@
-//! A database that is put back to an earlier state, under clients that have seen a later one: they are
-//! told to begin anew, and nobody mixes two histories.
+//! A database that is put back to an earlier state, under clients that have seen a later one, be it while
+//! nothing runs or under processes that do: they are told to begin anew, and nobody mixes two histories.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, process::Command};
+use std::{collections::BTreeMap, fs, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use chatx_e2e::{Http, PATIENCE, Person, Socket, unlimited};
+use chatx_e2e::{Ended, Http, PATIENCE, Person, Socket, unlimited};
 use client::{Client, Delivery, Events, Start};
 use protocol::{
     EventId, RoomId, Seq,
@@ -14,13 +14,15 @@ use protocol::{
 };
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::{Chatx, Database};
-use tokio::time::timeout;
+use testkit::{Chatx, ChatxSetup, Database, free_port};
+use tokio::time::{sleep, timeout};
 
 /// Messages that are in the backup, and as many that were written after it.
 const MESSAGES: usize = 5;
 /// More than were lost, so that all their places are taken again.
 const MESSAGES_AFTER: usize = 8;
+
+const SECRET: &str = "a secret that every process of the cluster has";
 
 /// A way to keep and to put back.
 enum Backup {
@@ -66,14 +68,7 @@ impl Backup {
                     postgres(&["psql", "--command", &statement, &server])?;
                 }
                 let kept = folder.path().join("kept").to_string_lossy().into_owned();
-                postgres(&[
-                    "psql",
-                    "--set",
-                    "ON_ERROR_STOP=1",
-                    "--file",
-                    &kept,
-                    &database.url(),
-                ])
+                read_in(&kept, &database.url())
             }
         }
     }
@@ -100,6 +95,12 @@ fn postgres(arguments: &[&str]) -> Result<()> {
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{arguments:?}: {said}");
     Ok(())
+}
+
+/// Reads what was kept into an empty database.
+fn read_in(kept: &str, url: &str) -> Result<()> {
+    let strict = "ON_ERROR_STOP=1";
+    postgres(&["psql", "--set", strict, "--file", kept, url])
 }
 
 /// What somebody holds of a room.
@@ -249,4 +250,147 @@ async fn a_restored_dump_of_postgres_resets_who_was_ahead() -> Result<()> {
         .await?;
     let folder = TempDir::new()?;
     check(chatx, Backup::Postgres { database, folder }).await
+}
+
+/// Puts a database in the place of the one that processes use: whoever is connected is cut off.
+async fn swap(database: &Database, other: &Database) -> Result<()> {
+    let server = testkit::postgres_url().await?;
+    let (old, new) = (database.name(), other.name());
+    for statement in [
+        format!("drop database {old} with (force)"),
+        format!("alter database {new} rename to {old}"),
+    ] {
+        postgres(&["psql", "--command", &statement, &server])?;
+    }
+    Ok(())
+}
+
+/// Has a message stored by a process without rooms of its own, as soon as it has its database again.
+async fn write(ada: &Person, room: RoomId, name: &str) -> Result<()> {
+    let path = format!("/v1/rooms/{room}/messages");
+    let body = json!({"client_id": name, "body": name});
+    let writing = async {
+        while ada.http.post(&path, body.clone()).await?.status >= 500 {
+            sleep(Duration::from_millis(20)).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(PATIENCE, writing).await.context(name.to_owned())?
+}
+
+/// Takes deliveries, as often as it is told to begin anew, until somebody holds what the store does.
+async fn until_equal(events: &mut Events, view: &mut View, store: &View) -> Result<()> {
+    let following = async {
+        while view != store {
+            match events.next().await.context("the connection ended")? {
+                Delivery::Event(event) => drop(view.insert(event.seq, event.id)),
+                Delivery::Reset { .. } => view.clear(),
+                Delivery::Ended(why) => return Err(anyhow!("{why}")),
+                _ => {}
+            }
+        }
+        Ok(())
+    };
+    let Ok(followed) = timeout(PATIENCE, following).await else {
+        return Err(anyhow!("the client holds {view:?}, the store {store:?}"));
+    };
+    followed
+}
+
+async fn stored(ada: &Person, room: RoomId) -> Result<View> {
+    let anew = subscribe(&mut ada.socket().await?, room, None).await?;
+    let events = anew.events.iter();
+    Ok(events.map(|event| (event.seq, event.id)).collect())
+}
+
+/// A room is on two nodes, of which it is with one. `written` messages come right after the swap: some nodes
+/// see a log that is shorter, others one that has grown past what they delivered.
+async fn check_under_running_nodes(written: usize) -> Result<()> {
+    let database = Database::fresh().await?;
+    let role = |role: &str| -> ChatxSetup {
+        Chatx::role(role)
+            .set("DATABASE_URL", database.url())
+            .set("CHATX_CLUSTER_SECRET", SECRET)
+            .set("CHATX_RATE_LIMITS", "off")
+    };
+    let (status, said) = role("migrate").run_to_its_end().await?;
+    ensure!(status.success(), "{said}");
+    let handlers = role("handlers").start().await?;
+    let mut nodes = Vec::new();
+    for name in ["a", "b"] {
+        let internal = format!("127.0.0.1:{}", free_port());
+        let node = role("coordinator")
+            .set("CHATX_NODE", name)
+            .set("CHATX_INTERNAL_LISTEN", internal);
+        nodes.push(node.start().await?);
+    }
+    let ada = Person::register(&Http::new(handlers.address()), "ada").await?;
+    let room = ada.create_room().await?;
+    let login = LoginBody {
+        login: Some(ada.username.clone()),
+        password: Some(ada.password.to_owned()),
+        device: None,
+    };
+    let session = Client::new(&handlers.url())?.log_in(&login).await?;
+    for turn in 0..MESSAGES {
+        write(&ada, room, &format!("kept-{turn}")).await?;
+    }
+    let folder = TempDir::new()?;
+    let kept = folder.path().join("kept").to_string_lossy().into_owned();
+    postgres(&["pg_dump", "--file", &kept, &database.url()])?;
+
+    // Everybody is there, and sees what will not have been.
+    let connection = session.connect();
+    let mut events = connection
+        .room(room)
+        .events(Start::After(Seq::ZERO, None))
+        .await?;
+    let mut sockets = Vec::new();
+    for node in &nodes {
+        let mut socket = ada.at(&Http::new(node.address())).socket().await?;
+        subscribe(&mut socket, room, None).await?;
+        sockets.push(socket);
+    }
+    for turn in 0..MESSAGES {
+        write(&ada, room, &format!("lost-{turn}")).await?;
+    }
+    let lost = stored(&ada.at(&Http::new(nodes[0].address())), room).await?;
+    let mut view = View::new();
+    until_equal(&mut events, &mut view, &lost).await?;
+    let (last, _) = lost.last_key_value().context("it has events")?;
+    for socket in &mut sockets {
+        while socket.event().await?.seq < *last {}
+    }
+
+    let other = Database::fresh().await?;
+    read_in(&kept, &other.url())?;
+    swap(&database, &other).await?;
+    for turn in 0..written {
+        write(&ada, room, &format!("new-{turn}")).await?;
+    }
+    for mut socket in sockets {
+        let ended = socket.until_ended().await?;
+        ensure!(matches!(ended, Ended::Closed(1011)), "{ended:?}");
+    }
+    let late = ada.at(&Http::new(nodes[1].address()));
+    let now = stored(&late, room).await?;
+    let both = lost.iter().filter(|(seq, id)| now.get(seq) == Some(id));
+    ensure!(
+        both.count() + MESSAGES == lost.len(),
+        "{lost:?}, then {now:?}"
+    );
+    until_equal(&mut events, &mut view, &now).await?;
+    // From here on all is as ever.
+    write(&ada, room, "at-last").await?;
+    until_equal(&mut events, &mut view, &stored(&late, room).await?).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_restored_under_running_nodes_makes_everybody_begin_anew() -> Result<()> {
+    check_under_running_nodes(0).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_that_grew_past_what_was_delivered_is_told_from_the_old_one() -> Result<()> {
+    check_under_running_nodes(MESSAGES_AFTER).await
 }
