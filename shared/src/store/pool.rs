@@ -73,11 +73,12 @@ pub(crate) use execute;
 const ANSWER_DEADLINE: Duration = Duration::from_secs(4);
 
 /// The time limits go with `begin`, in the same round trip: behind a transaction pooler what is set on a
-/// session belongs to somebody else's session. A caller that freezes must not hold a room.
+/// session belongs to somebody else's session. A caller that freezes must not hold a room: it is put out
+/// before those who wait for the room give up.
 const BEGIN_POSTGRES: &str = "begin; \
     set local lock_timeout = '3s'; \
     set local statement_timeout = '4s'; \
-    set local idle_in_transaction_session_timeout = '5s'";
+    set local idle_in_transaction_session_timeout = '2s'";
 
 /// Waits for the answer to one statement.
 pub(crate) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
