@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use protocol::{
-    EventId, Limits, RoomId, UserId,
+    EventId, Limits, RoomId, Seq, UserId,
     rooms::{CreateRoom, HistoryVisibility, Visibility},
     text::{ClientId, MessageBody, RoomName, Topic},
 };
@@ -20,6 +20,8 @@ use crate::bare::Bare;
 const ROOMS: usize = 16;
 /// Senders who each wait for their message before the next one.
 const SENDERS: usize = 1_024;
+/// Where it stands in each room: after the event of its owner's joining.
+const FIRST_MESSAGE: Seq = Seq(2);
 
 pub(crate) async fn run(batch: usize, seconds: u64, rounds: usize) -> Result<()> {
     let span = Duration::from_secs(seconds);
@@ -36,29 +38,44 @@ pub(crate) async fn run(batch: usize, seconds: u64, rounds: usize) -> Result<()>
 /// Runs every way in turn, `rounds` times, so that what else the machine does falls on all of them.
 async fn measure(name: &str, url: &str, batch: usize, span: Duration, rounds: usize) -> Result<()> {
     let talk = Talk::prepare(url).await?;
-    let bare = Bare::prepare(url).await?;
-    let mut rates: [Vec<f64>; 4] = Default::default();
+    let writers = talk.writers();
+    let bare = Bare::prepare(url, writers).await?;
+    let mut rates: [Vec<f64>; 6] = Default::default();
+    let mut times: [Vec<f64>; 2] = Default::default();
     for _ in 0..rounds {
         rates[0].push(talk.in_batches_of(1, span).await?);
         rates[1].push(talk.in_batches_of(batch, span).await?);
         rates[2].push(talk.through_the_appender(span).await?);
         rates[3].push(bare.in_batches_of(&talk, batch, span).await?);
+        rates[4].push(bare.at_once(&talk, batch, span).await?);
+        rates[5].push(talk.with_answers(batch, span).await?);
+        for (times, round) in times.iter_mut().zip(talk.alone(&bare, span).await?) {
+            times.extend(round);
+        }
     }
     talk.look().await?;
-    let [single, batched, appender, floor] = rates.map(median);
-    println!("\n{name:<28} messages/s   of single   of the bare insert");
+    let [single, batched, appender, floor, floors, answers] = rates.map(median);
+    let at_once = format!("bare insert, {writers} at once");
+    println!("\n{name:<28} messages/s   of single   of the bare insert   of as many at once");
     for (way, rate) in [
         ("one by one", single),
         ("in batches", batched),
-        ("through the appender", appender),
+        ("in batches, 10 % answers", answers),
         ("bare insert", floor),
+        ("through the appender", appender),
+        (&at_once, floors),
     ] {
         println!(
-            "  {way:<26} {rate:>10.0}   {:>8.1}   {:>8.2}",
+            "  {way:<26} {rate:>10.0}   {:>9.1}   {:>18.2}   {:>18.2}",
             rate / single,
-            rate / floor
+            rate / floor,
+            rate / floors
         );
     }
+    let [bare, acknowledged] = times.map(median);
+    println!(
+        "  alone: stored bare after {bare:.2} ms, acknowledged after {acknowledged:.2} ms (p50)"
+    );
     Ok(())
 }
 
@@ -131,27 +148,38 @@ impl Talk {
 
     async fn in_batches_of(&self, batch: usize, span: Duration) -> Result<f64> {
         rate(span, batch, async || {
-            let outcomes = self.store.append(&self.messages(batch)).await?;
-            if !outcomes
-                .iter()
-                .all(|outcome| matches!(outcome, Appended::Stored(_)))
-            {
-                bail!("not stored: {outcomes:?}");
-            }
-            Ok(())
+            self.store_all(&self.messages(batch)).await
         })
         .await
+    }
+
+    /// As [`Talk::in_batches_of`], one message in ten an answer to the first of its room.
+    async fn with_answers(&self, batch: usize, span: Duration) -> Result<f64> {
+        rate(span, batch, async || {
+            let mut messages = self.messages(batch);
+            for message in messages.iter_mut().step_by(10) {
+                message.reply_to = Some(FIRST_MESSAGE);
+            }
+            self.store_all(&messages).await
+        })
+        .await
+    }
+
+    async fn store_all(&self, messages: &[Append]) -> Result<()> {
+        let outcomes = self.store.append(messages).await?;
+        if !outcomes
+            .iter()
+            .all(|outcome| matches!(outcome, Appended::Stored(_)))
+        {
+            bail!("not stored: {outcomes:?}");
+        }
+        Ok(())
     }
 
     /// As clients do it: each waits for its message, and the appender makes batches of what waits.
     async fn through_the_appender(&self, span: Duration) -> Result<f64> {
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
-        let writers = if self.store.engine() == Engine::Sqlite {
-            1
-        } else {
-            4
-        };
-        let appender = Appender::start(&self.store, writers, &tracker, &cancel);
+        let appender = Appender::start(&self.store, self.writers(), &tracker, &cancel);
         let begun = Instant::now();
         let senders = (0..SENDERS).map(async |sender| {
             let mut stored = 0_u32;
@@ -172,6 +200,33 @@ impl Talk {
         tracker.close();
         tracker.wait().await;
         Ok(rate)
+    }
+
+    /// Milliseconds of a bare row and of a message through the appender, in turn, one at a time.
+    async fn alone(&self, bare: &Bare, span: Duration) -> Result<[Vec<f64>; 2]> {
+        let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
+        let appender = Appender::start(&self.store, self.writers(), &tracker, &cancel);
+        let mut times: [Vec<f64>; 2] = Default::default();
+        let begun = Instant::now();
+        while begun.elapsed() < span {
+            times[0].push(bare.one(self).await?.as_secs_f64() * 1_000.0);
+            let message = self.message(0);
+            let sent = Instant::now();
+            appender.submit(message)?.await?;
+            times[1].push(sent.elapsed().as_secs_f64() * 1_000.0);
+        }
+        cancel.cancel();
+        tracker.close();
+        tracker.wait().await;
+        Ok(times)
+    }
+
+    /// As many as the server takes: SQLite has one that writes.
+    fn writers(&self) -> usize {
+        match self.store.engine() {
+            Engine::Sqlite => 1,
+            Engine::Postgres => 4,
+        }
     }
 
     /// Every head must be the number of its room's events: nothing was lost or doubled meanwhile.
