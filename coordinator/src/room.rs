@@ -211,6 +211,7 @@ impl Attached {
             ending: connection.ending().clone(),
             attached: weak,
             member_at: None,
+            out_at: Seq::ZERO,
         };
         (
             attached,

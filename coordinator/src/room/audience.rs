@@ -32,6 +32,8 @@ pub(super) struct Listener {
     /// Where the log stood when its user was last seen to be a member; nothing before that, and
     /// nothing once they are none.
     pub(super) member_at: Option<Seq>,
+    /// Where its user was last put out, as far as that was seen since it listens.
+    pub(super) out_at: Seq,
 }
 
 impl Audience {
@@ -46,14 +48,25 @@ impl Audience {
         self.listeners.is_empty()
     }
 
-    pub(super) fn add(&mut self, connection: ConnectionId, listener: Listener) {
+    pub(super) fn add(&mut self, connection: ConnectionId, mut listener: Listener) {
+        if let Some(before) = self.listeners.get(&connection) {
+            listener.out_at = before.out_at;
+        }
         self.listeners.insert(connection, listener);
     }
 
-    /// Notes that the user of a socket was a member when the log stood at `head`; who it is.
+    pub(super) fn has(&self, connection: ConnectionId) -> bool {
+        self.listeners.contains_key(&connection)
+    }
+
+    /// Notes that the user of a socket was a member when the log stood at `head`; who it is, unless they were
+    /// put out later than that. Of two openings the one that asked first may enter last.
     pub(super) fn enter(&mut self, connection: ConnectionId, head: Seq) -> Option<UserSummary> {
         let listener = self.listeners.get_mut(&connection)?;
-        listener.member_at = Some(head);
+        if head < listener.out_at {
+            return None;
+        }
+        listener.member_at = listener.member_at.max(Some(head));
         Some(listener.user.clone())
     }
 
@@ -63,6 +76,7 @@ impl Audience {
         let mut is_out = true;
         for listener in self.listeners.values_mut() {
             if listener.user.id == user {
+                listener.out_at = listener.out_at.max(seq);
                 listener.member_at = listener.member_at.filter(|member_at| *member_at >= seq);
                 is_out &= listener.member_at.is_none();
             }
@@ -121,5 +135,44 @@ impl Audience {
         for listener in self.listeners.values() {
             listener.outbox.gone(self.room);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbox::Capacity;
+    use uuid::Uuid;
+
+    #[test]
+    fn who_was_put_out_comes_in_by_no_earlier_answer() {
+        let uuid = Uuid::nil();
+        let (user, connection) = (UserId::from_uuid(uuid), ConnectionId::from_uuid(uuid));
+        let listener = || Listener {
+            user: UserSummary {
+                id: user,
+                username: "ada".to_owned(),
+                display_name: "Ada".to_owned(),
+            },
+            outbox: Outbox::new(Capacity::default()),
+            ending: Ending::default(),
+            attached: Weak::new(),
+            member_at: None,
+            out_at: Seq::ZERO,
+        };
+        let mut audience = Audience::new(RoomId::from_uuid(uuid));
+        audience.add(connection, listener());
+        // Two openings: the second asked later, and enters first.
+        assert!(audience.enter(connection, Seq(9)).is_some());
+        assert!(audience.enter(connection, Seq(3)).is_some());
+        assert!(!audience.put_out(user, Seq(6)), "they came back since");
+        assert!(audience.put_out(user, Seq(12)));
+        assert!(audience.enter(connection, Seq(9)).is_none());
+        audience.add(connection, listener());
+        assert!(audience.enter(connection, Seq(9)).is_none());
+        assert!(
+            audience.enter(connection, Seq(13)).is_some(),
+            "they are back"
+        );
     }
 }

@@ -27,12 +27,16 @@ impl Keeper {
             member_count,
             online,
         } = enter;
+        if !self.audience.has(connection) {
+            return;
+        }
+        // Who was put out since reads the event of that, and is not here.
         if let Some(user) = self.audience.enter(connection, head) {
             self.happen(Happening::Counted(member_count));
             self.happen(Happening::Entered(Via::Socket(connection), user, state));
-            if let Some(online) = self.introductions.wait(online) {
-                drop(online.send(self.roster.online()));
-            }
+        }
+        if let Some(online) = self.introductions.wait(online) {
+            drop(online.send(self.roster.online()));
         }
     }
 
