@@ -64,7 +64,7 @@ pub(crate) struct Attached {
 /// What a room is told.
 pub(crate) enum Command {
     /// Deliver to this socket from now on.
-    Listen(Listen),
+    Listen(Box<Listen>),
     /// This socket's user may read here, and is here.
     Enter(Enter),
     /// Deliver to this socket no more.

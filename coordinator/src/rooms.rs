@@ -83,7 +83,7 @@ impl Rooms {
     pub(crate) fn attach(&self, id: RoomId, connection: &Connection) -> Result<Attaching, Refusal> {
         self.with_room(id, |room| {
             let (attached, listen, loaded) = Attached::new(room.clone(), connection);
-            match room.tell(Command::Listen(listen)) {
+            match room.tell(Command::Listen(Box::new(listen))) {
                 Ok(()) => Ok(Attaching { attached, loaded }),
                 Err(_) => Err(Refusal::from(ErrorCode::Unavailable).retry_after(BUSY)),
             }

@@ -235,7 +235,7 @@ impl Keeper {
             _ => self.deliver(),
         }
         match command {
-            Command::Listen(listen) => self.listen(listen),
+            Command::Listen(listen) => self.listen(*listen),
             Command::Enter(enter) => self.enter(enter),
             Command::Detach(connection) => {
                 if let Some(user) = self.audience.remove(connection) {
