@@ -82,7 +82,7 @@ const UNANSWERED: usize = 16_384;
 
 impl Link {
     /// A link to that node, with nothing said yet.
-    fn new(node: Arc<str>, capacity: Capacity) -> Self {
+    pub(crate) fn new(node: Arc<str>, capacity: Capacity) -> Self {
         Self(Arc::new(Shared {
             node,
             is_leaving: AtomicBool::new(false),

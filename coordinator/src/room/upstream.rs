@@ -125,3 +125,29 @@ impl Drop for Upstream {
         let _ = self.link.say(self.room, Word::Detach);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol::UserId;
+    use tokio::time::sleep;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::outbox::Capacity;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_does_not_stand_for_what_could_not_be_said_since() {
+        let capacity = Capacity {
+            bytes: 10_000,
+            frames: 1,
+        };
+        let link = Link::new("another".into(), capacity);
+        let mut upstream = Upstream::new(RoomId::from_uuid(Uuid::nil()), link);
+        upstream.ask(Seq::ZERO, Vec::new());
+        // The question alone fills the queue.
+        upstream.say(Word::Away(UserId::from_uuid(Uuid::nil())));
+        upstream.answered();
+        sleep(SAYS_AGAIN).await;
+        assert!(upstream.must_ask());
+    }
+}
