@@ -207,7 +207,8 @@ impl Coordinator {
         }
         let live = timeout(STORE_PATIENCE, cluster.live()).await;
         let live = live.unwrap_or_default();
-        live.iter().any(|node| !node.draining && is_other(&node.name))
+        live.iter()
+            .any(|node| !node.draining && is_other(&node.name))
     }
 
     /// Says `goaway` to every socket, spread over most of `span`.

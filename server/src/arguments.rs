@@ -174,8 +174,9 @@ fn command() -> Command {
         let command = Command::new(name).about(about);
         match task {
             Task::Nodes => command.arg(json()),
-            Task::Torture => torture::Options::augment_args(command)
-                .after_help(torture::after_help()),
+            Task::Torture => {
+                torture::Options::augment_args(command).after_help(torture::after_help())
+            }
             _ => command,
         }
     });

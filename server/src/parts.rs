@@ -221,6 +221,9 @@ fn raise_file_limit() {
 fn warn_of_broken_rule() {
     #[cfg(feature = "broken-rules")]
     if let Some(rule) = shared::broken_rule::chosen() {
-        tracing::error!(?rule, "THIS PROCESS BREAKS A RULE ON PURPOSE, and loses or doubles messages");
+        tracing::error!(
+            ?rule,
+            "THIS PROCESS BREAKS A RULE ON PURPOSE, and loses or doubles messages"
+        );
     }
 }

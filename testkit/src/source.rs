@@ -154,7 +154,11 @@ pub fn programs(
     let found = executables.iter().map(|name| {
         let command = program.sibling(name);
         let path = PathBuf::from(command.get_program());
-        anyhow::ensure!(path.is_file(), "{package} has no {name} in {}", path.display());
+        anyhow::ensure!(
+            path.is_file(),
+            "{package} has no {name} in {}",
+            path.display()
+        );
         let mut set = command.get_envs();
         let libraries = set.find_map(|(name, value)| (name == "LD_LIBRARY_PATH").then_some(value));
         Ok((path, libraries.flatten().map(OsStr::to_owned)))
