@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use chatx_e2e::{Http, PATIENCE, Person, Socket};
+use chatx_e2e::{Http, PATIENCE, Person, Socket, unique};
 use protocol::{RoomId, Seq, events::EventKind};
 use testkit::{Chatx, ChatxSetup, Database, free_port};
 use tokio::{
@@ -19,7 +19,7 @@ const PEOPLE: usize = 12;
 
 /// Three coordinators that are linked, and a process for everything else.
 struct Cluster {
-    coordinators: Vec<Coordinator>,
+    coordinators: [Coordinator; 3],
     handlers: Chatx,
     database: Database,
 }
@@ -35,18 +35,18 @@ impl Cluster {
         let (status, said) = role(&database, "migrate").run_to_its_end().await?;
         ensure!(status.success(), "{said}");
         let handlers = role(&database, "handlers").start().await?;
-        let mut coordinators = Vec::new();
-        for name in NODES {
+        let start = async |name| {
             let internal = format!("127.0.0.1:{}", free_port());
             let chatx = role(&database, "coordinator")
                 .set("CHATX_NODE", name)
                 .set("CHATX_INTERNAL_LISTEN", &internal)
                 .start()
                 .await?;
-            coordinators.push(Coordinator { chatx, internal });
-        }
+            anyhow::Ok(Coordinator { chatx, internal })
+        };
+        let [a, b, c] = NODES;
         let cluster = Self {
-            coordinators,
+            coordinators: [start(a).await?, start(b).await?, start(c).await?],
             handlers,
             database,
         };
@@ -58,6 +58,16 @@ impl Cluster {
 
     fn http(&self) -> Http {
         Http::new(self.handlers.address())
+    }
+
+    /// What every node complained of.
+    fn troubles(&self) -> String {
+        let logs = self.coordinators.iter().map(|node| node.chatx.log());
+        let lines = logs.map(|log| {
+            let bad = log.lines().filter(|line| !line.contains("\"INFO\""));
+            bad.collect::<Vec<_>>().join("\n")
+        });
+        lines.collect::<Vec<_>>().join("\n\n")
     }
 
     /// What every node has counted under a name, in the order of [`NODES`].
@@ -120,7 +130,7 @@ fn role(database: &Database, role: &str) -> ChatxSetup {
 /// People who follow one room from every node.
 struct Crowd {
     room: RoomId,
-    /// The first of each node writes.
+    /// Of each node in turn.
     sockets: Vec<Socket>,
 }
 
@@ -136,28 +146,33 @@ impl Crowd {
             person.join(room).await?;
             people.push(person);
         }
-        let mut opened = Vec::with_capacity(sockets);
-        for number in 0..sockets {
-            let coordinator = &cluster.coordinators[number % NODES.len()];
-            let person = &people[number / NODES.len() % PEOPLE];
-            let token = person.http.token().context("they are signed in")?;
-            let mut socket = Socket::connect(&coordinator.chatx.address(), token).await?;
-            socket.subscribe(room, None).await?;
-            opened.push(socket);
-        }
-        Ok(Self {
-            room,
-            sockets: opened,
-        })
+        let at = |coordinator: &Coordinator| {
+            let address = coordinator.chatx.address();
+            let tokens = people.iter().filter_map(|person| person.http.token());
+            let tokens: Vec<_> = tokens.map(str::to_owned).collect();
+            async move {
+                let mut opened = Vec::new();
+                for token in tokens.iter().cycle().take(sockets / NODES.len()) {
+                    let mut socket = Socket::connect(&address, token).await?;
+                    socket.subscribe(room, None).await?;
+                    opened.push(socket);
+                }
+                anyhow::Ok(opened)
+            }
+        };
+        let [a, b, c] = &cluster.coordinators;
+        let sockets = tokio::try_join!(at(a), at(b), at(c))?;
+        let sockets = in_turn([sockets.0, sockets.1, sockets.2]);
+        Ok(Self { room, sockets })
     }
 
-    /// Has one socket of each node say so many messages, and everybody read all of them: in order, and
-    /// each once. What was the last place before, and is now.
+    /// Has sockets of all nodes in turn say so many messages, and everybody read all of them: in order, and
+    /// each once.
     async fn talk(&mut self, messages: u64) -> Result<()> {
         for number in 0..messages {
             let of_node = usize::try_from(number)? % NODES.len();
             let writer = &mut self.sockets[of_node];
-            let said = writer.send(self.room, &format!("{number}"), "Tea?").await?;
+            let said = writer.send(self.room, &unique("m"), "Tea?").await?;
             said.map_err(|error| anyhow!("{error:?}"))?;
         }
         let mut readers = JoinSet::new();
@@ -166,7 +181,10 @@ impl Crowd {
                 let mut last: Option<Seq> = None;
                 let mut read = 0;
                 while read < messages {
-                    let event = socket.event().await?;
+                    let event = socket.event().await.with_context(|| {
+                        let node = &socket.ready.node;
+                        format!("a socket at {node} read {read} of {messages}, up to {last:?}")
+                    })?;
                     ensure!(last.is_none_or(|last| event.seq == last.next()));
                     last = Some(event.seq);
                     read += u64::from(matches!(event.kind, EventKind::Message(_)));
@@ -180,13 +198,18 @@ impl Crowd {
             let node = NODES.iter().position(|name| *name == node);
             by_node[node.context("a node of ours")?].push(socket);
         }
-        // One of each node in turn, as before.
-        while by_node.iter().any(|sockets| !sockets.is_empty()) {
-            let turn = by_node.iter_mut().filter_map(Vec::pop);
-            self.sockets.extend(turn);
-        }
+        self.sockets = in_turn(by_node);
         Ok(())
     }
+}
+
+/// One of each node, again and again.
+fn in_turn(mut by_node: [Vec<Socket>; 3]) -> Vec<Socket> {
+    let mut sockets = Vec::new();
+    while by_node.iter().any(|sockets| !sockets.is_empty()) {
+        sockets.extend(by_node.iter_mut().filter_map(Vec::pop));
+    }
+    sockets
 }
 
 const EVENTS_IN: &str = r#"chatx_link_frames_total{direction="in",kind="event"}"#;
@@ -198,13 +221,16 @@ async fn each_node_is_told_once(sockets: usize, messages: u64) -> Result<()> {
     let begun = Instant::now();
     let mut crowd = Crowd::gather(&cluster, sockets).await?;
     // Whoever is not attached yet is, once they have heard of this.
-    crowd.talk(3).await?;
+    crowd.talk(3).await.with_context(|| cluster.troubles())?;
     let gathered = begun.elapsed();
     let (before_in, before_out) = (
         cluster.counted(EVENTS_IN).await?,
         cluster.counted(EVENTS_OUT).await?,
     );
-    crowd.talk(messages).await?;
+    crowd
+        .talk(messages)
+        .await
+        .with_context(|| cluster.troubles())?;
     let talked = begun.elapsed() - gathered;
     let since = |before: [f64; 3], now: [f64; 3]| {
         let mut counts = [0.0; 3];
