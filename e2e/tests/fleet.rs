@@ -187,7 +187,7 @@ async fn a_session_revoked_by_the_handlers_loses_its_socket_at_the_coordinator()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_coordinator_stops_no_sends_and_leaves_no_ghosts() -> Result<()> {
+async fn with_every_coordinator_down_http_goes_on_and_there_are_no_ghosts() -> Result<()> {
     let mut fleet = Fleet::start().await?;
     let http = fleet.http();
     let ada = Person::register(&http, "ada").await?;
@@ -207,6 +207,13 @@ async fn a_killed_coordinator_stops_no_sends_and_leaves_no_ghosts() -> Result<()
             .await?
             .expect(201)?;
     }
+    let history = ada.http.get(&path).await?.expect(200)?;
+    assert_eq!(history["messages"].as_array().map(Vec::len), Some(3));
+    let mark = json!({ "seq": history["head"] });
+    let marked = ada.http.put(&format!("/v1/rooms/{room}/read"), mark).await?;
+    assert_eq!(marked.status, 204);
+    let rooms = ada.http.get("/v1/users/me/rooms").await?.expect(200)?;
+    assert_eq!(rooms["rooms"][0]["unread"], 0);
     until_presence(&eve, &ada, |state| state != "online").await?;
 
     fleet.coordinator.restart().await?;
