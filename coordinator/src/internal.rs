@@ -26,13 +26,13 @@ async fn hint(_: Peer, State(node): State<Node>, Json(hint): Json<Hint>) -> Stat
     StatusCode::NO_CONTENT
 }
 
-/// Whether a client may be sent here for its socket: 204, or 503 once this node is about to go. A node
-/// that is stopped or cut off does not answer, which is the point.
+/// Whether a client may be sent here for its socket: 204, or 503 once this node is about to go or while it does
+/// not reach the store. A node that is stopped or cut off does not answer, which is the point.
 async fn open(_: Peer, State(node): State<Node>) -> StatusCode {
-    if node.draining.is_cancelled() {
-        StatusCode::SERVICE_UNAVAILABLE
-    } else {
+    if node.peers.is_staying() {
         StatusCode::NO_CONTENT
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
     }
 }
 

@@ -135,6 +135,14 @@ impl Coordinator {
         tasks.spawn(peers.run(rooms.clone(), dial, live, cancel.clone()));
         let (cluster, ended) = (app.cluster.clone(), cancel.clone());
         tasks.spawn(async move { cluster.watch(ended).await });
+        let (cluster, peers, ended) = (app.cluster.clone(), node.peers.clone(), cancel.clone());
+        tasks.spawn(async move {
+            let reach = cluster.watch_reach(|has_store| {
+                info!(has_store, "whether this node reaches the store has changed");
+                peers.reach_store(has_store);
+            });
+            ended.run_until_cancelled(reach).await;
+        });
         tasks.spawn(tail::listen(rooms.clone(), hints, cancel.clone()));
         tasks.spawn(tail::watch(rooms, log, cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));

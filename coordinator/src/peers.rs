@@ -64,13 +64,15 @@ struct Known {
     guests: BTreeMap<Arc<str>, Guest>,
     /// Whether this node is about to go.
     is_draining: bool,
+    /// Whether this node reaches the store. Without it, it can keep its sockets and nothing else.
+    has_store: bool,
     view: Arc<View>,
 }
 
 /// Where rooms can be.
 #[derive(Default)]
 struct View {
-    /// This node and those it has a link to, without those that are about to go.
+    /// This node and those it has a link to, without those that are about to go or have lost the store.
     nodes: Vec<Node>,
     /// The links to them.
     links: BTreeMap<Arc<str>, Link>,
@@ -132,6 +134,7 @@ impl Peers {
             links: BTreeMap::new(),
             guests: BTreeMap::new(),
             is_draining: false,
+            has_store: true,
             view: Arc::default(),
         };
         known.look(&own);
@@ -196,10 +199,30 @@ impl Peers {
     /// Says to every gateway that this node is about to go, and counts it no longer itself: its rooms
     /// move to the others, if there are any.
     pub(crate) fn drain(&self) {
+        self.learn(|known| known.is_draining = true);
+    }
+
+    /// Notes whether this node reaches the store. While it does not, its rooms are with others that do: what
+    /// its sockets send goes through all the same.
+    pub(crate) fn reach_store(&self, has_store: bool) {
+        self.learn(|known| known.has_store = has_store);
+    }
+
+    /// Whether rooms and sockets are in good hands here.
+    pub(crate) fn is_staying(&self) -> bool {
+        self.known().is_staying()
+    }
+
+    /// Learns something of this node, and tells every gateway if it means that rooms should be here, or not.
+    fn learn(&self, change: impl FnOnce(&mut Known)) {
         let mut known = self.known();
-        known.is_draining = true;
-        for guest in known.guests.values() {
-            guest.tell_draining();
+        let was_staying = known.is_staying();
+        change(&mut known);
+        let is_staying = known.is_staying();
+        if is_staying != was_staying {
+            for guest in known.guests.values() {
+                guest.tell_staying(is_staying);
+            }
         }
         drop(known);
         self.look_again();
@@ -216,8 +239,8 @@ impl Peers {
             return Err(NotAdmitted::Twice);
         }
         let guest = Guest::new(node.into(), self.0.capacities.guest);
-        if known.is_draining {
-            guest.tell_draining();
+        if !known.is_staying() {
+            guest.tell_staying(false);
         }
         known.guests.insert(Arc::clone(guest.node()), guest.clone());
         Ok(Admitted {
@@ -266,6 +289,11 @@ impl Peers {
 }
 
 impl Known {
+    /// Whether rooms should be with this node.
+    const fn is_staying(&self) -> bool {
+        self.has_store && !self.is_draining
+    }
+
     /// Whether rooms may be with other nodes than before.
     fn look(&mut self, own: &Node) -> bool {
         let others = self.live.iter().filter(|node| {
@@ -273,7 +301,7 @@ impl Known {
             node.name != own.name && !node.draining && link.is_some_and(|link| !link.is_leaving())
         });
         let mut nodes: Vec<Node> = others.cloned().collect();
-        if !self.is_draining {
+        if self.is_staying() {
             nodes.push(own.clone());
         }
         let links = nodes.iter().filter_map(|node| {

@@ -210,7 +210,10 @@ async fn with_every_coordinator_down_http_goes_on_and_there_are_no_ghosts() -> R
     let history = ada.http.get(&path).await?.expect(200)?;
     assert_eq!(history["messages"].as_array().map(Vec::len), Some(3));
     let mark = json!({ "seq": history["head"] });
-    let marked = ada.http.put(&format!("/v1/rooms/{room}/read"), mark).await?;
+    let marked = ada
+        .http
+        .put(&format!("/v1/rooms/{room}/read"), mark)
+        .await?;
     assert_eq!(marked.status, 204);
     let rooms = ada.http.get("/v1/users/me/rooms").await?.expect(200)?;
     assert_eq!(rooms["rooms"][0]["unread"], 0);

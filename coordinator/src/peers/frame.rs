@@ -82,8 +82,8 @@ pub(crate) enum Word {
 pub(crate) enum Down {
     /// "I live."
     Ping,
-    /// "I am about to go: take your rooms elsewhere."
-    Draining,
+    /// "Have your rooms here", or, from who is about to go or has lost the store: "take them elsewhere".
+    Staying(bool),
     /// What became of a message, from the store.
     Appended {
         /// Which.
@@ -217,7 +217,7 @@ impl Frame for Down {
     fn kind(&self) -> &'static str {
         match self {
             Self::Ping => "ping",
-            Self::Draining => "draining",
+            Self::Staying(_) => "staying",
             Self::Appended { .. } => "appended",
             Self::Room(_, news) => news.kind(),
         }

@@ -85,9 +85,9 @@ impl Guest {
             .answer_with(Down::Appended { number, result }.into());
     }
 
-    /// Says that this node is about to go.
-    pub(super) fn tell_draining(&self) {
-        self.0.outbox.answer_with(Down::Draining.into());
+    /// Says whether rooms should be with this node.
+    pub(super) fn tell_staying(&self, is_staying: bool) {
+        self.0.outbox.answer_with(Down::Staying(is_staying).into());
     }
 }
 

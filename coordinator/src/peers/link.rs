@@ -37,7 +37,7 @@ pub(crate) struct Link(Arc<Shared>);
 struct Shared {
     /// The node at its other end.
     node: Arc<str>,
-    /// Whether that node said that it is about to go.
+    /// Whether that node said that rooms should not be with it.
     is_leaving: AtomicBool,
     queue: Mutex<Queue>,
     /// Tells the task that something waits.
@@ -150,7 +150,7 @@ impl Link {
         Ok(receiver)
     }
 
-    /// Whether the other node said that it is about to go.
+    /// Whether the other node said that rooms should not be with it.
     pub(super) fn is_leaving(&self) -> bool {
         self.0.is_leaving.load(Ordering::Relaxed)
     }
@@ -280,8 +280,8 @@ impl<R: LocalRooms> Hears for Hearing<'_, R> {
         for frame in frames {
             match frame {
                 Down::Ping => {}
-                Down::Draining => {
-                    self.link.0.is_leaving.store(true, Ordering::Relaxed);
+                Down::Staying(is_staying) => {
+                    self.link.0.is_leaving.store(!is_staying, Ordering::Relaxed);
                     self.peers.look_again();
                 }
                 Down::Appended { number, result } => self.link.answer(number, result),

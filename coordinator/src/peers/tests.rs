@@ -403,6 +403,30 @@ async fn a_draining_node_owns_nothing_and_two_agree_on_the_rest() {
 }
 
 #[tokio::test]
+async fn who_has_lost_the_store_owns_nothing_until_it_is_back() {
+    let (_town, one, other) = Town::two().await;
+    let rooms = || (0..100).map(room);
+    other.peers.reach_store(false);
+    one.when(|peers| link_to(peers, "other").is_none().then_some(()))
+        .await;
+    assert!(rooms().all(|room| one.peers.upstream(room).is_none()));
+    assert!(rooms().all(|room| other.peers.upstream(room).is_some()));
+    // Without the store, both are on their own: nobody is better off elsewhere.
+    one.peers.reach_store(false);
+    other
+        .when(|peers| link_to(peers, "one").is_none().then_some(()))
+        .await;
+    assert!(rooms().all(|room| other.peers.upstream(room).is_none()));
+    one.peers.reach_store(true);
+    other.peers.reach_store(true);
+    one.when(|peers| link_to(peers, "other")).await;
+    other.when(|peers| link_to(peers, "one")).await;
+    for room in rooms() {
+        assert!(one.peers.upstream(room).is_some() != other.peers.upstream(room).is_some());
+    }
+}
+
+#[tokio::test]
 async fn one_name_is_one_node() {
     let (_town, one, other) = Town::two().await;
     assert_eq!(one.peers.admit("one").err(), Some(NotAdmitted::Itself));

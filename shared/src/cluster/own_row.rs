@@ -43,6 +43,8 @@ impl OwnRow {
     }
 }
 
+/// A renewal is answered at once, as a rule. After so long without one, the store is out of this node's reach.
+const OUT_OF_REACH_AFTER: Duration = Duration::from_millis(2_500);
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// How long one renewal may take: after one that is lost there is time for another.
 const RENEW_WITHIN: Duration = Duration::from_secs(2);
@@ -54,6 +56,33 @@ impl Cluster {
     /// Why they do not.
     pub fn check(&self) -> Result<(), NotCounted> {
         self.0.own_row.borrow().check()
+    }
+
+    /// Tells whenever it changes whether this node reaches the store; in the beginning it does.
+    pub async fn watch_reach(&self, tell: impl Fn(bool)) {
+        let mut own_row = self.0.own_row.subscribe();
+        let mut told = true;
+        loop {
+            let until = match *own_row.borrow_and_update() {
+                OwnRow::Renewed(at) => Some(at + OUT_OF_REACH_AFTER),
+                OwnRow::None | OwnRow::Taken => None,
+            };
+            let reaches = until.is_none_or(|until| Instant::now() < until);
+            if reaches != told {
+                told = reaches;
+                tell(reaches);
+            }
+            let lapses = async {
+                match until {
+                    Some(until) if reaches => sleep_until(until).await,
+                    _ => pending().await,
+                }
+            };
+            tokio::select! {
+                changed = own_row.changed() => changed.expect("the sender lives in `self`"),
+                () = lapses => {}
+            }
+        }
     }
 
     /// Keeps `node` alive in the eyes of the others until `cancel`, then takes it out. From `draining`

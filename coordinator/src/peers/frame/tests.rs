@@ -144,7 +144,7 @@ fn down() -> impl Strategy<Value = Down> {
     ];
     prop_oneof![
         1 => Just(Down::Ping),
-        1 => Just(Down::Draining),
+        1 => any::<bool>().prop_map(Down::Staying),
         3 => (any::<u64>(), answer()).prop_map(|(number, result)| Down::Appended { number, result }),
         9 => (id(), news).prop_map(|(room, news)| Down::Room(room, news)),
     ]
