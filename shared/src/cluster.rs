@@ -4,7 +4,7 @@
 mod own_row;
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -52,6 +52,8 @@ struct Inner {
     asking: tokio::sync::Mutex<()>,
     /// What this process knows of its own row.
     own_row: watch::Sender<OwnRow>,
+    /// Set when this process is a node that is about to go.
+    draining: OnceLock<CancellationToken>,
 }
 
 /// A node that has not renewed for so long is dead.
@@ -73,6 +75,7 @@ impl Cluster {
             seen_at: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
             own_row: watch::Sender::default(),
+            draining: OnceLock::new(),
         }))
     }
 

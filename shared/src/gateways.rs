@@ -103,7 +103,10 @@ impl Gateways {
     }
 
     async fn state(&self, node: &Node) -> State {
-        if node.internal_url.is_empty() || node.name == self.0.own {
+        if node.name == self.0.own && self.0.cluster.is_draining() {
+            return State::Draining;
+        }
+        if node.name == self.0.own || node.internal_url.is_empty() {
             return State::Open;
         }
         let answer = self.answer_of(&node.name).await;

@@ -58,6 +58,12 @@ impl Cluster {
         self.0.own_row.borrow().check()
     }
 
+    /// Whether this process is a node that is about to go, which the store may not show yet.
+    pub(crate) fn is_draining(&self) -> bool {
+        let draining = self.0.draining.get();
+        draining.is_some_and(CancellationToken::is_cancelled)
+    }
+
     /// Tells whenever it changes whether this node reaches the store; in the beginning it does.
     pub async fn watch_reach(&self, tell: impl Fn(bool)) {
         let mut own_row = self.0.own_row.subscribe();
@@ -90,6 +96,7 @@ impl Cluster {
     /// starts again; from then on it is given up to whoever takes it, and taken back only when it is free.
     pub async fn run(&self, node: Node, draining: CancellationToken, cancel: CancellationToken) {
         let incarnation = Uuid::new_v4();
+        self.0.draining.get_or_init(|| draining.clone());
         self.0.own_row.send_replace(OwnRow::Renewed(Instant::now()));
         tokio::select! {
             () = self.beat(&node, incarnation, draining, cancel) => {}
