@@ -98,10 +98,21 @@ pub(crate) struct Sent {
     pub(crate) name: String,
     /// Its text.
     pub(crate) body: Digest,
+    /// How.
+    pub(crate) way: Way,
     /// When.
     pub(crate) begun: Moment,
     /// What came of it.
     pub(crate) outcome: Outcome,
+}
+
+/// How a message goes to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// On a socket.
+    Socket,
+    /// As a request.
+    Http,
 }
 
 /// What came of a message.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     check::{Breach, Breaches, Promise},
-    diary::{Diary, Moment, Outcome, Place, Sent},
+    diary::{Diary, Moment, Outcome, Place, Sent, Way},
     faults::{Incident, Since},
     plan::Kind,
 };
@@ -221,6 +221,15 @@ pub(crate) fn judge(recoveries: &[Recovery], breaches: &mut Breaches) {
 /// What messages cost with Redis and without it.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub(crate) struct RedisFree {
+    /// On sockets, where nobody waits for Redis.
+    pub(crate) sockets: Costs,
+    /// As requests, which ask it how much more their caller may, until it is known to be away.
+    pub(crate) http: Costs,
+}
+
+/// Send to ack, with Redis and without it.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Costs {
     /// While nothing was broken.
     pub(crate) with: Times,
     /// While Redis was away, and nothing else.
@@ -229,9 +238,16 @@ pub(crate) struct RedisFree {
 
 /// Send to ack, with and without Redis, once everybody is there, which is at `ready`.
 pub(crate) fn redis_free(diary: &Diary, incidents: &[Incident], ready: Moment) -> RedisFree {
+    RedisFree {
+        sockets: costs(diary, Way::Socket, incidents, ready),
+        http: costs(diary, Way::Http, incidents, ready),
+    }
+}
+
+fn costs(diary: &Diary, way: Way, incidents: &[Incident], ready: Moment) -> Costs {
     let is_redis = |kind| matches!(kind, Kind::KillRedis | Kind::PauseRedis);
     let (mut with, mut without) = (Vec::new(), Vec::new());
-    for (sent, at) in acked(diary) {
+    for (sent, at) in acked(diary).filter(|(sent, _)| sent.way == way) {
         let latency = at.since(sent.begun);
         let is_caught = |incident: &Incident| sent.begun < incident.begun && at >= incident.begun;
         if incidents.iter().any(is_caught) {
@@ -254,7 +270,7 @@ pub(crate) fn redis_free(diary: &Diary, incidents: &[Incident], ready: Moment) -
             }
         }
     }
-    RedisFree {
+    Costs {
         with: Times::of(with),
         without: Times::of(without),
     }
@@ -275,6 +291,7 @@ mod tests {
             room: RoomId::from_uuid(Uuid::nil()),
             name: begun.to_string(),
             body: 0,
+            way: Way::Socket,
             begun: Moment(begun * SECOND),
             outcome: Outcome::Acked {
                 at: Moment(acked * SECOND),

@@ -8,7 +8,7 @@ use crate::{
     check::{Breaches, Promise},
     diary::{Diary, Outcome},
     memory::Peaks,
-    recovery::{Recovery, RedisFree, Times},
+    recovery::{Costs, Recovery, RedisFree, Times},
     stored::Stored,
 };
 
@@ -117,11 +117,13 @@ impl Report {
         }
         self.write_failures(text)?;
         self.write_recoveries(text)?;
-        let RedisFree { with, without } = self.redis_free;
-        writeln!(text, "\nsend to ack      p50      p99      max")?;
-        writeln!(text, "in peace     {}", times(with))?;
-        if without.count > 0 {
-            writeln!(text, "no Redis     {}", times(without))?;
+        writeln!(text, "\nsend to ack             p50      p99      max")?;
+        let RedisFree { sockets, http } = self.redis_free;
+        for (way, Costs { with, without }) in [("socket", sockets), ("HTTP  ", http)] {
+            writeln!(text, "{way} in peace     {}", times(with))?;
+            if without.count > 0 {
+                writeln!(text, "{way} no Redis     {}", times(without))?;
+            }
         }
         if !self.peaks_mib.is_empty() {
             writeln!(text, "\nmost memory, MiB: {}", list(&self.peaks_mib))?;

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use super::{Bounds, Promise, check};
 use crate::{
     diary::{
-        Change, Delivered, Diary, End, Facts, Item, KeptBy, Moment, Outcome, Sent, Stream, digest,
+        Change, Delivered, Diary, End, Facts, Item, KeptBy, Moment, Outcome, Sent, Stream, Way,
+        digest,
     },
     stored::{Log, Row, Stored},
 };
@@ -91,6 +92,7 @@ pub(super) fn story() -> Story {
         room,
         name: name.to_owned(),
         body: digest(body),
+        way: Way::Socket,
         begun: Moment(second(seq) - 500_000),
         outcome: Outcome::Acked {
             at: Moment(second(seq) + 100_000),

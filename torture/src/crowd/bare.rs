@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     chance::Chance as _,
-    diary::{Diary, End, Place, Sent, Stream},
+    diary::{Diary, End, Place, Sent, Stream, Way},
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -219,7 +219,7 @@ impl Talker {
                 None => return Ok(()),
             },
         };
-        let sent = self.person.gives(&words);
+        let sent = self.person.gives(&words, Way::Socket);
         let frame = frame(&words);
         self.unacked.push((words, sent));
         say(socket, frame).await

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     chance::Chance as _,
-    diary::{Diary, End, Item, KeptBy, Outcome, Place},
+    diary::{Diary, End, Item, KeptBy, Outcome, Place, Way},
 };
 
 /// The connection of the moment.
@@ -213,7 +213,7 @@ async fn speak(person: Arc<Person>, current: Current) -> Diary {
 /// Says one thing, over as many lives of the program as that takes.
 async fn say(person: Arc<Person>, words: Words, mut current: Current) -> Diary {
     let mut diary = Diary::default();
-    let mut sent = person.gives(&words);
+    let mut sent = person.gives(&words, Way::Socket);
     let name = ClientId::parse(&words.name).expect("a number is printable and short");
     let outcome = loop {
         let saying = async {

@@ -16,7 +16,8 @@ use super::board::{Board, Phase, Signal};
 use crate::{
     chance::Chance as _,
     diary::{
-        Change, Delivered, Diary, End, Facts, Failure, Item, KeptBy, Outcome, Sent, Stream, digest,
+        Change, Delivered, Diary, End, Facts, Failure, Item, KeptBy, Outcome, Sent, Stream, Way,
+        digest,
     },
 };
 
@@ -103,7 +104,7 @@ impl Person {
     }
 
     /// Notes that a message is given to be sent; [`Person::answered`] follows.
-    pub(super) fn gives(&self, words: &Words) -> Sent {
+    pub(super) fn gives(&self, words: &Words, way: Way) -> Sent {
         self.board.sent.fetch_add(1, Ordering::Relaxed);
         self.board.unsettle();
         Sent {
@@ -111,6 +112,7 @@ impl Person {
             room: words.room,
             name: words.name.clone(),
             body: digest(&words.body),
+            way,
             begun: self.board.now(),
             outcome: Outcome::Unanswered,
         }

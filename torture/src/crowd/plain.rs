@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chance::Chance as _,
-    diary::{Diary, Outcome, Sent},
+    diary::{Diary, Outcome, Sent, Way},
 };
 
 /// So many percent of what is written is said again after it was acked.
@@ -52,7 +52,7 @@ pub(super) async fn live(person: Arc<Person>) -> Diary {
 
 /// Says it until it is answered.
 async fn say(person: &Person, words: &Words, diary: &mut Diary) -> Sent {
-    let mut sent = person.gives(words);
+    let mut sent = person.gives(words, Way::Http);
     let outcome = loop {
         let body = SendBody {
             body: Some(words.body.clone()),
