@@ -4,7 +4,7 @@
 use std::{io, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::Full;
 use hyper_util::{
     client::legacy::{Client, connect::Connected},
@@ -46,7 +46,7 @@ type Connector = BoxCloneSyncService<Uri, TokioIo<Stream>, io::Error>;
 /// How long an answer may take, connecting included.
 pub(crate) const WITHIN: Duration = Duration::from_millis(300);
 /// Names the process that asks, so that who looks at the traffic can tell one from another.
-const NODE: &str = "chatx-node";
+pub const NODE: HeaderName = HeaderName::from_static("chatx-node");
 
 impl InternalClient {
     /// As the process `node`, with what `secrets` proves, over what `tls` says.

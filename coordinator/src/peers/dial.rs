@@ -4,8 +4,8 @@
 use std::{io, sync::Arc};
 
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{HeaderName, HeaderValue, header};
-use shared::{cluster::Node, internal_tls::InternalTls, token::Secrets};
+use http::{HeaderValue, header};
+use shared::{cluster::Node, internal_client::NODE, internal_tls::InternalTls, token::Secrets};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -28,8 +28,6 @@ pub(crate) trait Dial: Send + Sync {
     fn dial(&self, node: &Node) -> BoxFuture<'static, io::Result<WebSocketStream<Stream>>>;
 }
 
-/// Names the node that dials.
-pub(crate) const NODE: HeaderName = HeaderName::from_static("chatx-node");
 /// Where links are opened.
 pub(crate) const PATH: &str = "/internal/link";
 

@@ -7,15 +7,16 @@ use axum::{
 };
 use http::{StatusCode, request::Parts};
 use hyper_util::rt::TokioIo;
+use shared::internal_client::NODE;
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use tracing::{debug, warn};
 
-use super::{dial, frame::SUBPROTOCOL, guest, line};
+use super::{frame::SUBPROTOCOL, guest, line};
 use crate::{Node, handshake::Handshake, internal::Peer};
 
 /// Lets a gateway in. Which refusal it is, the other node's log shows.
 pub(crate) async fn enter(_: Peer, State(node): State<Node>, mut request: Parts) -> Response {
-    let name = request.headers.get(dial::NODE);
+    let name = request.headers.get(NODE);
     let Some(name) = name.and_then(|name| name.to_str().ok().map(str::to_owned)) else {
         return StatusCode::BAD_REQUEST.into_response();
     };

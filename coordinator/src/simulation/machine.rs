@@ -281,7 +281,7 @@ async fn accept(
         let linked = async move {
             let mut admitted = None;
             let judge = |request: &Request, mut response: Response| {
-                let name = request.headers().get(dial::NODE);
+                let name = request.headers().get(shared::internal_client::NODE);
                 let name = name.and_then(|name| name.to_str().ok()).unwrap_or_default();
                 let Ok(guest) = peers.admit(name) else {
                     let mut refused = ErrorResponse::new(None);

@@ -36,10 +36,15 @@ pub(super) enum OwnRow {
 impl OwnRow {
     fn check(self) -> Result<(), NotCounted> {
         match self {
-            Self::Renewed(at) if at.elapsed() >= DEAD_AFTER => Err(NotCounted::Dead),
-            Self::None | Self::Renewed(_) => Ok(()),
             Self::Taken => Err(NotCounted::NameTaken),
+            _ if self.is_older_than(DEAD_AFTER) => Err(NotCounted::Dead),
+            Self::None | Self::Renewed(_) => Ok(()),
         }
+    }
+
+    /// Whether it was not renewed for so long.
+    fn is_older_than(self, span: Duration) -> bool {
+        matches!(self, Self::Renewed(at) if at.elapsed() >= span)
     }
 }
 
@@ -66,29 +71,13 @@ impl Cluster {
 
     /// Tells whenever it changes whether this node reaches the store; in the beginning it does.
     pub async fn watch_reach(&self, tell: impl Fn(bool)) {
-        let mut own_row = self.0.own_row.subscribe();
-        let mut told = true;
-        loop {
-            let until = match *own_row.borrow_and_update() {
-                OwnRow::Renewed(at) => Some(at + OUT_OF_REACH_AFTER),
-                OwnRow::None | OwnRow::Taken => None,
-            };
-            let reaches = until.is_none_or(|until| Instant::now() < until);
-            if reaches != told {
-                told = reaches;
-                tell(reaches);
-            }
-            let lapses = async {
-                match until {
-                    Some(until) if reaches => sleep_until(until).await,
-                    _ => pending().await,
-                }
-            };
-            tokio::select! {
-                changed = own_row.changed() => changed.expect("the sender lives in `self`"),
-                () = lapses => {}
-            }
-        }
+        self.follow(
+            OUT_OF_REACH_AFTER,
+            |row| !row.is_older_than(OUT_OF_REACH_AFTER),
+            true,
+            tell,
+        )
+        .await;
     }
 
     /// Keeps `node` alive in the eyes of the others until `cancel`, then takes it out. From `draining`
@@ -167,27 +156,44 @@ impl Cluster {
 
     /// Says so whenever it begins or ends that the others do not count this node.
     async fn tell_who_counts(&self, node: &str) {
+        self.follow(DEAD_AFTER, OwnRow::check, Ok(()), |counts| match counts {
+            Ok(()) => tracing::info!(node, "the other nodes count this one again"),
+            Err(why) => tracing::error!(node, "{why}"),
+        })
+        .await;
+    }
+
+    /// Tells whenever `judge` comes to say something else of this process's row than `known`: because the row
+    /// changed, or because it was not renewed for the time of `patience`.
+    async fn follow<T: Copy + PartialEq>(
+        &self,
+        patience: Duration,
+        judge: impl Fn(OwnRow) -> T,
+        mut known: T,
+        tell: impl Fn(T),
+    ) {
         let mut own_row = self.0.own_row.subscribe();
-        let mut told = Ok(());
         loop {
             let row = *own_row.borrow_and_update();
-            let counts = row.check();
-            if counts != told {
-                match counts {
-                    Ok(()) => tracing::info!(node, "the other nodes count this one again"),
-                    Err(why) => tracing::error!(node, "{why}"),
-                }
-                told = counts;
+            // Before it is judged: what lapses in between is judged once more.
+            let lapses_at = match row {
+                OwnRow::Renewed(at) => Some(at + patience).filter(|at| *at > Instant::now()),
+                OwnRow::None | OwnRow::Taken => None,
+            };
+            let judged = judge(row);
+            if judged != known {
+                known = judged;
+                tell(judged);
             }
-            let dies = async {
-                match row {
-                    OwnRow::Renewed(at) if counts.is_ok() => sleep_until(at + DEAD_AFTER).await,
-                    _ => pending().await,
+            let lapses = async {
+                match lapses_at {
+                    Some(at) => sleep_until(at).await,
+                    None => pending().await,
                 }
             };
             tokio::select! {
                 changed = own_row.changed() => changed.expect("the sender lives in `self`"),
-                () = dies => {}
+                () = lapses => {}
             }
         }
     }
