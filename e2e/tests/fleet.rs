@@ -12,46 +12,26 @@ use anyhow::{Context as _, Result, anyhow};
 use chatx_e2e::{Ended, Http, PATIENCE, Person, Socket, unique};
 use protocol::{RoomId, Seq, events::EventKind};
 use serde_json::json;
-use testkit::{Chatx, Database, Redis, free_port};
+use testkit::{Chatx, Ground};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-const SECRET: &str = "a secret that every process of the cluster has";
-
 /// One of each.
 struct Fleet {
     handlers: Chatx,
     coordinator: Chatx,
-    redis: Redis,
-    _database: Database,
+    ground: Ground,
 }
 
 impl Fleet {
     async fn start() -> Result<Self> {
-        let database = Database::fresh().await?;
-        let redis = Redis::start().await?;
-        let role = |role: &str| {
-            Chatx::role(role)
-                .set("DATABASE_URL", database.url())
-                .set("REDIS_URL", redis.url())
-                .set("CHATX_CLUSTER_SECRET", SECRET)
-                .set("CHATX_RATE_LIMITS", "off")
-        };
-        let (status, said) = role("migrate").run_to_its_end().await?;
-        assert!(status.success(), "{said}");
-        let internal = format!("127.0.0.1:{}", free_port());
-        let coordinator = role("coordinator")
-            .set("CHATX_INTERNAL_LISTEN", internal)
-            .start()
-            .await?;
-        let handlers = role("handlers").start().await?;
+        let ground = Ground::with_redis().await?;
         Ok(Self {
-            handlers,
-            coordinator,
-            redis,
-            _database: database,
+            coordinator: ground.coordinator("a").start().await?,
+            handlers: ground.handlers().start().await?,
+            ground,
         })
     }
 
@@ -284,7 +264,7 @@ async fn without_redis_sends_go_on_and_nothing_stored_is_lost() -> Result<()> {
         anyhow::Ok(())
     };
     expect(100).await?;
-    fleet.redis.kill()?;
+    fleet.ground.redis().kill()?;
     expect(200).await?;
     // What needs Redis only to be fast is still done.
     let late = Person::register(&http, "late").await?;
@@ -297,7 +277,7 @@ async fn without_redis_sends_go_on_and_nothing_stored_is_lost() -> Result<()> {
         .await?
         .expect(204)?;
     assert_eq!(late_socket.until_ended().await?, Ended::Closed(4401));
-    fleet.redis.start_again().await?;
+    fleet.ground.redis().start_again().await?;
     expect(200).await?;
     stop.store(true, Ordering::Relaxed);
 
@@ -330,18 +310,9 @@ async fn write(mut socket: Socket, room: RoomId, stop: Arc<AtomicBool>) -> Resul
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_is_held_to_one_rate_by_two_processes() -> Result<()> {
-    let database = Database::fresh().await?;
-    let redis = Redis::start().await?;
-    let serve = |setup: testkit::ChatxSetup| {
-        setup
-            .set("DATABASE_URL", database.url())
-            .set("REDIS_URL", redis.url())
-            .set("CHATX_CLUSTER_SECRET", SECRET)
-    };
-    let (status, said) = serve(Chatx::role("migrate")).run_to_its_end().await?;
-    assert!(status.success(), "{said}");
-    let first = serve(Chatx::role("handlers")).start().await?;
-    let second = serve(Chatx::role("handlers")).start().await?;
+    let ground = Ground::with_redis().await?;
+    let limited = || ground.handlers().set("CHATX_RATE_LIMITS", "on");
+    let (first, second) = (limited().start().await?, limited().start().await?);
     let mut answers = Vec::new();
     for turn in 0..12 {
         let chatx = if turn % 2 == 0 { &first } else { &second };

@@ -13,15 +13,13 @@ use rustls::{
 };
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::{Chatx, ChatxSetup, Database, free_port};
+use testkit::{Chatx, ChatxSetup, Ground, free_port};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
-
-const SECRET: &str = "a secret that every process of the cluster has";
 
 /// A CA, and a certificate that it gave for this machine.
 struct Papers {
@@ -75,20 +73,6 @@ impl Papers {
     }
 }
 
-fn role(database: &Database, role: &str) -> ChatxSetup {
-    Chatx::role(role)
-        .set("DATABASE_URL", database.url())
-        .set("CHATX_CLUSTER_SECRET", SECRET)
-        .set("CHATX_RATE_LIMITS", "off")
-}
-
-async fn migrated() -> Result<Database> {
-    let database = Database::fresh().await?;
-    let (status, said) = role(&database, "migrate").run_to_its_end().await?;
-    ensure!(status.success(), "{said}");
-    Ok(database)
-}
-
 /// The first line that the internal listener answers.
 async fn ask(port: u16, client: ClientConfig) -> io::Result<String> {
     let request = b"GET /internal/open HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
@@ -105,10 +89,11 @@ async fn ask(port: u16, client: ClientConfig) -> io::Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_no_certificate_of_our_ca_is_not_let_in() -> Result<()> {
     let (ours, foreign) = (Papers::new()?, Papers::new()?);
-    let database = migrated().await?;
+    let ground = Ground::new().await?;
     let port = free_port();
-    let coordinator =
-        role(&database, "coordinator").set("CHATX_INTERNAL_LISTEN", format!("127.0.0.1:{port}"));
+    let coordinator = ground
+        .coordinator("a")
+        .set("CHATX_INTERNAL_LISTEN", format!("127.0.0.1:{port}"));
     let coordinator = ours.given_to(coordinator).start().await?;
 
     let nobody = ask(port, ours.client(&ours, false)?).await;
@@ -140,18 +125,18 @@ async fn who_has_no_certificate_of_our_ca_is_not_let_in() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_with_certificates_work_together() -> Result<()> {
     let papers = Papers::new()?;
-    let database = migrated().await?;
+    let ground = Ground::new().await?;
     let mut coordinators = Vec::new();
     for name in ["a", "b"] {
         let internal = format!("127.0.0.1:{}", free_port());
-        let setup = role(&database, "coordinator")
-            .set("CHATX_NODE", name)
+        let setup = ground
+            .coordinator(name)
             .set("CHATX_INTERNAL_LISTEN", &internal)
             .set("CHATX_INTERNAL_URL", format!("https://{internal}"));
         coordinators.push(papers.given_to(setup).start().await?);
     }
     let metrics = format!("127.0.0.1:{}", free_port());
-    let setup = role(&database, "handlers").set("CHATX_METRICS_LISTEN", &metrics);
+    let setup = ground.handlers().set("CHATX_METRICS_LISTEN", &metrics);
     let handlers = papers.given_to(setup).start().await?;
     for coordinator in &coordinators {
         until_linked(coordinator).await?;

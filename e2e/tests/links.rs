@@ -6,13 +6,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chatx_e2e::{Http, PATIENCE, Person, Socket, unique};
 use protocol::{RoomId, Seq, events::EventKind};
-use testkit::{Chatx, ChatxSetup, Database, free_port};
+use testkit::{Chatx, Ground, free_port};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
 
-const SECRET: &str = "a secret that every process of the cluster has";
 const NODES: [&str; 3] = ["a", "b", "c"];
 /// People, each with many sockets: an account is costly to make, and a socket is what counts.
 const PEOPLE: usize = 12;
@@ -21,7 +20,7 @@ const PEOPLE: usize = 12;
 struct Cluster {
     coordinators: [Coordinator; 3],
     handlers: Chatx,
-    database: Database,
+    ground: Ground,
 }
 
 struct Coordinator {
@@ -31,14 +30,12 @@ struct Coordinator {
 
 impl Cluster {
     async fn start() -> Result<Self> {
-        let database = Database::fresh().await?;
-        let (status, said) = role(&database, "migrate").run_to_its_end().await?;
-        ensure!(status.success(), "{said}");
-        let handlers = role(&database, "handlers").start().await?;
+        let ground = Ground::new().await?;
+        let handlers = ground.handlers().start().await?;
         let start = async |name| {
             let internal = format!("127.0.0.1:{}", free_port());
-            let chatx = role(&database, "coordinator")
-                .set("CHATX_NODE", name)
+            let chatx = ground
+                .coordinator(name)
                 .set("CHATX_INTERNAL_LISTEN", &internal)
                 .start()
                 .await?;
@@ -48,7 +45,7 @@ impl Cluster {
         let cluster = Self {
             coordinators: [start(a).await?, start(b).await?, start(c).await?],
             handlers,
-            database,
+            ground,
         };
         for coordinator in &cluster.coordinators {
             coordinator.until("chatx_links", 2.0).await?;
@@ -118,13 +115,6 @@ impl Coordinator {
 )]
 fn tell(line: std::fmt::Arguments<'_>) {
     eprintln!("{line}");
-}
-
-fn role(database: &Database, role: &str) -> ChatxSetup {
-    Chatx::role(role)
-        .set("DATABASE_URL", database.url())
-        .set("CHATX_CLUSTER_SECRET", SECRET)
-        .set("CHATX_RATE_LIMITS", "off")
 }
 
 /// People who follow one room from every node.
@@ -272,13 +262,10 @@ async fn each_gateway_hears_of_each_event_once_with_5000_sockets() -> Result<()>
 async fn a_node_that_nobody_can_link_to_is_served_all_the_same() -> Result<()> {
     let cluster = Cluster::start().await?;
     // Whoever answers there knows of no links and no hints, as a node of another version would.
-    let lonely = role(&cluster.database, "coordinator")
-        .set("CHATX_NODE", "d")
+    let lonely = cluster
+        .ground
+        .coordinator("d")
         .set("CHATX_INTERNAL_URL", cluster.handlers.url())
-        .set(
-            "CHATX_INTERNAL_LISTEN",
-            format!("127.0.0.1:{}", free_port()),
-        )
         .start()
         .await?;
     let person = Person::register(&cluster.http(), "ada").await?;

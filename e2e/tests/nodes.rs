@@ -6,11 +6,9 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use chatx_e2e::{Http, PATIENCE, Person, unlimited};
 use protocol::nodes::{NodeList, NodeState};
 use serde_json::json;
-use testkit::{Chatx, ChatxSetup, Database, free_port};
+use testkit::{Chatx, ChatxSetup, Ground};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
-
-const SECRET: &str = "a secret that every process of the cluster has";
 
 /// Coordinators by their names, and two processes that look at them, all on one PostgreSQL.
 struct Fleet {
@@ -19,29 +17,27 @@ struct Fleet {
     second: Chatx,
     /// A server admin, at each of the two.
     admin: [Person; 2],
-    database: Database,
+    ground: Ground,
 }
 
 impl Fleet {
     async fn start<const N: usize>(names: [&'static str; N]) -> Result<Self> {
-        let database = Database::fresh().await?;
-        let (status, said) = role(&database, "migrate").run_to_its_end().await?;
-        ensure!(status.success(), "{said}");
-        let first = role(&database, "handlers").start().await?;
+        let ground = Ground::new().await?;
+        let first = ground.handlers().start().await?;
         let admin = Person::register(&Http::new(first.address()), "root").await?;
-        let second = role(&database, "handlers").set("CHATX_ADMINS", &admin.username);
+        let second = ground.handlers().set("CHATX_ADMINS", &admin.username);
         let second = second.start().await?;
         let at_second = admin.log_in(&Http::new(second.address())).await?;
         let mut coordinators = BTreeMap::new();
         for name in names {
-            coordinators.insert(name, coordinator(&database, name).start().await?);
+            coordinators.insert(name, coordinator(&ground, name).start().await?);
         }
         Ok(Self {
             coordinators,
             first,
             second,
             admin: [admin, at_second],
-            database,
+            ground,
         })
     }
 
@@ -129,21 +125,10 @@ impl Fleet {
     }
 }
 
-fn role(database: &Database, role: &str) -> ChatxSetup {
-    Chatx::role(role)
-        .set("DATABASE_URL", database.url())
-        .set("CHATX_CLUSTER_SECRET", SECRET)
-        .set("CHATX_RATE_LIMITS", "off")
-}
-
-fn coordinator(database: &Database, name: &str) -> ChatxSetup {
-    role(database, "coordinator")
-        .set("CHATX_NODE", name)
-        .set("CHATX_NODE_WEIGHT", if name == "c" { "2" } else { "1" })
-        .set(
-            "CHATX_INTERNAL_LISTEN",
-            format!("127.0.0.1:{}", free_port()),
-        )
+/// The last one has twice the share of the others.
+fn coordinator(ground: &Ground, name: &str) -> ChatxSetup {
+    let weight = if name == "c" { "2" } else { "1" };
+    ground.coordinator(name).set("CHATX_NODE_WEIGHT", weight)
 }
 
 async fn until_ready(chatx: &Chatx, status: u16, says: &str) -> Result<()> {
@@ -200,7 +185,7 @@ async fn the_rooms_of_a_node_that_dies_or_drains_go_to_the_others() -> Result<()
     assert!(status.success(), "{status}");
     fleet.until(&[("a", Dead), ("c", Live)]).await?;
 
-    let nodes = || role(&fleet.database, "nodes").set("CHATX_LOG", "error");
+    let nodes = || fleet.ground.role("nodes").set("CHATX_LOG", "error");
     let (status, table) = nodes().run_to_its_end().await?;
     assert!(status.success(), "{table}");
     let lines: Vec<Vec<_>> = table
@@ -255,7 +240,7 @@ async fn a_node_that_freezes_or_loses_its_name_says_that_it_does_not_count() -> 
     assert!(log.contains("this node counts as dead"), "{log}");
     assert!(log.contains("count this one again"), "{log}");
 
-    let mut usurper = coordinator(&fleet.database, "b").start().await?;
+    let mut usurper = coordinator(&fleet.ground, "b").start().await?;
     until_ready(fleet.at("b"), 503, "another process took this node's name").await?;
     until_ready(&usurper, 200, "ok").await?;
     assert!(usurper.terminate().await?.success());

@@ -2,48 +2,28 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use chatx_e2e::{Http, PATIENCE, Person};
 use protocol::RoomId;
-use testkit::{Chatx, Database, Redis, free_port};
+use testkit::{Chatx, Ground};
 use tokio::time::{sleep, timeout};
-
-const SECRET: &str = "a secret that every process of the cluster has";
 
 /// Two coordinators, and handlers to ask.
 struct Fleet {
     handlers: Chatx,
     one: Chatx,
     other: Chatx,
-    redis: Redis,
-    _database: Database,
+    ground: Ground,
 }
 
 impl Fleet {
     async fn start() -> Result<Self> {
-        let database = Database::fresh().await?;
-        let redis = Redis::start().await?;
-        let role = |role: &str| {
-            Chatx::role(role)
-                .set("DATABASE_URL", database.url())
-                .set("REDIS_URL", redis.url())
-                .set("CHATX_CLUSTER_SECRET", SECRET)
-                .set("CHATX_RATE_LIMITS", "off")
-        };
-        let (status, said) = role("migrate").run_to_its_end().await?;
-        ensure!(status.success(), "{said}");
-        let coordinator = |name: &str| {
-            role("coordinator").set("CHATX_NODE", name).set(
-                "CHATX_INTERNAL_LISTEN",
-                format!("127.0.0.1:{}", free_port()),
-            )
-        };
+        let ground = Ground::with_redis().await?;
         Ok(Self {
-            one: coordinator("one").start().await?,
-            other: coordinator("other").start().await?,
-            handlers: role("handlers").start().await?,
-            redis,
-            _database: database,
+            one: ground.coordinator("one").start().await?,
+            other: ground.coordinator("other").start().await?,
+            handlers: ground.handlers().start().await?,
+            ground,
         })
     }
 }
@@ -116,8 +96,8 @@ async fn the_people_of_a_killed_coordinator_go_offline_by_themselves() -> Result
     until_seen(&eve, &ada, room, "online").await?;
 
     // A Redis that comes back empty is told who is here.
-    fleet.redis.kill()?;
-    fleet.redis.start_again().await?;
+    fleet.ground.redis().kill()?;
+    fleet.ground.redis().start_again().await?;
     until_seen(&eve, &ada, room, "online").await?;
     until_seen(&ada, &eve, room, "online").await?;
     Ok(())

@@ -14,15 +14,13 @@ use protocol::{
 };
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::{Chatx, ChatxSetup, Database, free_port};
+use testkit::{Chatx, Database, Ground};
 use tokio::time::{sleep, timeout};
 
 /// Messages that are in the backup, and as many that were written after it.
 const MESSAGES: usize = 5;
 /// More than were lost, so that all their places are taken again.
 const MESSAGES_AFTER: usize = 8;
-
-const SECRET: &str = "a secret that every process of the cluster has";
 
 /// A way to keep and to put back.
 enum Backup {
@@ -306,23 +304,11 @@ async fn stored(ada: &Person, room: RoomId) -> Result<View> {
 /// A room is on two nodes, of which it is with one. `written` messages come right after the swap: some nodes
 /// see a log that is shorter, others one that has grown past what they delivered.
 async fn check_under_running_nodes(written: usize) -> Result<()> {
-    let database = Database::fresh().await?;
-    let role = |role: &str| -> ChatxSetup {
-        Chatx::role(role)
-            .set("DATABASE_URL", database.url())
-            .set("CHATX_CLUSTER_SECRET", SECRET)
-            .set("CHATX_RATE_LIMITS", "off")
-    };
-    let (status, said) = role("migrate").run_to_its_end().await?;
-    ensure!(status.success(), "{said}");
-    let handlers = role("handlers").start().await?;
+    let ground = Ground::new().await?;
+    let handlers = ground.handlers().start().await?;
     let mut nodes = Vec::new();
     for name in ["a", "b"] {
-        let internal = format!("127.0.0.1:{}", free_port());
-        let node = role("coordinator")
-            .set("CHATX_NODE", name)
-            .set("CHATX_INTERNAL_LISTEN", internal);
-        nodes.push(node.start().await?);
+        nodes.push(ground.coordinator(name).start().await?);
     }
     let ada = Person::register(&Http::new(handlers.address()), "ada").await?;
     let room = ada.create_room().await?;
@@ -337,7 +323,7 @@ async fn check_under_running_nodes(written: usize) -> Result<()> {
     }
     let folder = TempDir::new()?;
     let kept = folder.path().join("kept").to_string_lossy().into_owned();
-    postgres(&["pg_dump", "--file", &kept, &database.url()])?;
+    postgres(&["pg_dump", "--file", &kept, &ground.database.url()])?;
 
     // Everybody is there, and sees what will not have been.
     let connection = session.connect();
@@ -364,7 +350,7 @@ async fn check_under_running_nodes(written: usize) -> Result<()> {
 
     let other = Database::fresh().await?;
     read_in(&kept, &other.url())?;
-    swap(&database, &other).await?;
+    swap(&ground.database, &other).await?;
     for turn in 0..written {
         write(&ada, room, &format!("new-{turn}")).await?;
     }

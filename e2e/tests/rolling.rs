@@ -6,48 +6,27 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use chatx_e2e::crowd::{Crowd, Steady, hasty, register, room_of, soon};
 use client::{Client, Settings};
-use testkit::{Chatx, ChatxSetup, Database, Redis, free_port};
+use testkit::{Chatx, Ground};
 
 /// Three coordinators and one process for HTTP, on one PostgreSQL and one Redis.
 struct Cluster {
     coordinators: Vec<Chatx>,
     handlers: Chatx,
-    _redis: Redis,
-    _database: Database,
+    _ground: Ground,
 }
 
 impl Cluster {
     async fn start() -> Result<Self> {
-        let (database, redis) = (Database::fresh().await?, Redis::start().await?);
-        let role = |role: &str| -> ChatxSetup {
-            Chatx::role(role)
-                .set("DATABASE_URL", database.url())
-                .set("REDIS_URL", redis.url())
-                .set(
-                    "CHATX_CLUSTER_SECRET",
-                    "a secret that every process of the cluster has",
-                )
-                .set("CHATX_RATE_LIMITS", "off")
-        };
-        let (status, said) = role("migrate").run_to_its_end().await?;
-        ensure!(status.success(), "{said}");
+        let ground = Ground::with_redis().await?;
         let mut coordinators = Vec::new();
         for name in ["a", "b", "c"] {
-            let coordinator = role("coordinator")
-                .set("CHATX_NODE", name)
-                .set("CHATX_DRAIN_S", "4")
-                .set(
-                    "CHATX_INTERNAL_LISTEN",
-                    format!("127.0.0.1:{}", free_port()),
-                );
+            let coordinator = ground.coordinator(name).set("CHATX_DRAIN_S", "4");
             coordinators.push(coordinator.start().await?);
         }
-        let handlers = role("handlers").start().await?;
         Ok(Self {
             coordinators,
-            handlers,
-            _redis: redis,
-            _database: database,
+            handlers: ground.handlers().start().await?,
+            _ground: ground,
         })
     }
 }

@@ -21,6 +21,8 @@ mod redis;
 mod chatx;
 #[cfg(feature = "database")]
 mod database;
+#[cfg(feature = "database")]
+mod ground;
 #[cfg(feature = "chromium")]
 mod chromium;
 #[cfg(feature = "chromium")]
@@ -33,6 +35,8 @@ pub use chatx::{Chatx, ChatxSetup, chatx_executable};
 pub use chromium::Chromium;
 #[cfg(feature = "database")]
 pub use database::Database;
+#[cfg(feature = "database")]
+pub use ground::Ground;
 #[cfg(feature = "chromium")]
 pub use page::Page;
 pub use pgbouncer::PgBouncer;

@@ -107,6 +107,14 @@ impl Postgres {
         self.port
     }
 
+    /// The process that all its sessions descend from, where it is a program of this machine.
+    pub fn id(&self) -> Option<u32> {
+        match self.source {
+            Source::Program(_) => self.home.id(),
+            Source::Container(_) => None,
+        }
+    }
+
     /// Ends the server as an administrator would (`fast` mode); the data stays.
     ///
     /// # Errors

@@ -5,32 +5,21 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use client::{Client, Status};
-use testkit::{Chatx, ChatxSetup, Database, free_port};
+use testkit::{Chatx, ChatxSetup, Ground, free_port};
 
-use crate::support::{Crowd, Herald, Steady, hasty, register, room_of, soon, unlimited};
+use crate::support::{Crowd, Herald, Steady, hasty, register, room_of, soon};
 
-/// A node of a cluster on `database`.
-fn node(name: &str, database: &Database) -> ChatxSetup {
-    unlimited()
-        .set("CHATX_NODE", name)
-        .set("CHATX_DRAIN_S", "4")
-        .set(
-            "CHATX_CLUSTER_SECRET",
-            "a secret that every node of the cluster has",
-        )
-        .set(
-            "CHATX_INTERNAL_LISTEN",
-            format!("127.0.0.1:{}", free_port()),
-        )
-        .set("DATABASE_URL", database.url())
+/// A node that serves everything.
+fn node(ground: &Ground, name: &str) -> ChatxSetup {
+    ground.node("serve", name).set("CHATX_DRAIN_S", "4")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_drains_is_left_before_it_goes() -> Result<()> {
-    let database = Database::fresh().await?;
+    let ground = Ground::new().await?;
     let mut nodes: Vec<Chatx> = vec![
-        node("a", &database).start().await?,
-        node("b", &database).start().await?,
+        node(&ground, "a").start().await?,
+        node(&ground, "b").start().await?,
     ];
     let clients = [
         Client::with(&nodes[0].url(), hasty())?,
@@ -63,9 +52,9 @@ async fn a_node_that_drains_is_left_before_it_goes() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_named_place_is_taken_and_a_wrong_one_does_no_harm() -> Result<()> {
-    let database = Database::fresh().await?;
+    let ground = Ground::new().await?;
     let herald = Herald::start().await?;
-    let here = node("a", &database)
+    let here = node(&ground, "a")
         .set("CHATX_PUBLIC_URL", herald.url())
         .start()
         .await?;
@@ -79,7 +68,7 @@ async fn a_named_place_is_taken_and_a_wrong_one_does_no_harm() -> Result<()> {
         let steady = Steady::watch(&connection).await?;
         people.push((connection, room, steady));
     }
-    let there = node("b", &database).start().await?;
+    let there = node(&ground, "b").start().await?;
 
     // Nobody is there: they stay where they are, and find their way by themselves.
     let mut statuses = Vec::new();
