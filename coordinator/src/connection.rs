@@ -6,6 +6,8 @@ mod frames;
 mod openings;
 mod pace;
 mod pulse;
+#[cfg_attr(not(test), expect(dead_code, reason = "sockets read by it next"))]
+mod reading;
 mod requests;
 mod sends;
 mod socket;
