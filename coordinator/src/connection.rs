@@ -16,6 +16,7 @@ mod wire;
 
 pub(crate) use openings::Wish;
 pub(crate) use subscriptions::{BURST_BYTES, FramesOut, Subscriptions};
+pub(crate) use wire::Wire;
 
 use std::{
     mem,
@@ -24,9 +25,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use bytes::Bytes;
 use ending::End;
 use frames::Renewed;
-use hyper::upgrade::Upgraded;
 use metrics::{counter, gauge};
 use pace::{Pace, Paced};
 use protocol::{
@@ -133,7 +134,7 @@ const MAX_QUEUED_BYTES: usize = 1_024 * 1_024;
 const KEPT_ITEMS: usize = 64;
 
 /// Serves one socket until it ends.
-pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {
+pub(crate) async fn run(node: Node, wire: Wire, early: Bytes, passport: Passport) {
     let id = node.app.clock.id();
     let span = info_span!(
         "connection",
@@ -147,7 +148,7 @@ pub(crate) async fn run(node: Node, upgraded: Upgraded, passport: Passport) {
         let opened_at = Instant::now();
         info!(ip = %passport.ip, "connection opened");
 
-        let socket = Socket::new(upgraded, &node.app.settings.limits).await;
+        let socket = Socket::new(wire, early, &node.app.settings.limits).await;
         let mut owner = Owner::new(node, connection, socket, &passport);
         let end = owner.run_inner().await;
         drop(here);

@@ -16,11 +16,11 @@ use protocol::{
 };
 use serde::Deserialize;
 use shared::{Refusal, address::behind_proxies, origin::is_own_origin, token::AccessClaims};
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::{
     Node,
-    connection::{self, Passport},
+    connection::{self, Passport, Wire},
     handshake::Handshake,
 };
 
@@ -87,7 +87,10 @@ impl Admitted {
         let tasks = node.tasks.clone();
         tasks.spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => connection::run(node, upgraded, passport).await,
+                Ok(upgraded) => match Wire::below(upgraded) {
+                    Some((wire, early)) => connection::run(node, wire, early, passport).await,
+                    None => error!("a listener leads to sockets that is not plain TCP"),
+                },
                 Err(error) => debug!(%error, "a socket was lost before it was open"),
             }
         });

@@ -2,19 +2,19 @@
 //! not know what frames say.
 
 use std::{
+    collections::VecDeque,
     future::poll_fn,
+    io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::Stream;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
+use bytes::{Buf, Bytes};
+use futures_util::{Stream, future::BoxFuture};
 use protocol::{Limits, frame::CloseReason};
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -31,7 +31,7 @@ use crate::encoded::Encoded;
 
 /// A server's end of a WebSocket.
 pub(super) struct Socket {
-    stream: WebSocketStream<Wire<TokioIo<Upgraded>>>,
+    stream: WebSocketStream<Queued>,
 }
 
 /// What happened on a socket.
@@ -60,15 +60,15 @@ const LAST_WORD: Duration = Duration::from_secs(1);
 const READ_BUFFER_BYTES: usize = 4_096;
 
 impl Socket {
-    pub(super) async fn new(upgraded: Upgraded, limits: &Limits) -> Self {
+    pub(super) async fn new(wire: Wire, early: Bytes, limits: &Limits) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
             .max_message_size(Some(limits.client_frame_max_bytes))
             .max_frame_size(Some(limits.client_frame_max_bytes));
-        let wire = Wire::new(TokioIo::new(upgraded));
+        let queued = Queued::new(wire, early);
         Self {
-            stream: WebSocketStream::from_raw_socket(wire, Role::Server, Some(config)).await,
+            stream: WebSocketStream::from_raw_socket(queued, Role::Server, Some(config)).await,
         }
     }
 
@@ -79,7 +79,7 @@ impl Socket {
 
     /// How many bytes have been written.
     pub(super) fn written_bytes(&self) -> u64 {
-        self.stream.get_ref().written_bytes()
+        self.stream.get_ref().written_bytes
     }
 
     /// Writes what is queued and reads the next frame, whichever comes first; with `read` unset it
@@ -146,10 +146,14 @@ impl Socket {
     /// Writes what is queued and reads to the end what cannot be understood: a socket that is closed
     /// with bytes unread resets the connection, and the peer would never see the close frame.
     async fn pass_over(&mut self) {
-        let wire = self.stream.get_mut();
-        if wire.shutdown().await.is_ok() {
+        let queued = self.stream.get_mut();
+        if poll_fn(|cx| Pin::new(&mut *queued).poll_flush(cx))
+            .await
+            .is_ok()
+        {
+            queued.wire.say_no_more();
             let mut buffer = vec![0; READ_BUFFER_BYTES];
-            while !matches!(wire.read(&mut buffer).await, Ok(0) | Err(_)) {}
+            while !matches!(queued.read(&mut buffer).await, Ok(0) | Err(_)) {}
         }
     }
 }
@@ -161,7 +165,121 @@ impl FramesOut for Socket {
     }
 
     fn queued_bytes(&self) -> usize {
-        self.stream.get_ref().queued_bytes()
+        self.stream.get_ref().queued_bytes
+    }
+}
+
+/// The connection as the library sees it: what is written waits as whole frames, which leave together.
+struct Queued {
+    wire: Wire,
+    /// What was read before the library was there.
+    early: Bytes,
+    frames: VecDeque<Bytes>,
+    queued_bytes: usize,
+    written_bytes: u64,
+    /// Wakes the owner when the kernel takes something again.
+    writable: Option<BoxFuture<'static, io::Result<()>>>,
+}
+
+/// How many frames one write carries at most.
+const FRAMES_PER_WRITE: usize = 64;
+
+impl Queued {
+    fn new(wire: Wire, early: Bytes) -> Self {
+        Self {
+            wire,
+            early,
+            frames: VecDeque::new(),
+            queued_bytes: 0,
+            written_bytes: 0,
+            writable: None,
+        }
+    }
+
+    fn push(&mut self, frame: Bytes) {
+        self.queued_bytes += frame.len();
+        self.frames.push_back(frame);
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        self.queued_bytes -= written;
+        self.written_bytes += written as u64;
+        while written > 0 {
+            let front = self
+                .frames
+                .front_mut()
+                .expect("what was written was queued");
+            let part = written.min(front.len());
+            front.advance(part);
+            written -= part;
+            if front.is_empty() {
+                self.frames.pop_front();
+            }
+        }
+        if self.frames.is_empty() && self.frames.capacity() > FRAMES_PER_WRITE {
+            // An idle socket keeps no memory for its last burst.
+            self.frames = VecDeque::new();
+        }
+    }
+}
+
+impl AsyncRead for Queued {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.early.is_empty() {
+            let part = self.early.len().min(buffer.remaining());
+            buffer.put_slice(&self.early.split_to(part));
+            return Poll::Ready(Ok(()));
+        }
+        let read = ready!(self.wire.poll_read(cx, buffer.initialize_unfilled()))?;
+        buffer.advance(read);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Queued {
+    /// Takes everything: only the library writes this way, and only the frames with which it answers a
+    /// ping or a close, each at once.
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        frame: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.push(Bytes::copy_from_slice(frame));
+        Poll::Ready(Ok(frame.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        while !this.frames.is_empty() {
+            if let Some(writable) = &mut this.writable {
+                ready!(writable.as_mut().poll(cx))?;
+                this.writable = None;
+            }
+            let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+            let mut count = 0;
+            for (slice, frame) in slices.iter_mut().zip(&this.frames) {
+                *slice = IoSlice::new(frame);
+                count += 1;
+            }
+            match this.wire.try_write(&slices[..count]) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => this.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let wire = this.wire.clone();
+                    this.writable = Some(Box::pin(async move { wire.writable().await }));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_flush(cx)
     }
 }
 

@@ -1,115 +1,84 @@
-//! The bytes of one socket: what is read passes through, what is written waits in a queue of whole
-//! frames that leave together in as few writes as the kernel takes.
+//! The TCP connection below one socket: the task that owns the socket reads from it, and whoever has
+//! something for the socket writes to it. It knows nothing of frames.
 
 use std::{
-    collections::VecDeque,
     io::{self, IoSlice},
-    pin::Pin,
-    task::{Context, Poll, ready},
+    net::{self, Shutdown},
+    os::fd::AsFd as _,
+    sync::Arc,
+    task::{Context, Poll},
 };
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::{rt::TokioIo, server::conn::auto::upgrade};
+use shared::internal_tls::Stream;
+use tokio::net::TcpStream;
 
-/// A stream whose writes are queued until they are flushed.
-pub(super) struct Wire<S> {
-    stream: S,
-    queue: VecDeque<Bytes>,
-    queued_bytes: usize,
-    written_bytes: u64,
-}
+/// A connection. Cloning gives the same one; it is closed when the last is dropped.
+#[derive(Clone)]
+pub(crate) struct Wire(Arc<TcpStream>);
 
-/// How many frames one write carries at most.
-const FRAMES_PER_WRITE: usize = 64;
-
-impl<S> Wire<S> {
-    pub(super) const fn new(stream: S) -> Self {
-        Self {
-            stream,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            written_bytes: 0,
-        }
-    }
-
-    /// Queues one whole frame.
-    pub(super) fn push(&mut self, frame: Bytes) {
-        self.queued_bytes += frame.len();
-        self.queue.push_back(frame);
-    }
-
-    /// How many bytes wait.
-    pub(super) const fn queued_bytes(&self) -> usize {
-        self.queued_bytes
-    }
-
-    /// How many bytes the kernel has taken so far.
-    pub(super) const fn written_bytes(&self) -> u64 {
-        self.written_bytes
-    }
-
-    fn advance(&mut self, mut written: usize) {
-        self.queued_bytes -= written;
-        self.written_bytes += written as u64;
-        while written > 0 {
-            let front = self.queue.front_mut().expect("what was written was queued");
-            let part = written.min(front.len());
-            front.advance(part);
-            written -= part;
-            if front.is_empty() {
-                self.queue.pop_front();
+impl Wire {
+    /// What is below an upgraded connection, and what was read from it already; `None` if that is no TCP
+    /// of this process, because a listener encrypts what clients say.
+    pub(crate) fn below(upgraded: Upgraded) -> Option<(Self, Bytes)> {
+        let (stream, early) = match upgrade::downcast::<TokioIo<Stream>>(upgraded) {
+            Ok(parts) => match parts.io.into_inner() {
+                Stream::Plain(stream) => (stream, parts.read_buf),
+                Stream::Tls(_) => return None,
+            },
+            // A listener that leads nowhere else takes TCP as it is.
+            Err(upgraded) => {
+                let parts = upgrade::downcast::<TokioIo<TcpStream>>(upgraded).ok()?;
+                (parts.io.into_inner(), parts.read_buf)
             }
-        }
-        if self.queue.is_empty() && self.queue.capacity() > FRAMES_PER_WRITE {
-            // An idle socket keeps no memory for its last burst.
-            self.queue = VecDeque::new();
-        }
+        };
+        // What is written is whole: waiting for more would only make it late. A connection that refuses
+        // is gone already, which the first look at it tells.
+        drop(stream.set_nodelay(true));
+        Some((Self(Arc::new(stream)), early))
     }
-}
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
+    /// Writes as much as the kernel takes at once.
+    ///
+    /// # Errors
+    /// `WouldBlock` if that is nothing; any other when the connection is gone.
+    pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(slices)
+    }
+
+    /// Waits until the kernel may take something again. Cancel-safe.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+
+    /// Ends what this side says; it may hear on.
+    pub(super) fn say_no_more(&self) {
+        // A connection that refuses has ended on both sides.
+        let same = self
+            .0
+            .as_fd()
+            .try_clone_to_owned()
+            .map(net::TcpStream::from);
+        drop(same.and_then(|stream| stream.shutdown(Shutdown::Write)));
+    }
+
+    /// Reads what has come, if something has; nothing at the end. Only one task may.
+    pub(super) fn poll_read(
+        &self,
         cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
-    /// Takes everything: only the WebSocket library writes this way, and only the frames with which
-    /// it answers a ping or a close, each at once.
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        frame: &[u8],
+        buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.push(Bytes::copy_from_slice(frame));
-        Poll::Ready(Ok(frame.len()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while !this.queue.is_empty() {
-            let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-            let mut count = 0;
-            for (slice, frame) in slices.iter_mut().zip(&this.queue) {
-                *slice = IoSlice::new(frame);
-                count += 1;
+        loop {
+            match self.0.poll_read_ready(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Ready(Ok(())) => match self.0.try_read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => return Poll::Ready(read),
+                },
             }
-            let stream = Pin::new(&mut this.stream);
-            let written = ready!(stream.poll_write_vectored(cx, &slices[..count]))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            this.advance(written);
         }
-        Pin::new(&mut this.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.as_mut().poll_flush(cx))?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -203,7 +203,10 @@ pub(super) async fn answer(stream: TcpStream) -> (WebSocketStream<TcpStream>, St
     let mut name = String::new();
     #[expect(clippy::result_large_err, reason = "the library asks for it")]
     let greet = |request: &Request, mut answer: Response| -> Result<Response, ErrorResponse> {
-        name = request.headers()[shared::internal_client::NODE].to_str().unwrap().to_owned();
+        name = request.headers()[shared::internal_client::NODE]
+            .to_str()
+            .unwrap()
+            .to_owned();
         let subprotocol = SUBPROTOCOL.parse().unwrap();
         answer
             .headers_mut()
