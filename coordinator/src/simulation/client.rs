@@ -3,8 +3,6 @@
 
 mod hearing;
 
-pub(super) use hearing::removal;
-
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,

@@ -222,7 +222,7 @@ impl Client {
 }
 
 /// Where somebody was put out, between the place where they were seen to be a member and an event.
-pub(in super::super) fn removal(
+fn removal(
     log: &[Event],
     user: UserId,
     seen: Seq,
