@@ -1,202 +1,92 @@
-//! One room with many sockets, flat out: what a delivery costs the server, beside the floor.
+//! One room with many sockets, flat out: what a delivery costs the server.
 
-use std::{
-    process::{Child, Command},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
-use testkit::Chatx;
-use tokio::{io::AsyncWriteExt, time::sleep};
 
 use crate::{
-    account::{create_room, register},
-    process::Process,
-    socket::text_frame,
-    subscribers::{Subscribers, subscribe},
+    report::{Aim, Figure, Series},
+    servers::chatx::Engine,
+    side::{FlatOut, Scene, Side, sides},
 };
 
-/// Messages that have been sent and not yet seen by the witness: how deep "flat out" is.
-const WINDOW: u64 = 64;
-const BODY_BYTES: usize = 128;
-
-/// What one run saw.
-struct Run {
-    deliveries: u64,
-    cpu: Duration,
-    wall: Duration,
+/// What is run.
+#[derive(clap::Args)]
+pub(crate) struct Plan {
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) subscribers: usize,
+    /// Messages that the speaker has not seen come back: how deep "flat out" is. With 8 the floor shares about eight
+    /// frames a write
+    #[arg(long, value_delimiter = ',', default_value = "8,64")]
+    pub(crate) windows: Vec<u64>,
+    #[arg(long, default_value_t = 3)]
+    pub(crate) seconds: u64,
+    #[arg(long, default_value_t = 5)]
+    pub(crate) runs: usize,
+    /// Leaves PostgreSQL out
+    #[arg(long)]
+    pub(crate) sqlite_only: bool,
 }
 
-impl Run {
-    fn cpu_us_per_delivery(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.deliveries as f64
-    }
-
-    fn print(&self, name: &str) {
-        println!(
-            "  {name:<28} {:>9.0} deliveries/s   {:>6.2} µs server CPU per delivery   ({} in {:.1} s)",
-            self.deliveries as f64 / self.wall.as_secs_f64(),
-            self.cpu_us_per_delivery(),
-            self.deliveries,
-            self.wall.as_secs_f64(),
-        );
-    }
-}
-
-/// Runs the server and the floor in turn and prints each run and the medians.
-///
-/// # Errors
-/// When a server does not start or a socket fails.
-pub(crate) async fn run(subscribers: usize, seconds: u64, runs: usize) -> Result<()> {
-    println!(
-        "1 room × {subscribers} sockets, flat out (window {WINDOW}), {BODY_BYTES}-byte bodies; \
-         server on processor 0, sockets on processor 1"
-    );
-    Process(std::process::id()).pin_to(1)?;
-    let (mut ours, mut floors) = (Vec::new(), Vec::new());
-    for _ in 0..runs {
-        let floor = floor(subscribers, seconds).await.context("the floor")?;
-        floor.print("floor, coalesced, no store");
-        let chatx = chatx(subscribers, seconds).await.context("chatx")?;
-        chatx.print("chatx, stored in SQLite");
-        floors.push(floor.cpu_us_per_delivery());
-        ours.push(chatx.cpu_us_per_delivery());
-    }
-    let (ours, floor) = (median(ours), median(floors));
-    println!(
-        "  median: chatx {ours:.2} µs, floor {floor:.2} µs, ratio {:.2}",
-        ours / floor
-    );
-    Ok(())
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
-}
-
-async fn chatx(subscribers: usize, seconds: u64) -> Result<Run> {
-    let server = Chatx::serve()
-        .set("CHATX_RATE_LIMITS", "off")
-        .start()
-        .await?;
-    let process = Process(server.id().context("the server runs")?);
-    process.pin_to(0)?;
-    let address = server.address();
-    let token = register(&address, "bench").await?;
-    let room = create_room(&address, &token, "fan-out").await?;
-    let tokens = [token];
-    let readers = Subscribers::of_room(&address, &tokens, &room, subscribers).await?;
-    let (mut socket, mut counter) = subscribe(&address, &tokens[0], &room).await?;
-    let (mut answers, mut sender) = socket.split();
-    let body = "x".repeat(BODY_BYTES);
-    let frame = |number: u64| {
-        text_frame(&format!(
-            r#"{{"type":"send","room":"{room}","client_id":"bench-{number}","body":"{body}"}}"#
-        ))
+pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
+    let scene = Scene {
+        rooms: 1,
+        members: plan.subscribers,
     };
-    let mut buffer = vec![0; 16 * 1_024];
-    let drain = async {
-        loop {
-            counter.read_from(&mut answers, &mut buffer).await?;
+    let engines = engines(plan.sqlite_only);
+    let mut sides = sides(scene, engines).await?;
+    let mut figures = Vec::new();
+    for &window in &plan.windows {
+        let flat = all_flat_out(&mut sides, window, plan.seconds, plan.runs)?;
+        let what = format!("1 room × {}, window {window}", plan.subscribers);
+        let aim = (window == 8).then_some(Aim::AtMostTimes(1.1));
+        let figure = |measure, unit, aim, value: fn(&FlatOut) -> f64| Figure {
+            part: "fanout",
+            what: what.clone(),
+            measure,
+            unit,
+            series: series(&sides, &flat, value),
+            aim,
+        };
+        figures.extend([
+            figure("server CPU per delivery", "µs", aim, FlatOut::cpu_us_per_delivery),
+            figure("deliveries", "/s", None, FlatOut::deliveries_per_second),
+            figure("frames per read", "", None, |flat| flat.frames_per_read),
+        ]);
+    }
+    Ok(figures)
+}
+
+pub(crate) fn engines(sqlite_only: bool) -> &'static [Engine] {
+    match sqlite_only {
+        true => &[Engine::Sqlite],
+        false => &[Engine::Sqlite, Engine::Postgres],
+    }
+}
+
+/// Every side in turn, `runs` times, so that what else the machine does falls on all of them.
+pub(crate) fn all_flat_out(sides: &mut [Side], window: u64, seconds: u64, runs: usize) -> Result<Vec<Vec<FlatOut>>> {
+    let mut flat: Vec<Vec<_>> = sides.iter().map(|_| Vec::new()).collect();
+    for run in 0..runs {
+        for (side, flat) in sides.iter_mut().zip(&mut flat) {
+            let seen = side.flat_out(window, Duration::from_secs(seconds));
+            let seen = seen.with_context(|| side.name.clone())?;
+            println!(
+                "  window {window}, run {}: {:<18} {:>6.2} µs a delivery, {:>9.0} deliveries/s, {:>4.1} frames a read",
+                run + 1,
+                side.name,
+                seen.cpu_us_per_delivery(),
+                seen.deliveries_per_second(),
+                seen.frames_per_read,
+            );
+            flat.push(seen);
         }
-    };
-    measure(&readers, process, seconds, &mut sender, frame, drain).await
-}
-
-async fn floor(subscribers: usize, seconds: u64) -> Result<Run> {
-    let port = testkit::free_port();
-    let server = Floor::start(port, subscribers)?;
-    let process = Process(server.0.id());
-    process.pin_to(0)?;
-    let address = format!("127.0.0.1:{port}");
-    until_listening(&address).await?;
-    let readers = Subscribers::of_floor(&address, subscribers - 1).await?;
-    let mut sender = tokio::net::TcpStream::connect(&address).await?;
-    // What a `chatx` event of the same body weighs on the wire.
-    let payload = "x".repeat(BODY_BYTES + 330);
-    let mut frame = text_frame(&payload);
-    frame[1] &= 0x7f;
-    frame.drain(4..8);
-    measure(
-        &readers,
-        process,
-        seconds,
-        &mut sender,
-        |_| frame.clone(),
-        std::future::pending(),
-    )
-    .await
-}
-
-/// Sends flat out for a while and counts.
-async fn measure(
-    readers: &Subscribers,
-    process: Process,
-    seconds: u64,
-    sender: &mut (impl AsyncWriteExt + Unpin),
-    frame: impl Fn(u64) -> Vec<u8>,
-    drain: impl Future<Output = Result<()>>,
-) -> Result<Run> {
-    let mut witness = readers.witness.clone();
-    let (deliveries, cpu, start) = (readers.deliveries(), process.cpu()?, Instant::now());
-    let send = async {
-        let mut sent = 0;
-        while start.elapsed() < Duration::from_secs(seconds) {
-            let mut burst = Vec::new();
-            let seen = *witness.borrow_and_update();
-            while sent < seen + WINDOW {
-                burst.extend(frame(sent));
-                sent += 1;
-            }
-            sender.write_all(&burst).await?;
-            witness.changed().await?;
-        }
-        anyhow::Ok(())
-    };
-    tokio::select! {
-        sent = send => sent?,
-        ended = drain => ended?,
     }
-    Ok(Run {
-        deliveries: readers.deliveries() - deliveries,
-        cpu: process.cpu()?.saturating_sub(cpu),
-        wall: start.elapsed(),
-    })
+    Ok(flat)
 }
 
-/// The floor as a process of its own, ended when dropped.
-struct Floor(Child);
-
-impl Floor {
-    fn start(port: u16, subscribers: usize) -> Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
-        command.args(["floor", &port.to_string(), &subscribers.to_string()]);
-        Ok(Self(command.spawn()?))
-    }
-}
-
-impl Drop for Floor {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// Waits until somebody listens; the connection that finds out is the first subscriber.
-async fn until_listening(address: &str) -> Result<()> {
-    for _ in 0..200 {
-        if let Ok(stream) = tokio::net::TcpStream::connect(address).await {
-            // It stays connected for as long as the floor runs, and is never read.
-            tokio::spawn(async move {
-                let mut stream = stream;
-                let mut buffer = vec![0; 16 * 1_024];
-                let mut counter = crate::socket::FrameCounter::default();
-                while counter.read_from(&mut stream, &mut buffer).await.is_ok() {}
-            });
-            return Ok(());
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-    anyhow::bail!("nobody listens at {address}")
+pub(crate) fn series(sides: &[Side], flat: &[Vec<FlatOut>], value: fn(&FlatOut) -> f64) -> Vec<Series> {
+    let each = sides.iter().zip(flat);
+    each.map(|(side, flat)| Series::of(&side.name, side.role, flat.iter().map(value).collect()))
+        .collect()
 }

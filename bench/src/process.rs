@@ -1,65 +1,136 @@
-//! What a process has used so far, as the kernel counts it.
+//! What processes have used so far, as the kernel counts it.
 
-use std::{fs, process::Command, time::Duration};
+use std::{collections::HashMap, fs, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
-/// A running process.
-#[derive(Clone, Copy)]
-pub(crate) struct Process(pub(crate) u32);
+/// Processes that are counted with all that descend from them.
+#[derive(Clone)]
+pub(crate) struct Meter {
+    roots: Vec<u32>,
+}
 
-impl Process {
-    /// Keeps all its threads on one processor.
+/// What the kernel tells of one process.
+struct Stat {
+    id: u32,
+    parent: u32,
+    own: Duration,
+    /// Of its children that have ended.
+    ended: Duration,
+}
+
+impl Meter {
+    pub(crate) fn of(roots: Vec<u32>) -> Self {
+        Self { roots }
+    }
+
+    /// This process.
+    pub(crate) fn own() -> Self {
+        Self::of(vec![std::process::id()])
+    }
+
+    /// Keeps all their threads on one processor, and all that they start from now on.
     ///
     /// # Errors
     /// When `taskset` is missing or refuses.
-    pub(crate) fn pin_to(self, processor: u32) -> Result<()> {
-        let (processor, id) = (processor.to_string(), self.0.to_string());
-        let output = Command::new("taskset")
-            .args(["-acp", &processor, &id])
-            .output();
-        let output = output.context("taskset (package util-linux) pins processes")?;
-        ensure!(
-            output.status.success(),
-            "taskset: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    pub(crate) fn pin_to(&self, processor: u32) -> Result<()> {
+        for stat in self.tree()? {
+            let (processor, id) = (processor.to_string(), stat.id.to_string());
+            let output = Command::new("taskset")
+                .args(["-acp", &processor, &id])
+                .output();
+            let output = output.context("taskset (package util-linux) pins processes")?;
+            // A short-lived process may have ended meanwhile; the roots must not have.
+            ensure!(
+                output.status.success() || !self.roots.contains(&stat.id),
+                "taskset: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
+        }
         Ok(())
     }
 
     /// Time in user and kernel mode, all threads.
     ///
     /// # Errors
-    /// When the process has ended.
-    pub(crate) fn cpu(self) -> Result<Duration> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0))?;
-        let (_, fields) = stat
-            .rsplit_once(')')
-            .context("stat has a name in parentheses")?;
-        let ticks = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map(str::parse::<u64>);
-        let ticks = ticks.sum::<Result<u64, _>>()?;
-        // The kernel counts in hundredths of a second on every machine that Rust runs on.
-        Ok(Duration::from_millis(ticks * 10))
+    /// When a root has ended.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        Ok(self.tree()?.iter().map(|stat| stat.own + stat.ended).sum())
     }
 
-    /// Memory of the process's own that is in use, bytes.
+    /// Memory of their own that is in use, bytes.
     ///
     /// # Errors
-    /// When the process has ended.
-    pub(crate) fn resident_bytes(self) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("RssAnon:"))
-            .context("RssAnon is told")?;
-        let kib = line
+    /// When a root has ended.
+    pub(crate) fn resident_bytes(&self) -> Result<u64> {
+        let each = self.roots.iter().map(|id| {
+            let status = fs::read_to_string(format!("/proc/{id}/status"))?;
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix("RssAnon:"));
+            let kib = line.and_then(|line| line.split_whitespace().next());
+            Ok(kib.context("RssAnon is told")?.parse::<u64>()? * 1_024)
+        });
+        each.sum()
+    }
+
+    /// How many files and sockets they hold open.
+    ///
+    /// # Errors
+    /// When a root has ended.
+    pub(crate) fn open_files(&self) -> Result<usize> {
+        let each = self
+            .roots
+            .iter()
+            .map(|id| Ok(fs::read_dir(format!("/proc/{id}/fd"))?.count()));
+        each.sum()
+    }
+
+    fn tree(&self) -> Result<Vec<Stat>> {
+        let mut children: HashMap<u32, Vec<Stat>> = HashMap::new();
+        let mut tree = Vec::new();
+        for entry in fs::read_dir("/proc")? {
+            let name = entry?.file_name();
+            let Some(id) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            // Who has ended since the directory was read is not there any more.
+            let Some(stat) = Stat::read(id) else { continue };
+            if self.roots.contains(&id) {
+                tree.push(stat);
+            } else {
+                children.entry(stat.parent).or_default().push(stat);
+            }
+        }
+        ensure!(tree.len() == self.roots.len(), "a server has ended");
+        let mut next = 0;
+        while let Some(stat) = tree.get(next) {
+            let more = children.remove(&stat.id).unwrap_or_default();
+            tree.extend(more);
+            next += 1;
+        }
+        Ok(tree)
+    }
+}
+
+impl Stat {
+    fn read(id: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        // The name is in parentheses and may have any in itself.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<u64> = fields
             .split_whitespace()
-            .nth(1)
-            .context("RssAnon has a number")?;
-        Ok(kib.parse::<u64>()? * 1_024)
+            .skip(1)
+            .take(14)
+            .map(|field| field.parse().unwrap_or(0))
+            .collect();
+        // The kernel counts in hundredths of a second on every machine that Rust runs on.
+        let ticks = |at: usize| Some(Duration::from_millis((fields.get(at)? + fields.get(at + 1)?) * 10));
+        Some(Self {
+            id,
+            parent: u32::try_from(*fields.first()?).ok()?,
+            own: ticks(10)?,
+            ended: ticks(12)?,
+        })
     }
 }

@@ -9,11 +9,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
+use protocol::frame::SUBPROTOCOL;
 use tokio::time::{sleep, sleep_until};
+use tokio_tungstenite::tungstenite::{client::IntoClientRequest, handshake::client::Request};
 
 use fleet::Fleet;
 use probes::Probes;
 use talkers::{Sample, Talkers};
+
+use crate::report::{median, quantile};
 
 /// How Redis goes away.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -165,8 +169,8 @@ fn report(samples: &[Sample], with: &[Window], without: &[Window]) -> Result<()>
     without.print("all without");
     println!(
         "  without / with: p50 {:.3}, p99 {:.3} (medians of {} pairs); p50 {:.3}, p99 {:.3} (all of them)",
-        median(&mut p50),
-        median(&mut p99),
+        median(&p50),
+        median(&p99),
         p99.len(),
         without.p50_us / with.p50_us,
         without.p99_us / with.p99_us,
@@ -178,24 +182,16 @@ fn report(samples: &[Sample], with: &[Window], without: &[Window]) -> Result<()>
     Ok(())
 }
 
-/// Of sorted figures; 0 of none.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a small whole number"
-    )]
-    let place = (last as f64 * share).round() as usize;
-    sorted.get(place).copied().unwrap_or_default()
-}
-
-fn median(figures: &mut [f64]) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    let middle = figures.len() / 2;
-    if figures.len().is_multiple_of(2) && middle > 0 {
-        (figures[middle - 1] + figures[middle]) / 2.0
-    } else {
-        figures.get(middle).copied().unwrap_or_default()
+/// An upgrade to the subprotocol at `url`, for a client that reads what it is told.
+///
+/// # Errors
+/// When the url or the token is none.
+fn upgrade(url: &str, token: Option<&str>) -> Result<Request> {
+    let mut request = url.into_client_request()?;
+    let headers = request.headers_mut();
+    headers.insert("sec-websocket-protocol", SUBPROTOCOL.parse()?);
+    if let Some(token) = token {
+        headers.insert("authorization", format!("Bearer {token}").parse()?);
     }
+    Ok(request)
 }

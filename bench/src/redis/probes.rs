@@ -13,10 +13,9 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Window, fleet::Fleet, quantile};
+use super::{Window, fleet::Fleet, quantile, upgrade};
 use crate::{
     account::{get, post, register},
-    socket::upgrade,
 };
 
 /// Probes under way, which end when this is dropped.

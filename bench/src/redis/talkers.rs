@@ -19,10 +19,9 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use super::fleet::Fleet;
+use super::{fleet::Fleet, upgrade};
 use crate::{
     account::{create_room, join, register},
-    socket::upgrade,
 };
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
