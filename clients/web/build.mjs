@@ -4,12 +4,11 @@
 //   node build.mjs --watch    dist/ again after each change
 //   node build.mjs --test     the tests of `test/`, under node's own runner
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdtempSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { readFileSync } from "node:fs";
 import * as esbuild from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -25,6 +24,8 @@ const bundle = {
   target: ["es2022", "chrome123", "firefox120", "safari17.5"],
   jsx: "automatic",
   jsxImportSource: "preact",
+  // The SDK is bundled from its source; nobody has to build it first.
+  conditions: ["source"],
   minify: true,
   legalComments: "none",
   charset: "utf8",
@@ -61,11 +62,15 @@ async function watch() {
 async function test() {
   const out = mkdtempSync(join(tmpdir(), "web-test-"));
   try {
-    const tests = readdirSync(join(here, "test")).filter((name) => name.endsWith(".test.ts")).sort();
+    const tests = ["test", "sdk/test"].flatMap((folder) =>
+      readdirSync(join(here, folder)).filter((name) => name.endsWith(".test.ts")).sort().map((name) => `${folder}/${name}`),
+    );
     await esbuild.build({
       absWorkingDir: here,
-      entryPoints: tests.map((name) => `test/${name}`),
+      entryPoints: tests,
       outdir: out,
+      outbase: ".",
+      conditions: ["source"],
       outExtension: { ".js": ".mjs" },
       bundle: true,
       platform: "node",
@@ -73,8 +78,11 @@ async function test() {
       sourcemap: "inline",
       logLevel: "warning",
     });
-    const files = readdirSync(out).map((name) => join(out, name));
-    return spawnSync(process.execPath, ["--enable-source-maps", "--test", ...files], { stdio: "inherit" }).status ?? 1;
+    const files = tests.map((name) => join(out, name.replace(/\.ts$/, ".mjs")));
+    // Node has a WebSocket of its own from version 22; version 20 has it behind this flag.
+    const webSocket = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-websocket"] : [];
+    const runner = [...webSocket, "--enable-source-maps", "--test", ...files];
+    return spawnSync(process.execPath, runner, { stdio: "inherit" }).status ?? 1;
   } finally {
     rmSync(out, { recursive: true, force: true });
   }

@@ -38,6 +38,9 @@ enum Task {
         /// Change nothing: check types, run the tests, and fail when the bundle in the repository is not what its source gives
         #[arg(long)]
         check: bool,
+        /// Run the tests of the page and its SDK against a real server; part of `cargo xtask test` where there is an npm
+        #[arg(long, conflicts_with = "check")]
+        test: bool,
     },
 }
 
@@ -46,8 +49,9 @@ async fn main() -> ExitCode {
     let start = Instant::now();
     let ended = match Arguments::parse().command {
         Task::Test { arguments } => test::run(&arguments).await,
-        Task::Web { check: true } => web::check(),
-        Task::Web { check: false } => web::build(),
+        Task::Web { check: true, .. } => web::check(),
+        Task::Web { test: true, .. } => web::test(),
+        Task::Web { .. } => web::build(),
     };
     report(&ended, start);
     ended.unwrap_or(ExitCode::FAILURE)

@@ -8,7 +8,10 @@ use std::{
 use anyhow::Result;
 use testkit::{Durability, Postgres, Redis};
 
-use crate::step::{self, Step};
+use crate::{
+    step::{self, Step},
+    web,
+};
 
 /// The processes of tests can be told to break a rule, to see that `chatx torture` notices.
 const BROKEN_RULES: &str = "chatx/broken-rules";
@@ -44,7 +47,11 @@ pub(crate) async fn run(arguments: &[String]) -> Result<ExitCode> {
         tests.env("CHATX_TEST_REDIS_URL", redis.url());
     }
     let tested = step::run("running the tests", &mut tests)?;
-    Ok(step::exit_code(tested))
+    // Whoever names a test wants that one only.
+    if !tested.success() || !arguments.is_empty() || !web::is_possible() {
+        return Ok(step::exit_code(tested));
+    }
+    web::test_against(&web::beside("chatx")?)
 }
 
 /// A server of our own, unless the environment names one.

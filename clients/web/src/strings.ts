@@ -1,7 +1,6 @@
 /** Every word that the page says, so that another language is another file of this shape. */
 
-import type { Refusal } from "./connection/refusal";
-import type { ChosenPresence, PresenceState, Role, UnsubscribedReason, Visibility } from "./protocol";
+import type { ChosenPresence, PresenceState, Refusal, Role, UnsubscribedReason, Visibility } from "@chatx/sdk";
 import type { Theme } from "./state/preferences";
 
 export const strings = {

@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pieces } from "../src/state/links";
-import { applyAmendments, continues, fold, type Item } from "../src/state/timeline";
-import { message, other, room } from "./world";
+import { applyAmendments, continues, fold, type Item, pageItems } from "../src/state/timeline";
+import { message, other, room } from "./events.ts";
 
+const self = "user-me";
 const base = { room, n: 1, at: "2026-11-22T07:16:00.000Z", user: other };
 const texts = (items: readonly Item[]) => items.map((item) => (item.type === "message" ? [item.body, item.edited, item.deleted] : item.event.kind));
 
@@ -16,21 +17,37 @@ test("edits and deletes change their message, wherever it stands", () => {
     { ...base, kind: "delete", seq: 5, id: "e5", target: 3 },
     { ...base, kind: "join", seq: 6, id: "e6" },
     { ...base, kind: "edit", seq: 7, id: "e7", target: 3, body: "too late" },
-  ]);
+  ], self);
   assert.deepEqual(texts(items), [["new", true, false], ["body 2", false, false], ["", false, true], "join"]);
 });
 
 test("an older page that was read before an edit gets it too", () => {
   const edit = { ...base, kind: "edit" as const, seq: 9, id: "e9", target: 2, body: "new" };
-  assert.deepEqual(texts(fold([], [edit])), []);
-  assert.deepEqual(texts(applyAmendments(fold([], [message(1), message(2)]), [edit])), [["body 1", false, false], ["new", true, false]]);
+  assert.deepEqual(texts(fold([], [edit], self)), []);
+  assert.deepEqual(texts(applyAmendments(fold([], [message(1), message(2)], self), [edit], self)), [["body 1", false, false], ["new", true, false]]);
+});
+
+test("signs, pins and answers change their message, and are not counted twice over a page that has them", () => {
+  const later = [
+    { ...base, kind: "react" as const, seq: 3, id: "e3", target: 1, emoji: "👍" },
+    { ...base, kind: "react" as const, seq: 4, id: "e4", target: 1, emoji: "👍", user: { ...other, id: self } },
+    { ...base, kind: "unreact" as const, seq: 5, id: "e5", target: 1, emoji: "👍" },
+    { ...base, kind: "pin" as const, seq: 6, id: "e6", target: 1 },
+    { ...message(7, { thread: 1 }), thread: 1 },
+  ];
+  const shown = (items: readonly Item[]) => items.flatMap((item) => item.type === "message" && item.seq === 1
+    ? [[item.reactions, item.pinned, item.replies]] : []);
+  const whole = [[[{ emoji: "👍", count: 1, me: true }], true, 1]];
+  assert.deepEqual(shown(fold([], [message(1), ...later], self)), whole);
+  const page = pageItems([{ ...message(1), reactions: [{ emoji: "👍", count: 1, me: true }], mentions: [], files: [] }], [], 5);
+  assert.deepEqual(shown(applyAmendments(page, later, self)), whole);
 });
 
 test("messages stand under one name only when close in time and from one person", () => {
   const [a, b, late, someone] = fold([], [
     message(1), message(2, { at: "2026-11-22T07:17:00.000Z" }), message(3, { at: "2026-11-22T07:30:00.000Z" }),
     message(4, { at: "2026-11-22T07:30:01.000Z", user: { ...other, id: "x" } }),
-  ]) as [Item, Item, Item, Item];
+  ], self) as [Item, Item, Item, Item];
   assert.deepEqual([continues(a, b), continues(b, late), continues(late, someone)], [true, false, false]);
 });
 

@@ -1,41 +1,64 @@
 /** What people do in their rooms. Each asks the server and lets the answer, or the event that follows, change the page. */
 
-import type { Id, RoomFields } from "../protocol";
-import { currentClient, dropRoom, loadRooms, rooms } from "./chat";
+import type { Id, NewRoom, RoomChanges, Seq } from "@chatx/sdk";
+import { dropRoom, loadRooms, rooms } from "./chat";
 import type { RoomState } from "./room";
 import { go, paths } from "./router";
-import { api, endSession } from "./session";
+import { api, chat } from "./session";
+import type { MessageItem } from "./timeline";
 
 const pageSize = 60;
-
-/** The socket goes first: were the server to close it for the ended session, that would look like a loss. */
-export async function logOut(): Promise<void> {
-  const connection = currentClient()?.connection;
-  connection?.stop();
-  try {
-    await endSession();
-  } catch (thrown) {
-    connection?.start();
-    throw thrown;
-  }
-}
+/** Notices between messages are read with them, unless more than this was said and done there. */
+const mostEvents = 200;
 
 /** Loads what comes before, once at a time. */
 export async function loadOlder(room: RoomState): Promise<void> {
-  const page = room.olderPage(pageSize);
-  if (page === undefined || room.loading.value === "busy") return;
+  const before = room.olderThan;
+  if (before === undefined) return;
+  await load(room, async () => {
+    const page = await api.messages(room.id, { before, limit: pageSize });
+    const from = page.has_more ? (page.messages[0]?.seq ?? before) : Math.max(1, before - mostEvents);
+    const limit = before - from;
+    const few = limit > 0 && limit <= mostEvents;
+    const notices = few ? (await api.events(room.id, { after: from - 1, limit })).events : [];
+    room.prepend(before, page, notices);
+  });
+}
+
+/** Loads what comes after, while what is shown does not reach the end. */
+export async function loadNewer(room: RoomState): Promise<void> {
+  if (room.attached.value) return;
+  await load(room, async () => room.append(await api.messages(room.id, { after: room.newerThan, limit: pageSize })));
+}
+
+/** Shows a message, and what is around it when it is not loaded. */
+export async function seek(room: RoomState, seq: Seq): Promise<void> {
+  if (room.message(seq) === undefined) {
+    await load(room, async () => room.moveTo(await api.messages(room.id, { around: seq, limit: pageSize })));
+  }
+  room.sought.value = seq;
+}
+
+async function load(room: RoomState, action: () => Promise<void>): Promise<void> {
+  if (room.loading.value === "busy") return;
   room.loading.value = "busy";
   try {
-    const { events } = await api.events(room.id, page.after, page.limit);
-    room.prepend(page.after, events);
+    await action();
     room.loading.value = "idle";
   } catch {
     room.loading.value = "failed";
   }
 }
 
-export async function createRoom(fields: RoomFields): Promise<void> {
+export async function createRoom(fields: NewRoom): Promise<void> {
   const room = await api.createRoom(fields);
+  await loadRooms();
+  go(paths.room(room.id));
+}
+
+/** Opens the conversation with these people. */
+export async function talkTo(people: readonly Id[]): Promise<void> {
+  const room = await api.direct(people);
   await loadRooms();
   go(paths.room(room.id));
 }
@@ -52,7 +75,7 @@ export async function joinRoom(room: Id, by: { password?: string; invite?: strin
 export async function leaveRoom(room: Id): Promise<void> {
   await api.leave(room);
   dropRoom(room);
-  currentClient()?.unfollow(room);
+  chat.unfollow(room);
 }
 
 export async function deleteRoom(room: Id): Promise<void> {
@@ -60,8 +83,18 @@ export async function deleteRoom(room: Id): Promise<void> {
   dropRoom(room);
 }
 
-export async function updateRoom(room: RoomState, fields: RoomFields): Promise<void> {
-  room.info.value = { ...room.info.value, ...(await api.updateRoom(room.id, fields)) };
+export async function updateRoom(room: RoomState, changes: RoomChanges): Promise<void> {
+  room.info.value = { ...room.info.value, ...(await api.updateRoom(room.id, changes)) };
+}
+
+/** Gives a sign, or takes it back if it was given. */
+export async function toggleReaction(room: RoomState, item: MessageItem, emoji: string): Promise<void> {
+  const mine = item.reactions.some((reaction) => reaction.emoji === emoji && reaction.me);
+  await (mine ? api.unreact(room.id, item.seq, emoji) : api.react(room.id, item.seq, emoji));
+}
+
+export async function togglePin(room: RoomState, item: MessageItem): Promise<void> {
+  await (item.pinned ? api.unpin(room.id, item.seq) : api.pin(room.id, item.seq));
 }
 
 export async function inviteLink(room: Id): Promise<string> {
@@ -69,9 +102,14 @@ export async function inviteLink(room: Id): Promise<string> {
   return `${location.origin}${location.pathname}${paths.invite(room, code)}`;
 }
 
+export function messageLink(room: Id, seq: Seq): string {
+  return `${location.origin}${location.pathname}${paths.message(room, seq)}`;
+}
+
 /** The members after those that are loaded. */
 export async function loadMoreMembers(room: RoomState): Promise<void> {
-  const page = await api.members(room.id, room.membersCursor.value);
+  const cursor = room.membersCursor.value;
+  const page = await api.members(room.id, { limit: 100, ...(cursor === undefined ? {} : { cursor }) });
   room.members.value = [...(room.members.value ?? []), ...page.members];
   room.membersCursor.value = page.next_cursor ?? undefined;
 }

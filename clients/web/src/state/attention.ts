@@ -1,18 +1,19 @@
 /** What follows from somebody looking at the page or not, and from the network coming and going. */
 
 import { computed, effect, signal } from "@preact/signals";
-import { browser } from "../browser";
-import type { ChosenPresence } from "../protocol";
-import { currentClient, status } from "./chat";
+import { after } from "../browser";
+import type { ChosenPresence } from "@chatx/sdk";
+import { status } from "./chat";
 import { online, visible } from "./page";
 import { chosenPresence } from "./preferences";
+import { chat } from "./session";
 
 /** Away after the page was hidden this long. */
 const awayAfterMs = 5 * 60_000;
 const away = signal(false);
 
 effect(() => {
-  if (!visible.value) return browser.after(awayAfterMs, () => (away.value = true));
+  if (!visible.value) return after(awayAfterMs, () => (away.value = true));
   away.value = false;
   return undefined;
 });
@@ -23,10 +24,10 @@ const presence = computed<ChosenPresence>(() =>
 
 // A new socket knows nothing of what was said on the one before.
 effect(() => {
-  if (status.value.kind === "live") currentClient()?.setPresence(presence.value);
+  if (status.value.kind === "live") chat.live?.setPresence(presence.value);
 });
 
 // A device that slept, or changed its network, may hold a socket that is long dead.
 effect(() => {
-  if (online.value && visible.value) currentClient()?.connection.probe();
+  if (online.value && visible.value) chat.live?.connection.probe();
 });

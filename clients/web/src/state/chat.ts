@@ -1,18 +1,16 @@
 /** The rooms of whoever is signed in, kept true by the connection. What people do in them is `actions.ts`. */
 
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
-import { browser } from "../browser";
-import { Client } from "../connection/client";
-import type { Status } from "../connection/connection";
-import type { Refusal } from "../connection/refusal";
 import type {
-  Id, MyRoom, ReadFrame, RoomEvent, SubscribedFrame, TypingFrame, UnsubscribedFrame,
-} from "../protocol";
+  Id, MessageEvent, MyRoom, ReadFrame, Refusal, RoomEvent, Status, SubscribedFrame, TypingFrame, UnsubscribedFrame,
+} from "@chatx/sdk";
+import { after } from "../browser";
 import { refusalText, strings } from "../strings";
+import { roomTitle } from "./names";
 import { atEnd, visible } from "./page";
 import { RoomState, typingEndsMs } from "./room";
 import { go, paths, route } from "./router";
-import { api, me, onRenewed, phase, renew } from "./session";
+import { api, chat, me, phase } from "./session";
 import { attempt, toast } from "./toasts";
 
 export const rooms = signal<ReadonlyMap<Id, RoomState>>(new Map());
@@ -27,7 +25,6 @@ export const roomList = computed(() =>
 export const openRoom = computed(() => (route.value.page === "room" ? rooms.value.get(route.value.room) : undefined));
 export const totalUnread = computed(() => roomList.value.reduce((sum, room) => sum + room.unread.value, 0));
 
-let client: Client | undefined;
 /** Whether the next socket that is ready is not the first one. */
 let returned = false;
 /** Lists that were asked for; one that answers after a newer one, or after a room was left, says nothing. */
@@ -37,42 +34,31 @@ const typingTimers = new Map<string, () => void>();
 const memberTimers = new Map<Id, () => void>();
 /** Several people may come and go at once; the list of members is then read once. */
 const membersAfterMs = 400;
+/** Told of each new message of somebody else that came while it was followed. */
+export const arrived = signal<{ room: RoomState; message: MessageEvent } | undefined>(undefined);
 
-export function currentClient(): Client | undefined {
-  return client;
-}
-
-effect(() => {
-  const user = me.value?.id;
-  if (phase.value === "signed-in" && user !== undefined && client === undefined) begin(user);
-  if (phase.value === "signed-out" && client !== undefined) end();
+chat.on("status", (next) => (status.value = next));
+chat.on("ready", ready);
+chat.on("snapshot", snapshot);
+chat.on("event", received);
+chat.on("unsubscribed", unsubscribed);
+chat.on("refused", refused);
+chat.on("presence", (frame) => rooms.value.get(frame.room)?.presence(frame.user, frame.state));
+chat.on("typing", typing);
+chat.on("read", read);
+chat.on("outbox", (room) => {
+  const state = rooms.value.get(room);
+  if (state !== undefined) state.unsent.value = chat.live?.unsent(room) ?? [];
 });
 
-function begin(user: Id): void {
-  client = new Client(browser, { ticket: () => api.socketTicket(), renew }, user, {
-    status: (next) => (status.value = next),
-    ready,
-    snapshot,
-    event: (event) => received(event),
-    unsubscribed,
-    refused,
-    presence: (frame) => rooms.value.get(frame.room)?.presence(frame.user, frame.state),
-    typing,
-    read,
-    outbox: (room) => {
-      const state = rooms.value.get(room);
-      if (state !== undefined) state.unsent.value = client?.unsent(room) ?? [];
-    },
-  });
-  onRenewed(() => client?.connection.handOver());
-  client.connection.start();
-  void attempt(loadRooms);
-}
+effect(() => {
+  if (phase.value === "signed-in") void attempt(loadRooms);
+  if (phase.value === "signed-out") end();
+});
 
 function end(): void {
-  client?.connection.stop();
-  client = undefined;
   returned = false;
+  answered = asked;
   batch(() => {
     rooms.value = new Map();
     roomsKnown.value = false;
@@ -98,21 +84,21 @@ export async function loadRooms(): Promise<void> {
     known?.refresh(room);
     next.set(room.id, known ?? newRoom(room));
   }
-  for (const id of before.keys()) if (!next.has(id)) client?.unfollow(id);
+  for (const id of before.keys()) if (!next.has(id)) chat.unfollow(id);
   batch(() => {
     rooms.value = next;
     roomsKnown.value = true;
   });
   // What is open is followed first, for that is what somebody waits for.
   const open = openRoom.value?.id;
-  if (open !== undefined) client?.follow(open);
-  for (const id of next.keys()) client?.follow(id);
+  if (open !== undefined) chat.live?.follow(open);
+  for (const id of next.keys()) chat.live?.follow(id);
   if (openRoom.value !== undefined) markReadIfSeen(openRoom.value);
 }
 
 function newRoom(room: MyRoom): RoomState {
   const state = new RoomState(room);
-  state.unsent.value = client?.unsent(room.id) ?? [];
+  state.unsent.value = chat.live?.unsent(room.id) ?? [];
   return state;
 }
 
@@ -145,6 +131,7 @@ function received(event: RoomEvent): void {
     count(room, event);
     noticed(room, event);
   });
+  if (event.kind === "message" && event.user.id !== me.value?.id) arrived.value = { room, message: event };
   markReadIfSeen(room);
 }
 
@@ -152,7 +139,7 @@ function received(event: RoomEvent): void {
 function count(room: RoomState, event: RoomEvent): void {
   if (event.kind !== "message" || event.user.id === me.value?.id) return;
   const first = room.unread.value === 0;
-  if (room.count(event.seq) && first && !seen(room)) room.divider.value = room.read.value;
+  if (room.count(event) && first && !seen(room)) room.divider.value = room.read.value;
 }
 
 /** What an event changes beside the log itself. */
@@ -189,7 +176,7 @@ async function refreshRoom(room: RoomState): Promise<void> {
 }
 
 export async function loadMembers(room: RoomState): Promise<void> {
-  const page = await api.members(room.id);
+  const page = await api.members(room.id, { limit: 100 });
   batch(() => {
     room.members.value = page.members;
     room.membersCursor.value = page.next_cursor ?? undefined;
@@ -205,20 +192,20 @@ function reloadMembersSoon(room: RoomState): void {
     // It may be we who are gone.
     if (rooms.value.get(room.id) === room) void attempt(() => loadMembers(room));
   };
-  memberTimers.set(room.id, browser.after(membersAfterMs, reload));
+  memberTimers.set(room.id, after(membersAfterMs, reload));
 }
 
 function unsubscribed(frame: UnsubscribedFrame): void {
   const room = rooms.value.get(frame.room);
   if (room === undefined) return;
   if (frame.reason === "archived") return void refreshRoom(room);
-  if (frame.reason !== "left") toast(strings.rooms.removed[frame.reason](room.info.value.name), "bad");
+  if (frame.reason !== "left") toast(strings.rooms.removed[frame.reason](roomTitle(room)), "bad");
   dropRoom(frame.room);
 }
 
 function refused(id: Id, refusal: Refusal): void {
   const room = rooms.value.get(id);
-  if (room !== undefined) toast(`${room.info.value.name}: ${refusalText(refusal)}`, "bad");
+  if (room !== undefined) toast(`${roomTitle(room)}: ${refusalText(refusal)}`, "bad");
   dropRoom(id);
 }
 
@@ -229,21 +216,22 @@ function typing(frame: TypingFrame): void {
   typingTimers.get(key)?.();
   typingTimers.delete(key);
   room.setTyping(frame.user, frame.on);
-  if (frame.on) typingTimers.set(key, browser.after(typingEndsMs, () => room.setTyping(frame.user, false)));
+  if (frame.on) typingTimers.set(key, after(typingEndsMs, () => room.setTyping(frame.user, false)));
 }
 
 // Reading.
 
 function seen(room: RoomState): boolean {
-  return visible.value && atEnd.value && openRoom.value === room;
+  return visible.value && atEnd.value && room.attached.value && openRoom.value === room;
 }
 
 /** Moves the read mark to the end of what is shown, once somebody can have read it. */
 export function markReadIfSeen(room: RoomState): void {
-  if (client === undefined || !room.followed.value || !seen(room)) return;
-  const head = client.head(room.id);
-  if (head > room.read.value && client.markRead(room.id, head)) room.read.value = head;
-  room.unread.value = 0;
+  const live = chat.live;
+  if (live === undefined || !room.followed.value || !seen(room)) return;
+  const head = live.head(room.id);
+  if (head > room.read.value && live.markRead(room.id, head)) room.read.value = head;
+  room.nothingUnread();
 }
 
 /** Somebody has read on: another person, or oneself in another place. */
@@ -256,7 +244,7 @@ function read({ room: id, user, seq }: ReadFrame): void {
   }
   batch(() => {
     room.read.value = Math.max(room.read.value, seq);
-    if (seq >= (room.lastMessage.value?.seq ?? 0)) room.unread.value = 0;
+    if (seq >= (room.lastMessage.value?.seq ?? 0)) room.nothingUnread();
   });
 }
 
@@ -264,7 +252,7 @@ let shown: RoomState | undefined;
 
 effect(() => {
   const room = openRoom.value;
-  const looking = visible.value && atEnd.value && room?.followed.value === true;
+  const looking = visible.value && atEnd.value && room?.attached.value === true && room.followed.value;
   untracked(() => {
     if (room !== shown) opened(room);
     if (room !== undefined && looking) markReadIfSeen(room);

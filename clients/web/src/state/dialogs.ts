@@ -1,7 +1,7 @@
 /** Which dialog is open, and whether the details pane is. */
 
 import { signal } from "@preact/signals";
-import type { Id, Room } from "../protocol";
+import type { Id, Room } from "@chatx/sdk";
 
 export type OpenDialog =
   | { kind: "create-room" }

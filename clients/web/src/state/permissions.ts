@@ -1,6 +1,6 @@
 /** Who may do what in a room, to decide what is offered; the server decides what is done. */
 
-import type { Role } from "../protocol";
+import type { Role } from "@chatx/sdk";
 
 const rank: Record<Role, number> = { member: 0, moderator: 1, admin: 2, owner: 3 };
 

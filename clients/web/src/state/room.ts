@@ -1,32 +1,49 @@
 /** One room of the signed-in person: what is known of it and what is shown of its log. It asks the server nothing. */
 
 import { batch, computed, signal } from "@preact/signals";
-import type { OutboxEntry } from "../connection/outbox";
 import type {
-  Id, Member, Message, MyRoom, OnlineUser, PresenceState, RoomEvent, Seq, SubscribedFrame, UserRef,
-} from "../protocol";
-import { type Amendment, applyAmendments, fold, type Item } from "./timeline";
+  Id, Member, Message, MessagePage, MyRoom, OnlineUser, OutboxEntry, PresenceState, RoomEvent, Seq, SubscribedFrame, UserRef,
+} from "@chatx/sdk";
+import { remembered } from "../browser";
+import { me } from "./session";
+import {
+  type Amendment, applyAmendments, fold, indexOfSeq, isAmendment, type Item, mentions, type MessageItem, pageItems,
+} from "./timeline";
 
 /** What stays in memory of a room that nobody looks at. */
 const keptItems = 200;
+/** How many amendments are remembered for pages that are being read while they are made. */
+const keptAmendments = 500;
+/** How many live events are kept for the way back, while one reads what is old. */
+const keptBelow = 1_000;
 /** Typing ends by itself after this long, should its end be lost. */
 export const typingEndsMs = 6_000;
+
+/** What is needed of a message to tell of it in one line. */
+export type LastMessage = Pick<Message, "user" | "body" | "at" | "seq" | "deleted_at">;
 
 export class RoomState {
   readonly id: Id;
   readonly info;
+  /** A part of the log without holes. It ends at the newest event unless one reads what is old; see `attached`. */
   readonly items = signal<readonly Item[]>([]);
+  /** Whether `items` ends where the log does. */
+  readonly attached = signal(true);
   readonly unsent = signal<readonly OutboxEntry[]>([]);
-  /** How loading what is older goes. */
+  /** How loading what is older, or newer, goes. */
   readonly loading = signal<"idle" | "busy" | "failed">("idle");
   /** Whether there is nothing older that this person may read. */
   readonly complete = signal(false);
   /** Whether the first snapshot has come: before it, an empty room is only one that we know nothing of. */
   readonly followed = signal(false);
   readonly unread;
+  /** How many of the unread messages name this person. */
+  readonly mentions;
   readonly read;
   /** Where the line between read and unread stands while the room is open. */
   readonly divider = signal<Seq | undefined>(undefined);
+  /** A message that somebody asked to see: the log goes there. */
+  readonly sought = signal<Seq | undefined>(undefined);
   readonly lastMessage;
   readonly online = signal<ReadonlyMap<Id, OnlineUser>>(new Map());
   /** Counts everybody who is here, also those whose names a big room leaves out. */
@@ -38,39 +55,84 @@ export class RoomState {
   readonly membersCursor = signal<string | undefined>(undefined);
   /** Latest activity, to order the list by. */
   readonly activeAt = computed(() => this.lastMessage.value?.at ?? this.info.value.created_at ?? "");
-  /** What is written but not sent, so that it waits here while another room is open. */
-  draft = "";
   /** The lowest seq that is loaded, and the lowest that may be. */
   private lowest: Seq | undefined;
   private first: Seq = 1;
   /** Up to where messages are counted in `unread`. */
   private counted: Seq;
-  private readonly amendments = new Map<Seq, Amendment>();
+  private amendments: Amendment[] = [];
+  /** What came while `items` did not reach the end. */
+  private below: RoomEvent[] = [];
 
   constructor(room: MyRoom) {
     this.id = room.id;
     this.info = signal(room);
     this.unread = signal(room.unread ?? 0);
+    this.mentions = signal(room.mentions ?? 0);
     this.read = signal(room.read);
     this.counted = room.head ?? 0;
-    this.lastMessage = signal<Pick<Message, "user" | "body" | "at" | "seq" | "deleted_at"> | null>(room.last_message ?? null);
+    this.lastMessage = signal<LastMessage | null>(room.last_message ?? null);
   }
 
-  /** The page of the log that comes before what is loaded: above `after`, `limit` events. */
-  olderPage(size: number): { after: Seq; limit: number } | undefined {
-    if (this.lowest === undefined || this.lowest <= this.first) return undefined;
-    const after = Math.max(this.first - 1, this.lowest - 1 - size);
-    return { after, limit: this.lowest - 1 - after };
+  /** What is written but not sent. It waits here while another room is open, and over a reload. */
+  get draft(): string {
+    return remembered.get(`chatx.draft.${this.id}`) ?? "";
+  }
+  set draft(text: string) {
+    if (text === "") remembered.remove(`chatx.draft.${this.id}`);
+    else remembered.set(`chatx.draft.${this.id}`, text);
   }
 
-  prepend(after: Seq, events: readonly RoomEvent[]): void {
-    const lowest = this.lowest;
-    if (lowest === undefined) return;
-    const older = applyAmendments(fold([], events.filter((event) => event.seq < lowest)), this.amendments.values());
-    this.lowest = after + 1;
+  /** Above which seq the next older messages end; undefined when there are none, or nothing is known yet. */
+  get olderThan(): Seq | undefined {
+    return this.lowest === undefined || this.lowest <= this.first ? undefined : this.lowest;
+  }
+
+  get newerThan(): Seq {
+    return this.items.value.at(-1)?.seq ?? 0;
+  }
+
+  /** Takes the page that ends below `before`. */
+  prepend(before: Seq, page: MessagePage, notices: readonly RoomEvent[]): void {
+    if (this.lowest !== before) return;
+    const from = page.has_more ? (page.messages[0]?.seq ?? this.first) : this.first;
+    const older = this.pageOf(page, notices.filter((event) => event.seq >= from && event.seq < before));
+    this.lowest = from;
     batch(() => {
       this.items.value = [...older, ...this.items.value];
       this.complete.value = this.lowest === undefined || this.lowest <= this.first;
+    });
+  }
+
+  /** Takes the page that begins after the last item, while what is shown does not reach the end. */
+  append(page: MessagePage): void {
+    if (this.attached.value) return;
+    const newer = this.pageOf(page, []).filter((item) => item.seq > this.newerThan);
+    this.items.value = [...this.items.value, ...newer];
+    if (!page.has_more) this.attach(page.head);
+  }
+
+  /** Shows another part of the log: the one around a message. */
+  moveTo(page: MessagePage): void {
+    batch(() => {
+      this.items.value = this.pageOf(page, []);
+      this.lowest = this.items.value[0]?.seq ?? this.first;
+      this.complete.value = this.lowest <= this.first;
+      this.attached.value = false;
+      this.below = [];
+      if ((page.messages.at(-1)?.seq ?? 0) >= (this.lastMessage.value?.seq ?? 0)) this.attach(page.head);
+    });
+  }
+
+  /** Goes back to the end of the log, which is then loaded again from there. */
+  moveToEnd(head: Seq): void {
+    if (this.attached.value) return;
+    batch(() => {
+      this.items.value = [];
+      this.lowest = head + 1;
+      this.complete.value = this.lowest <= this.first;
+      this.attached.value = true;
+      this.below = [];
     });
   }
 
@@ -78,8 +140,10 @@ export class RoomState {
     batch(() => {
       if (frame.reset === true || this.lowest === undefined) {
         this.items.value = [];
+        this.attached.value = true;
+        this.below = [];
         this.lowest = events[0]?.seq ?? frame.head + 1;
-        this.amendments.clear();
+        this.amendments = [];
       }
       this.first = frame.first;
       this.complete.value = this.lowest <= this.first;
@@ -96,18 +160,15 @@ export class RoomState {
   add(events: readonly RoomEvent[]): void {
     if (events.length === 0) return;
     for (const event of events) {
-      if (event.kind === "edit" || event.kind === "delete") this.amended(event);
+      if (isAmendment(event)) this.amended(event);
       if (event.kind === "message" && event.deleted_at == null) this.lastMessage.value = event;
     }
-    this.items.value = fold(this.items.value, events);
-  }
-
-  private amended(event: Amendment): void {
-    this.amendments.set(event.target, event);
-    const last = this.lastMessage.value;
-    if (last?.seq !== event.target) return;
-    this.lastMessage.value =
-      event.kind === "edit" ? { ...last, body: event.body } : { ...last, body: "", deleted_at: event.at };
+    if (this.attached.value) this.items.value = fold(this.items.value, events, me.value?.id);
+    else {
+      // What is shown may be amended all the same.
+      this.items.value = applyAmendments([...this.items.value], events.filter(isAmendment), me.value?.id);
+      this.below = [...this.below, ...events].slice(-keptBelow);
+    }
   }
 
   /** Takes what the server says of the room, unless more was heard since it said so. */
@@ -117,6 +178,7 @@ export class RoomState {
       this.read.value = Math.max(room.read, this.read.value);
       if ((room.head ?? 0) >= this.counted) {
         this.unread.value = room.unread ?? 0;
+        this.mentions.value = room.mentions ?? 0;
         this.counted = room.head ?? 0;
       }
       const last = room.last_message;
@@ -125,12 +187,23 @@ export class RoomState {
   }
 
   /** Counts another person's message as unread, if it is not counted or read yet. */
-  count(seq: Seq): boolean {
-    if (seq <= this.counted) return false;
-    this.counted = seq;
-    if (seq <= this.read.value) return false;
+  count(message: Parameters<typeof mentions>[0] & { seq: Seq }): boolean {
+    if (message.seq <= this.counted) return false;
+    this.counted = message.seq;
+    if (message.seq <= this.read.value) return false;
     this.unread.value += 1;
+    if (mentions(message, me.value?.id)) this.mentions.value += 1;
     return true;
+  }
+
+  nothingUnread(): void {
+    this.unread.value = 0;
+    this.mentions.value = 0;
+  }
+
+  message(seq: Seq): MessageItem | undefined {
+    const item = this.items.value[indexOfSeq(this.items.value, seq)];
+    return item?.type === "message" ? item : undefined;
   }
 
   /** A person of the room, from wherever their name is known. */
@@ -159,15 +232,35 @@ export class RoomState {
     this.typing.value = on ? [...others, user] : others;
   }
 
-  /** Lets go of what is far up, once nobody looks: it can be loaded again. */
-  trim(): void {
+  /** Lets go of all but the newest, once nobody looks: it can be loaded again. */
+  trim(kept = keptItems): void {
     const items = this.items.value;
-    if (items.length <= keptItems) return;
-    const kept = items.slice(-keptItems);
+    if (!this.attached.value || items.length <= kept) return;
     batch(() => {
-      this.items.value = kept;
-      this.lowest = kept[0]?.seq ?? this.lowest;
+      this.items.value = items.slice(-kept);
+      this.lowest = this.items.value[0]?.seq ?? this.lowest;
       this.complete.value = false;
     });
+  }
+
+  private pageOf(page: MessagePage, notices: readonly RoomEvent[]): Item[] {
+    return applyAmendments(pageItems(page.messages, notices, page.head), this.amendments, me.value?.id);
+  }
+
+  /** What is shown reaches `head`; what came since goes on from there, unless too much came to be kept. */
+  private attach(head: Seq): void {
+    const newer = this.below.filter((event) => event.seq > head);
+    if ((newer[0]?.seq ?? head + 1) > head + 1) return;
+    this.items.value = fold(this.items.value, newer, me.value?.id);
+    this.below = [];
+    this.attached.value = true;
+  }
+
+  private amended(event: Amendment): void {
+    this.amendments = [...this.amendments.slice(1 - keptAmendments), event];
+    const last = this.lastMessage.value;
+    if (event.kind === "message" || last?.seq !== event.target) return;
+    if (event.kind === "edit") this.lastMessage.value = { ...last, body: event.body };
+    if (event.kind === "delete") this.lastMessage.value = { ...last, body: "", deleted_at: event.at };
   }
 }

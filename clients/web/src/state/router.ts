@@ -1,14 +1,16 @@
 /** Which page the address names. The part after `#` is the route, so that the server needs to know none of them. */
 
 import { signal } from "@preact/signals";
-import type { Id } from "../protocol";
+import type { Id, Seq } from "@chatx/sdk";
 
 export type Route =
   | { page: "rooms" }
   | { page: "log-in" }
   | { page: "register" }
   | { page: "discover" }
-  | { page: "room"; room: Id }
+  | { page: "search"; query: string; room: Id | undefined }
+  /** `seq`: the message that a link names. */
+  | { page: "room"; room: Id; seq: Seq | undefined }
   | { page: "invite"; code: string; room: Id };
 
 export const route = signal<Route>(parse(location.hash));
@@ -22,7 +24,9 @@ export const paths = {
   logIn: "#/login",
   register: "#/register",
   discover: "#/discover",
+  search: (query: string, room?: Id) => `#/search?q=${encodeURIComponent(query)}${room === undefined ? "" : `&room=${room}`}`,
   room: (room: Id) => `#/room/${room}`,
+  message: (room: Id, seq: Seq) => `#/room/${room}/${seq}`,
   invite: (room: Id, code: string) => `#/invite/${encodeURIComponent(code)}?room=${room}`,
 };
 
@@ -35,12 +39,14 @@ export function go(path: string, replace = false): void {
 
 export function parse(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
-  const [page, name] = path.split("/");
+  const [page, name, seq] = path.split("/");
+  const asked = new URLSearchParams(query);
   if (page === "login") return { page: "log-in" };
   if (page === "register") return { page: "register" };
   if (page === "discover") return { page: "discover" };
-  if (page === "room" && name) return { page: "room", room: name };
-  const room = new URLSearchParams(query).get("room");
+  const room = asked.get("room");
+  if (page === "search") return { page: "search", query: asked.get("q") ?? "", room: room ?? undefined };
+  if (page === "room" && name) return { page: "room", room: name, seq: Number(seq) > 0 ? Number(seq) : undefined };
   if (page === "invite" && name && room) return { page: "invite", code: decodeURIComponent(name), room };
   return { page: "rooms" };
 }

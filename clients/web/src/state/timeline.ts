@@ -1,9 +1,9 @@
 /** A room's log as a reader sees it: messages and quiet notices in order. Pure; it knows no signals and no pages. */
 
 import type {
-  ArchiveEvent, DeleteEvent, EditEvent, Id, MemberEvent, MessageEvent, PassageEvent, RoomChangeEvent, RoomEvent, Seq,
-  Timestamp, UserRef,
-} from "../protocol";
+  ArchiveEvent, DeleteEvent, EditEvent, Id, MemberEvent, Mention, Message, MessageEvent, PassageEvent, PinEvent, Reaction,
+  ReactionEvent, RoomChangeEvent, RoomEvent, Seq, Timestamp, UserRef,
+} from "@chatx/sdk";
 
 export interface MessageItem {
   type: "message";
@@ -15,6 +15,16 @@ export interface MessageItem {
   edited: boolean;
   deleted: boolean;
   client_id: string | undefined;
+  replyTo: Seq | undefined;
+  /** The message that its thread begins with. */
+  thread: Seq | undefined;
+  /** How many answers the thread has that begins with it. */
+  replies: number;
+  reactions: readonly Reaction[];
+  mentions: readonly Mention[];
+  pinned: boolean;
+  /** Everything up to this seq is in it already: an amendment that comes again changes nothing. */
+  asOf: Seq;
 }
 export type NoticeEvent = MemberEvent | PassageEvent | RoomChangeEvent | ArchiveEvent;
 export interface NoticeItem {
@@ -25,30 +35,45 @@ export interface NoticeItem {
   event: NoticeEvent;
 }
 export type Item = MessageItem | NoticeItem;
-/** What changes a message that was written before. */
-export type Amendment = EditEvent | DeleteEvent;
+/** What changes a message that was written before: its text, its end, its signs, its pin, or an answer in its thread. */
+export type Amendment = EditEvent | DeleteEvent | ReactionEvent | PinEvent | (MessageEvent & { thread: Seq });
 
-/** Adds events to what is shown. Those that amend a message which is not shown change nothing. */
-export function fold(items: readonly Item[], events: readonly RoomEvent[]): Item[] {
+/** Adds events to what is shown. Those that amend a message which is not shown change nothing. `self` is who reads. */
+export function fold(items: readonly Item[], events: readonly RoomEvent[], self: Id | undefined): Item[] {
   const folded = [...items];
   for (const event of events) {
     const item = asItem(event);
     if (item !== undefined) folded.push(item);
-    else if (event.kind === "edit" || event.kind === "delete") amend(folded, event);
+    if (isAmendment(event)) amend(folded, event, self);
   }
   return folded;
 }
 
 /** Applies amendments again to a page that may have been read before they were made. */
-export function applyAmendments(items: Item[], amendments: Iterable<Amendment>): Item[] {
-  for (const amendment of amendments) amend(items, amendment);
+export function applyAmendments(items: Item[], amendments: Iterable<Amendment>, self: Id | undefined): Item[] {
+  for (const amendment of amendments) amend(items, amendment, self);
   return items;
+}
+
+export function isAmendment(event: RoomEvent): event is Amendment {
+  return "target" in event || (event.kind === "message" && typeof event.thread === "number");
+}
+
+/** A page of messages, with the notices that stand between them, as items in order. `head`: what the page knows of. */
+export function pageItems(messages: readonly Message[], notices: readonly RoomEvent[], head: Seq): Item[] {
+  const items: Item[] = messages.map((message) => asMessage(message, head));
+  for (const event of notices) {
+    const item = event.kind === "message" ? undefined : asItem(event);
+    if (item !== undefined) items.push(item);
+  }
+  return items.sort((a, b) => a.seq - b.seq);
 }
 
 function asItem(event: RoomEvent): Item | undefined {
   switch (event.kind) {
     case "message":
-      return asMessage(event);
+      // What answered it comes as events of its own, after it.
+      return asMessage({ ...event, reactions: [], pinned: false }, event.seq);
     case "join":
     case "leave":
     case "kick":
@@ -64,31 +89,63 @@ function asItem(event: RoomEvent): Item | undefined {
   }
 }
 
-function asMessage(event: MessageEvent): MessageItem {
-  const deleted = typeof event.deleted_at === "string";
+function asMessage(message: Message | MessageEvent, asOf: Seq): MessageItem {
+  const deleted = typeof message.deleted_at === "string";
   return {
     type: "message",
-    seq: event.seq,
-    id: event.id,
-    at: event.at,
-    user: event.user,
-    body: deleted ? "" : event.body,
-    edited: typeof event.edited_at === "string",
+    seq: message.seq,
+    id: message.id,
+    at: message.at,
+    user: message.user,
+    body: deleted ? "" : message.body,
+    edited: typeof message.edited_at === "string",
     deleted,
-    client_id: event.client_id ?? undefined,
+    client_id: message.client_id ?? undefined,
+    replyTo: message.reply_to ?? undefined,
+    thread: message.thread ?? undefined,
+    replies: ("replies" in message ? message.replies : undefined) ?? 0,
+    reactions: message.reactions ?? [],
+    mentions: message.mentions ?? [],
+    pinned: message.pinned === true,
+    asOf,
   };
 }
 
-function amend(items: Item[], event: Amendment): void {
-  const index = indexOfSeq(items, event.target);
+function amend(items: Item[], event: Amendment, self: Id | undefined): void {
+  const index = indexOfSeq(items, event.kind === "message" ? event.thread : event.target);
   const item = items[index];
-  if (item?.type !== "message" || item.deleted) return;
-  items[index] =
-    event.kind === "edit" ? { ...item, body: event.body, edited: true } : { ...item, body: "", deleted: true };
+  if (item?.type !== "message" || event.seq <= item.asOf) return;
+  items[index] = { ...amended(item, event, self), asOf: event.seq };
+}
+
+function amended(item: MessageItem, event: Amendment, self: Id | undefined): MessageItem {
+  if (event.kind === "message") return { ...item, replies: item.replies + 1 };
+  if (item.deleted) return item;
+  switch (event.kind) {
+    case "edit":
+      return { ...item, body: event.body, edited: true };
+    case "delete":
+      return { ...item, body: "", deleted: true, reactions: [], pinned: false };
+    case "pin":
+    case "unpin":
+      return { ...item, pinned: event.kind === "pin" };
+    case "react":
+    case "unreact":
+      return { ...item, reactions: reacted(item.reactions, event, event.user.id === self) };
+  }
+}
+
+/** The reactions after one came or went. */
+export function reacted(before: readonly Reaction[], { kind, emoji }: Pick<ReactionEvent, "kind" | "emoji">, mine: boolean): Reaction[] {
+  const by = kind === "react" ? 1 : -1;
+  const known = before.find((reaction) => reaction.emoji === emoji);
+  if (known === undefined) return by > 0 ? [...before, { emoji, count: 1, me: mine }] : [...before];
+  const after = { emoji, count: known.count + by, me: mine ? by > 0 : known.me };
+  return before.map((reaction) => (reaction === known ? after : reaction)).filter((reaction) => reaction.count > 0);
 }
 
 /** By halves, for items are in order; -1 when it is not shown. */
-function indexOfSeq(items: readonly Item[], seq: Seq): number {
+export function indexOfSeq(items: readonly Item[], seq: Seq): number {
   let low = 0;
   let high = items.length - 1;
   while (low <= high) {
@@ -107,10 +164,16 @@ const groupWithinMs = 5 * 60_000;
 /** Whether an item continues the group of the one before it. */
 export function continues(before: Item | undefined, item: Item): boolean {
   if (before?.type !== "message" || item.type !== "message" || before.user.id !== item.user.id) return false;
+  if (item.replyTo !== undefined || item.thread !== before.thread) return false;
   return sameDay(before.at, item.at) && Date.parse(item.at) - Date.parse(before.at) < groupWithinMs;
 }
 
 /** Whether two moments are on one day, here. */
 export function sameDay(a: Timestamp, b: Timestamp): boolean {
-  return new Date(a).toDateString() === new Date(b).toDateString();
+  return a === b || new Date(a).toDateString() === new Date(b).toDateString();
+}
+
+/** Whether a message names somebody. */
+export function mentions(message: { mentions?: readonly Mention[] }, user: Id | undefined): boolean {
+  return (message.mentions ?? []).some((mention) => (typeof mention === "string" ? mention : mention.id) === user);
 }

@@ -1,6 +1,6 @@
 /** Moments as people read them, in the browser's own language and zone. */
 
-import type { Timestamp } from "../protocol";
+import type { Timestamp } from "@chatx/sdk";
 import { strings } from "../strings";
 import { sameDay } from "./timeline";
 

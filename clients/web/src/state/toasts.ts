@@ -1,7 +1,7 @@
 /** Short messages that come and go: for what was done, or could not be, away from any form. */
 
 import { signal } from "@preact/signals";
-import { asRefusal } from "../connection/refusal";
+import { asRefusal } from "@chatx/sdk";
 import { refusalText } from "../strings";
 
 export interface Toast {

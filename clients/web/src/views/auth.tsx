@@ -1,7 +1,7 @@
 /** Logging in and registering. */
 
 import { useEffect } from "preact/hooks";
-import { limits } from "../protocol";
+import { limits } from "@chatx/sdk";
 import { paths, route } from "../state/router";
 import { endedBy, logIn, register } from "../state/session";
 import { strings } from "../strings";

@@ -1,6 +1,6 @@
 /** People are round, rooms are square; the colour of each follows from its id and stays. */
 
-import type { Id, PresenceState, Room, UserRef } from "../protocol";
+import type { Id, PresenceState, Room, UserRef } from "@chatx/sdk";
 import { nameOf } from "../state/names";
 import { strings } from "../strings";
 import { Icon } from "./icons";

@@ -1,11 +1,10 @@
 /** Where messages are written, and one's own are rewritten. */
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { limits, scalarCount } from "../protocol";
-import { currentClient } from "../state/chat";
+import { limits, scalarCount } from "@chatx/sdk";
 import { nameOf } from "../state/names";
 import type { RoomState } from "../state/room";
-import { api } from "../state/session";
+import { api, chat } from "../state/session";
 import type { MessageItem } from "../state/timeline";
 import { attempt } from "../state/toasts";
 import { strings } from "../strings";
@@ -45,7 +44,7 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
     element.style.height = `${Math.min(element.scrollHeight, tallestPx)}px`;
   }, [text]);
 
-  useEffect(() => () => currentClient()?.stoppedTyping(room.id), [room]);
+  useEffect(() => () => chat.live?.stoppedTyping(room.id), [room]);
 
   function put(next: string): void {
     if (box.current !== null) box.current.value = next;
@@ -56,15 +55,15 @@ export function Composer({ room, editing, onEditLast, onEditDone }: ComposerProp
     setText(next);
     if (editing !== undefined) return;
     room.draft = next;
-    if (next.trim() === "") currentClient()?.stoppedTyping(room.id);
-    else currentClient()?.typing(room.id);
+    if (next.trim() === "") chat.live?.stoppedTyping(room.id);
+    else chat.live?.typing(room.id);
   }
 
   function submit(): void {
     const body = box.current?.value.trim() ?? "";
     if (body === "" || scalarCount(body) > limits.bodyMax) return;
     if (editing === undefined) {
-      currentClient()?.write(room.id, body);
+      chat.send(room.id, body);
       put("");
       typed("");
     } else if (body === editing.body) {

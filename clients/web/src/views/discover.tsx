@@ -2,8 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { asRefusal } from "../connection/refusal";
-import type { Room } from "../protocol";
+import { asRefusal, type Room } from "@chatx/sdk";
 import { joinRoom } from "../state/actions";
 import { rooms } from "../state/chat";
 import { dialog } from "../state/dialogs";
@@ -35,7 +34,7 @@ export function Discover() {
     let stale = false;
     const timer = setTimeout(async () => {
       try {
-        const page = await api.discover(query.trim());
+        const page = await api.discover({ query: query.trim(), limit: 30 });
         if (stale) return;
         found.value = { query: query.trim(), rooms: page.rooms, next: page.next_cursor ?? undefined };
         setProblem(undefined);
@@ -110,7 +109,7 @@ function Results() {
 }
 
 async function more(page: Found): Promise<void> {
-  const next = await api.discover(page.query, page.next);
+  const next = await api.discover({ query: page.query, limit: 30, ...(page.next === undefined ? {} : { cursor: page.next }) });
   if (found.value === page) found.value = { ...page, rooms: [...page.rooms, ...next.rooms], next: next.next_cursor ?? undefined };
 }
 

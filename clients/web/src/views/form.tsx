@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
-import { asRefusal, type Refusal } from "../connection/refusal";
+import { asRefusal, type Refusal } from "@chatx/sdk";
 import { waitText } from "../state/times";
 import { fieldText, refusalText, strings } from "../strings";
 import { Icon } from "./icons";

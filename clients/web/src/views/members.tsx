@@ -1,7 +1,7 @@
 /** Who is in a room, with their presence and role, and what those who may can do about them. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { Ban, Member } from "../protocol";
+import type { Ban, Member } from "@chatx/sdk";
 import { loadMoreMembers } from "../state/actions";
 import { loadMembers } from "../state/chat";
 import { nameOf } from "../state/names";

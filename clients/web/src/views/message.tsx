@@ -1,9 +1,8 @@
 /** One line of the log: a message, a quiet notice, or a message that is still on its way. */
 
 import { Component } from "preact";
-import type { OutboxEntry } from "../connection/outbox";
-import type { UserRef } from "../protocol";
-import { currentClient } from "../state/chat";
+import type { OutboxEntry, UserRef } from "@chatx/sdk";
+import { chat } from "../state/session";
 import { nameOf } from "../state/names";
 import { clockTime, fullTime } from "../state/times";
 import type { Item, MessageItem, NoticeEvent, NoticeItem } from "../state/timeline";
@@ -103,10 +102,10 @@ export function Unsent({ entry, lead, user, live }: { entry: OutboxEntry; lead: 
               {strings.conversation.failed}
               {entry.failure !== undefined && `: ${codeText(entry.failure)}`}
             </span>
-            <button type="button" class="link" onClick={() => currentClient()?.sendAgain(entry.client_id)}>
+            <button type="button" class="link" onClick={() => chat.live?.sendAgain(entry.client_id)}>
               {strings.conversation.sendAgain}
             </button>
-            <button type="button" class="link" onClick={() => currentClient()?.discard(entry.client_id)}>
+            <button type="button" class="link" onClick={() => chat.live?.discard(entry.client_id)}>
               {strings.conversation.discard}
             </button>
           </p>

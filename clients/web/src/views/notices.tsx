@@ -1,7 +1,8 @@
 /** What floats over the page: how the connection is, and short messages that come and go. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { currentClient, status } from "../state/chat";
+import { status } from "../state/chat";
+import { chat } from "../state/session";
 import { online } from "../state/page";
 import { closeDialog, dialog } from "../state/dialogs";
 import { dismiss, toasts } from "../state/toasts";
@@ -40,7 +41,7 @@ export function ConnectionStatus() {
 }
 
 function retry(): void {
-  currentClient()?.connection.retryNow();
+  chat.live?.connection.retryNow();
 }
 
 function statusText(): string {

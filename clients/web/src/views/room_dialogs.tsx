@@ -1,8 +1,7 @@
 /** The ways into a room: making one, its password, an invite. */
 
 import { useEffect, useState } from "preact/hooks";
-import { asRefusal, Refusal } from "../connection/refusal";
-import { type Id, limits, type Room, type RoomFields, type Visibility } from "../protocol";
+import { asRefusal, type Id, limits, Refusal, type Room, type NewRoom, type Visibility } from "@chatx/sdk";
 import { createRoom, joinRoom } from "../state/actions";
 import { closeDialog } from "../state/dialogs";
 import { parseInvite, paths } from "../state/router";
@@ -12,13 +11,13 @@ import { FormDialog } from "./form_dialog";
 import { Icon, type IconName } from "./icons";
 
 const visibilityIcons: Record<Visibility, IconName> = { public: "globe", private: "lock", secret: "hidden", direct: "people" };
-const choices: readonly Visibility[] = ["public", "private", "secret"];
+const choices: readonly Exclude<Visibility, "direct">[] = ["public", "private", "secret"];
 
 export function CreateRoom() {
-  const [visibility, setVisibility] = useState<Visibility>("public");
+  const [visibility, setVisibility] = useState<Exclude<Visibility, "direct">>("public");
   const form = useForm(
     async (data) => {
-      const fields: RoomFields = { name: String(data.get("name")).trim(), visibility };
+      const fields: NewRoom = { name: String(data.get("name")).trim(), visibility };
       const topic = String(data.get("topic")).trim();
       const password = String(data.get("password") ?? "");
       if (topic !== "") fields.topic = topic;
@@ -41,7 +40,7 @@ export function CreateRoom() {
   );
 }
 
-export function VisibilityChoice({ value, onChange }: { value: Visibility; onChange: (next: Visibility) => void }) {
+export function VisibilityChoice({ value, onChange }: { value: Visibility; onChange: (next: Exclude<Visibility, "direct">) => void }) {
   return (
     <fieldset class="choices" data-testid="room-visibility">
       <legend>{strings.rooms.visibility}</legend>

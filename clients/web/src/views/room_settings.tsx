@@ -1,7 +1,7 @@
 /** Changing a room, and deleting it. */
 
 import { useState } from "preact/hooks";
-import { limits, type RoomFields, type Visibility } from "../protocol";
+import { limits, type RoomChanges, type Visibility } from "@chatx/sdk";
 import { deleteRoom, updateRoom } from "../state/actions";
 import { closeDialog } from "../state/dialogs";
 import { mayDeleteRoom } from "../state/permissions";
@@ -15,7 +15,7 @@ import { VisibilityChoice } from "./room_dialogs";
 
 export function RoomSettings({ room }: { room: RoomState }) {
   const [before] = useState(room.info.value);
-  const [visibility, setVisibility] = useState<Visibility>(before.visibility);
+  const [visibility, setVisibility] = useState(before.visibility);
   const [removePassword, setRemovePassword] = useState(false);
   const form = useForm(
     async (data) => {
@@ -28,14 +28,14 @@ export function RoomSettings({ room }: { room: RoomState }) {
   );
 
   /** Only what is new is sent: what somebody else changes meanwhile stays theirs. */
-  function changed(data: FormData, next: Visibility, withoutPassword: boolean): RoomFields {
-    const fields: RoomFields = {};
+  function changed(data: FormData, next: Visibility, withoutPassword: boolean): RoomChanges {
+    const fields: RoomChanges = {};
     const name = String(data.get("name")).trim();
     const topic = String(data.get("topic")).trim();
     const password = String(data.get("password") ?? "");
     if (name !== before.name) fields.name = name;
     if (topic !== (before.topic ?? "")) fields.topic = topic;
-    if (next !== before.visibility) fields.visibility = next;
+    if (next !== before.visibility && next !== "direct") fields.visibility = next;
     if (password !== "") fields.password = password;
     else if (before.has_password && (withoutPassword || next !== "private")) fields.password = null;
     return fields;

@@ -1,11 +1,10 @@
 /** One's own settings: profile, appearance, password, and where one is logged in. */
 
 import { useEffect, useState } from "preact/hooks";
-import { limits, type Session } from "../protocol";
-import { logOut } from "../state/actions";
+import { limits, type Session } from "@chatx/sdk";
 import { closeDialog } from "../state/dialogs";
 import { theme } from "../state/preferences";
-import { api, me } from "../state/session";
+import { api, chat, me, updateMe } from "../state/session";
 import { dayName, clockTime } from "../state/times";
 import { attempt, toast } from "../state/toasts";
 import { strings } from "../strings";
@@ -25,7 +24,7 @@ export function Settings() {
           type="button"
           class="button"
           data-testid="logout"
-          onClick={() => void attempt(logOut).then((done) => done && closeDialog())}
+          onClick={() => void attempt(() => chat.logOut()).then((done) => done && closeDialog())}
         >
           <Icon name="leave" />
           {strings.auth.logOut}
@@ -38,7 +37,7 @@ export function Settings() {
 function Profile() {
   const user = me.value;
   const form = useForm(async (data) => {
-    me.value = await api.updateMe({
+    await updateMe({
       display_name: String(data.get("display_name")).trim(),
       status: String(data.get("status")).trim(),
       bio: String(data.get("bio")).trim(),

@@ -9,7 +9,7 @@ import type { RoomState } from "../state/room";
 import { paths, route } from "../state/router";
 import { me } from "../state/session";
 import { fullTime, shortTime } from "../state/times";
-import type { ChosenPresence } from "../protocol";
+import type { ChosenPresence } from "@chatx/sdk";
 import { Avatar, RoomAvatar, roomName } from "./avatar";
 import { Icon, Mark } from "./icons";
 

@@ -1,28 +1,30 @@
 /**
- * A signed-in client: one connection, the rooms it follows and the messages it still owes the server. This is what
- * a program holds; it knows nothing of pages.
+ * What goes on while one is signed in: one connection, the rooms that are followed and the messages that are still
+ * owed to the server. It knows nothing of pages.
  */
 
+import type { Platform } from "../platform.ts";
 import type {
-  AckFrame, ChosenPresence, ErrorFrame, Id, PresenceFrame, ReadFrame, RoomEvent, Seq, ServerFrame, SubscribedFrame,
-  TypingFrame, UnsubscribedFrame,
-} from "../protocol";
-import { isKnown } from "../protocol";
-import { fullJitter } from "./backoff";
-import { Connection, type Door, type Status } from "./connection";
-import { Outbox, type OutboxEntry } from "./outbox";
-import type { Platform } from "./platform";
-import { Refusal } from "./refusal";
-import { Subscriptions } from "./subscriptions";
+  AckFrame, ChosenPresence, ErrorFrame, EventPage, Id, NewMessage, PresenceFrame, ReadFrame, ReadyFrame, RoomEvent, Seq,
+  ServerFrame, SubscribedFrame, TypingFrame, UnsubscribedFrame,
+} from "../protocol.ts";
+import { isKnown } from "../protocol.ts";
+import { Refusal } from "../refusal.ts";
+import { fullJitter } from "./backoff.ts";
+import { Connection, type Door, type Status } from "./connection.ts";
+import type { Position } from "./delivery.ts";
+import { Outbox, type OutboxEntry } from "./outbox.ts";
+import { type FollowOptions, Subscriptions } from "./subscriptions.ts";
 
-export interface ClientEvents {
+export interface LiveEvents {
   status(status: Status): void;
   /** A socket is ready; rooms may have been joined or left elsewhere meanwhile. */
-  ready(): void;
-  /** What was missed, in order. After `frame.reset`, what was shown before no longer counts. */
+  ready(frame: ReadyFrame): void;
+  /** What was missed, in order. After `frame.reset`, what was known before no longer counts. */
   snapshot(frame: SubscribedFrame, events: RoomEvent[]): void;
   event(event: RoomEvent): void;
   unsubscribed(frame: UnsubscribedFrame): void;
+  /** A room cannot be followed, and is not any more. */
   refused(room: Id, refusal: Refusal): void;
   presence(frame: PresenceFrame): void;
   typing(frame: TypingFrame): void;
@@ -31,44 +33,89 @@ export interface ClientEvents {
   outbox(room: Id): void;
 }
 
+/** What a live connection asks over HTTP. */
+export interface LiveDoor extends Door {
+  events(room: Id, after: Seq, limit: number): Promise<EventPage>;
+}
+
+/** A message that is being sent. */
+export interface Sending {
+  client_id: string;
+  /** Resolves once it is kept for the next time that the program starts. */
+  kept: Promise<void>;
+  /** Resolves with its place; rejects with a `Refusal` if it is refused for good or thrown away. */
+  stored: Promise<{ seq: Seq }>;
+}
+
+interface Waiting {
+  resolve(stored: { seq: Seq }): void;
+  reject(refusal: Refusal): void;
+}
+
 /** How long an ack may take before it is sent again. */
 const ackWithinMs = 15_000;
 const typingEveryMs = 3_000;
 
-export class Client {
+export class Live {
   readonly connection: Connection;
   private readonly subscriptions: Subscriptions;
   private readonly outbox: Outbox;
+  /** Who waits for a message to be stored. */
+  private readonly waiting = new Map<string, Waiting>();
   private readonly lastTyping = new Map<Id, number>();
+  /** Of each room that waits for an ack: how to stop doubting it. */
+  private readonly doubts = new Map<Id, () => void>();
   private refusals = 0;
   /** How many events came of which only a later version knows what they mean; their places count. */
   unknownEvents = 0;
 
   constructor(
     private readonly platform: Platform,
-    door: Door,
+    door: LiveDoor,
     user: Id,
-    private readonly events: ClientEvents,
+    private readonly events: LiveEvents,
   ) {
     this.outbox = new Outbox(platform.storage, user);
     this.connection = new Connection(platform, door, {
       status: (status) => events.status(status),
-      ready: () => this.ready(),
+      ready: (frame) => this.ready(frame),
       frame: (frame) => {
         this.received(frame);
         this.settle();
       },
       lost: () => this.lost(),
     });
-    this.subscriptions = new Subscriptions(platform, (frame) => this.connection.send(frame), {
-      snapshot: (frame, missed) => this.snapshot(frame, missed),
-      live: (event) => this.delivered(event),
-      refused: (room, refusal) => events.refused(room, refusal),
-    });
+    this.subscriptions = new Subscriptions(
+      platform,
+      (frame) => this.connection.send(frame),
+      (room, after, limit) => door.events(room, after, limit),
+      {
+        snapshot: (frame, missed) => this.snapshot(frame, missed),
+        live: (event) => this.delivered(event),
+        refused: (room, refusal) => events.refused(room, refusal),
+      },
+    );
   }
 
-  follow(room: Id): void {
-    this.subscriptions.follow(room);
+  /** Connects, and takes up what an earlier program could not send. */
+  start(): void {
+    this.connection.start();
+    this.outbox.load().then(
+      (rooms) => {
+        for (const room of rooms) this.changed(room);
+      },
+      () => undefined,
+    );
+  }
+
+  /** Leaves. What is not stored yet is kept. */
+  stop(): void {
+    this.connection.stop();
+  }
+
+  /** Follows a room that one is a member of, from now on and over every loss of the connection. */
+  follow(room: Id, options?: FollowOptions): void {
+    this.subscriptions.follow(room, options);
   }
 
   unfollow(room: Id): void {
@@ -80,13 +127,21 @@ export class Client {
     return this.subscriptions.head(room);
   }
 
+  /** Where a followed room can be gone on with another time. */
+  position(room: Id): Position | undefined {
+    return this.subscriptions.position(room);
+  }
+
   /** Takes a message: from here on it is sent until the server answers, whatever happens to the connection. */
-  write(room: Id, body: string): void {
-    const entry = { client_id: this.platform.uuid(), room, body, at: new Date(this.platform.now()).toISOString() };
-    this.outbox.add(entry);
+  send(room: Id, message: string | NewMessage): Sending {
+    const { client_id = this.platform.uuid(), ...content } = typeof message === "string" ? { body: message } : message;
+    const stored = new Promise<{ seq: Seq }>((resolve, reject) => this.waiting.set(client_id, { resolve, reject }));
+    // Who does not ask is not told: a refusal is in the outbox too.
+    stored.catch(() => undefined);
+    const kept = this.outbox.add({ ...content, client_id, room, at: new Date(this.platform.now()).toISOString() });
     this.lastTyping.delete(room);
-    this.events.outbox(room);
-    this.flush(room);
+    this.changed(room);
+    return { client_id, kept, stored };
   }
 
   /** The messages of a room that have no event yet. */
@@ -101,9 +156,12 @@ export class Client {
 
   discard(client_id: string): void {
     const room = this.outbox.remove(client_id);
+    this.waiting.get(client_id)?.reject(new Refusal({ code: "discarded", message: "the message was thrown away" }));
+    this.waiting.delete(client_id);
     if (room !== undefined) this.changed(room);
   }
 
+  /** False when there is no connection to say it on; it may be said over HTTP then. */
   markRead(room: Id, seq: Seq): boolean {
     return this.connection.send({ type: "read", room, seq });
   }
@@ -124,9 +182,14 @@ export class Client {
     if (this.lastTyping.delete(room)) this.connection.send({ type: "typing", room, on: false });
   }
 
-  private ready(): void {
+  /** The session has a new access token: the socket lives on with it, or is replaced where it cannot be told. */
+  renewed(token: string | undefined): void {
+    if (token === undefined || !this.connection.send({ type: "refresh", token })) this.connection.handOver();
+  }
+
+  private ready(frame: ReadyFrame): void {
     this.subscriptions.ready();
-    this.events.ready();
+    this.events.ready(frame);
     this.settle();
   }
 
@@ -138,6 +201,7 @@ export class Client {
   private lost(): void {
     this.subscriptions.lost();
     this.outbox.disconnected();
+    for (const room of [...this.doubts.keys()]) this.trust(room);
   }
 
   private received(frame: ServerFrame): void {
@@ -169,8 +233,7 @@ export class Client {
     for (const event of missed) this.seen(event);
     this.outbox.settle(frame.room, frame.head);
     this.events.snapshot(frame, missed.filter((event) => this.understood(event)));
-    this.events.outbox(frame.room);
-    this.flush(frame.room);
+    this.changed(frame.room);
   }
 
   private delivered(event: RoomEvent): void {
@@ -188,7 +251,15 @@ export class Client {
   /** Whether the event is a message of our outbox, which has then arrived. */
   private seen(event: RoomEvent): boolean {
     if (event.kind !== "message" || typeof event.client_id !== "string") return false;
-    return this.outbox.remove(event.client_id) !== undefined;
+    if (this.outbox.remove(event.client_id) === undefined) return false;
+    this.stored(event.room, event.client_id, event.seq);
+    return true;
+  }
+
+  private stored(room: Id, client_id: string, seq: Seq): void {
+    this.trust(room);
+    this.waiting.get(client_id)?.resolve({ seq });
+    this.waiting.delete(client_id);
   }
 
   private acked(frame: AckFrame): void {
@@ -197,17 +268,18 @@ export class Client {
     if (client_id === undefined || client_id === null || !this.outbox.has(client_id)) return;
     this.outbox.acked(client_id, frame.seq);
     this.outbox.settle(frame.room, this.subscriptions.head(frame.room));
+    this.stored(frame.room, client_id, frame.seq);
     this.changed(frame.room);
   }
 
   private refused(frame: ErrorFrame): void {
     const refusal = new Refusal(frame, frame.retry_after_ms);
     if (this.subscriptions.error(frame.id, refusal) || frame.id === undefined || !this.outbox.has(frame.id)) return;
-    if (refusal.passing) this.sendLater(frame.id, refusal);
-    else {
-      const room = this.outbox.fail(frame.id, refusal.code);
-      if (room !== undefined) this.changed(room);
-    }
+    if (refusal.passing) return this.sendLater(frame.id, refusal);
+    const room = this.outbox.fail(frame.id, refusal.code);
+    this.waiting.get(frame.id)?.reject(refusal);
+    this.waiting.delete(frame.id);
+    if (room !== undefined) this.changed(room);
   }
 
   /** It stays under way meanwhile, so that what was written after it waits behind it. */
@@ -226,16 +298,23 @@ export class Client {
     if (!this.subscriptions.isLive(room)) return;
     const entry = this.outbox.due(room);
     if (entry === undefined) return;
-    const { client_id, body, reply_to } = entry;
-    const reply = reply_to === undefined ? {} : { reply_to };
-    if (!this.connection.send({ type: "send", id: client_id, room, client_id, body, ...reply })) return;
+    const { client_id, body, reply_to, thread, files } = entry;
+    const more = { reply_to, thread, files };
+    if (!this.connection.send({ type: "send", id: client_id, room, client_id, body, ...more })) return;
     this.outbox.sent(client_id);
     this.events.outbox(room);
-    this.platform.after(ackWithinMs, () => this.doubt(room, client_id));
+    this.trust(room);
+    this.doubts.set(room, this.platform.after(ackWithinMs, () => this.doubt(room, client_id)));
+  }
+
+  private trust(room: Id): void {
+    this.doubts.get(room)?.();
+    this.doubts.delete(room);
   }
 
   /** No answer in all this time: send it again, which stores nothing twice, and see whether the socket lives. */
   private doubt(room: Id, client_id: string): void {
+    this.doubts.delete(room);
     if (!this.outbox.of(room).some((held) => held.client_id === client_id && held.state === "sent")) return;
     this.connection.probe();
     this.sendAgain(client_id);

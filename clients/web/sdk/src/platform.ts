@@ -1,7 +1,9 @@
 /**
- * What the connection needs of the world it runs in. The browser gives it in `src/browser.ts`, a test gives its own;
- * nothing else of this folder may name `window`, `fetch`, `WebSocket` or `setTimeout`.
+ * What the client needs of the world it runs in. `standard.ts` gives it from what browsers, Node and their like have in
+ * common, a test gives its own; nothing else of this folder may name `fetch`, `WebSocket` or `setTimeout`.
  */
+
+import type { Storage } from "./storage.ts";
 
 export interface HttpAnswer {
   status: number;
@@ -28,17 +30,15 @@ export interface SocketEvents {
   closed(code: number, reason: string): void;
 }
 
-/** Named texts that outlive the page. */
-export interface KeyValue {
-  get(key: string): string | null;
-  set(key: string, value: string): void;
-  remove(key: string): void;
-  keys(): string[];
+/** A way to tell other instances over the same storage (other tabs, say). What is told may be lost. */
+export interface Channel {
+  tell(message: unknown): void;
+  close(): void;
 }
 
 export interface Platform {
   /** Rejects when no answer came at all. */
-  request(path: string, request: HttpRequest): Promise<HttpAnswer>;
+  request(url: string, request: HttpRequest): Promise<HttpAnswer>;
   openSocket(url: string, protocol: string, events: SocketEvents): Socket;
   /** Runs `action` once after `ms`; the answer cancels it. */
   after(ms: number, action: () => void): () => void;
@@ -49,5 +49,9 @@ export interface Platform {
   /** From 0 up to, not including, 1. */
   random(): number;
   uuid(): string;
-  storage: KeyValue;
+  /** Runs `action` while nobody else who shares the storage is within one of the same name. */
+  alone<T>(name: string, action: () => Promise<T>): Promise<T>;
+  /** Hears what others tell under a name. */
+  channel(name: string, heard: (message: unknown) => void): Channel;
+  storage: Storage;
 }

@@ -1,7 +1,8 @@
 /** A world for the connection to run in: time that a test moves, sockets that a test answers for, storage that lasts. */
 
-import type { HttpAnswer, HttpRequest, KeyValue, Platform, SocketEvents } from "../src/connection/platform";
-import type { ClientFrame, MessageEvent, ServerFrame } from "../src/protocol";
+import type { Channel, HttpAnswer, HttpRequest, Platform, SocketEvents } from "../src/platform.ts";
+import type { ClientFrame, MessageEvent, ServerFrame } from "../src/protocol.ts";
+import { MemoryStorage, type Storage } from "../src/storage.ts";
 
 export const room = "room-1";
 export const me = { id: "user-me", username: "me", display_name: "Me" };
@@ -40,14 +41,11 @@ export class ServerSide {
   }
 }
 
-export function memory(): KeyValue {
-  const kept = new Map<string, string>();
-  return {
-    get: (key) => kept.get(key) ?? null,
-    set: (key, value) => void kept.set(key, value),
-    remove: (key) => void kept.delete(key),
-    keys: () => [...kept.keys()],
-  };
+/** What the tabs of one browser share. */
+export class Browser {
+  readonly storage: Storage = new MemoryStorage();
+  readonly ears = new Set<(message: unknown) => void>();
+  turn: Promise<unknown> = Promise.resolve();
 }
 
 export class World implements Platform {
@@ -58,7 +56,27 @@ export class World implements Platform {
   /** Answers HTTP; a test puts its own in its place. */
   answer: (path: string, request: HttpRequest) => { status: number; body?: unknown } = () => ({ status: 404 });
 
-  constructor(readonly storage: KeyValue = memory()) {}
+  readonly storage: Storage;
+
+  constructor(storage?: Storage, private readonly browser = new Browser()) {
+    this.storage = storage ?? browser.storage;
+  }
+
+  alone<T>(_name: string, action: () => Promise<T>): Promise<T> {
+    const turn = this.browser.turn.catch(() => undefined).then(action);
+    this.browser.turn = turn;
+    return turn;
+  }
+
+  channel(_name: string, heard: (message: unknown) => void): Channel {
+    this.browser.ears.add(heard);
+    return {
+      tell: (message) => {
+        for (const ear of this.browser.ears) if (ear !== heard) ear(message);
+      },
+      close: () => void this.browser.ears.delete(heard),
+    };
+  }
 
   async request(path: string, request: HttpRequest): Promise<HttpAnswer> {
     const { status, body } = this.answer(path, request);

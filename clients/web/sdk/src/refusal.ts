@@ -1,6 +1,6 @@
 /** A request that was not done, whoever said so: the server by HTTP or socket, or the network by silence. */
 
-import type { ErrorBody, FieldErrors } from "../protocol";
+import type { ErrorBody, FieldErrors } from "./protocol.ts";
 
 export class Refusal extends Error {
   /** Stable; `offline` when no answer came, `unexpected` when it was not the server's kind of answer. */
@@ -8,13 +8,16 @@ export class Refusal extends Error {
   readonly fields: FieldErrors;
   /** How long to wait before it can work, when the server said. */
   readonly retryAfterMs: number | undefined;
+  /** The HTTP status, where there was one. */
+  readonly status: number | undefined;
 
-  constructor(body: ErrorBody, retryAfterMs?: number) {
+  constructor(body: ErrorBody, retryAfterMs?: number, status?: number) {
     super(body.message);
     this.name = "Refusal";
     this.code = body.code;
     this.fields = body.fields ?? {};
     this.retryAfterMs = retryAfterMs;
+    this.status = status;
   }
 
   /** Whether the same request may well succeed later, with nothing changed about it. */

@@ -2,20 +2,23 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Client } from "../src/connection/client";
-import type { Status } from "../src/connection/connection";
-import { Refusal } from "../src/connection/refusal";
-import type { RoomEvent } from "../src/protocol";
-import { me, memory, message, room, ServerSide, World } from "./world";
+import { Live } from "../src/live/live.ts";
+import type { Status } from "../src/live/connection.ts";
+import { Refusal } from "../src/refusal.ts";
+import type { RoomEvent } from "../src/protocol.ts";
+import { MemoryStorage } from "../src/storage.ts";
+import { me, message, room, type ServerSide, World } from "./world.ts";
+
+const never = () => new Promise<never>(() => {});
 
 function start(world: World, renew: () => Promise<boolean> = async () => true) {
   const events: RoomEvent[] = [];
   const statuses: Status[] = [];
   const snapshots: boolean[] = [];
   const nothing = () => {};
-  const client = new Client(
+  const client = new Live(
     world,
-    { ticket: async () => ({ url: "ws://server/v1/socket", ticket: "t", expires_in: 30, protocol: "chatx.v1" }), renew },
+    { ticket: async () => ({ url: "ws://server/v1/socket", ticket: "t", expires_in: 30, protocol: "chatx.v1" }), renew, events: never },
     me.id,
     {
       status: (status) => statuses.push(status),
@@ -28,7 +31,7 @@ function start(world: World, renew: () => Promise<boolean> = async () => true) {
       unsubscribed: nothing, refused: nothing, presence: nothing, typing: nothing, read: nothing, outbox: nothing,
     },
   );
-  client.connection.start();
+  client.start();
   return { client, events, statuses, snapshots };
 }
 
@@ -50,7 +53,7 @@ async function live(world: World, head = 0) {
 test("a message that was not acknowledged is sent again under its name after a reconnect", async () => {
   const world = new World();
   const { client } = await live(world);
-  client.write(room, "hello");
+  client.send(room, "hello");
   const first = world.socket.of("send")[0];
   assert.equal(first?.body, "hello");
   world.socket.close(1006);
@@ -65,10 +68,10 @@ test("a message that was not acknowledged is sent again under its name after a r
 });
 
 test("a reload loses nothing that was written", async () => {
-  const storage = memory();
+  const storage = new MemoryStorage();
   const before = await live(new World(storage));
-  before.client.write(room, "one");
-  before.client.write(room, "two");
+  await before.client.send(room, "one").kept;
+  await before.client.send(room, "two").kept;
   const world = new World(storage);
   const { client } = await live(world);
   assert.deepEqual(client.unsent(room).map((entry) => entry.body), ["one", "two"]);
@@ -78,8 +81,8 @@ test("a reload loses nothing that was written", async () => {
 test("messages of a room go one at a time, so that a refusal that passes does not reorder them", async () => {
   const world = new World();
   const { client } = await live(world);
-  client.write(room, "one");
-  client.write(room, "two");
+  client.send(room, "one");
+  client.send(room, "two");
   const sent = () => world.socket.of("send").map((frame) => frame.body);
   assert.deepEqual(sent(), ["one"]);
   const id = world.socket.of("send")[0]?.id ?? "";
@@ -94,8 +97,8 @@ test("messages of a room go one at a time, so that a refusal that passes does no
 test("a message that is refused for good waits for its writer, and lets the next one pass", async () => {
   const world = new World();
   const { client } = await live(world);
-  client.write(room, "one");
-  client.write(room, "two");
+  client.send(room, "one");
+  client.send(room, "two");
   const id = world.socket.of("send")[0]?.id ?? "";
   world.socket.say({ type: "error", id, code: "muted", message: "" });
   assert.deepEqual(client.unsent(room).map((entry) => [entry.body, entry.state]), [["one", "failed"], ["two", "sent"]]);
@@ -170,7 +173,7 @@ test("goaway moves to a new socket while the old one still works", async () => {
   await world.pass(500);
   assert.equal(world.sockets.length, 2);
   old.say({ type: "event", ...message(1) });
-  client.write(room, "one");
+  client.send(room, "one");
   const written = old.of("send")[0]?.client_id ?? "";
   world.socket.ready();
   assert.equal(old.open, true, "until the room is resumed");
@@ -231,13 +234,13 @@ test("4401 renews the session and comes back, or ends when that is refused", asy
 test("a ticket that does not come is asked for again", async () => {
   const world = new World();
   let asked = 0;
-  const client = new Client(
+  const client = new Live(
     world,
-    { ticket: () => { asked += 1; return new Promise(() => {}); }, renew: async () => true },
+    { ticket: () => { asked += 1; return new Promise(() => {}); }, renew: async () => true, events: never },
     me.id,
     new Proxy({} as never, { get: () => () => {} }),
   );
-  client.connection.start();
+  client.start();
   await world.pass(12_000);
   assert.equal(asked, 3);
 });
@@ -245,13 +248,13 @@ test("a ticket that does not come is asked for again", async () => {
 test("a ticket that cannot be had is asked for again, no sooner than the server says", async () => {
   const world = new World();
   let asked = 0;
-  const client = new Client(
+  const client = new Live(
     world,
-    { ticket: async () => { asked += 1; throw new Refusal({ code: "unavailable", message: "" }, 20_000); }, renew: async () => true },
+    { ticket: async () => { asked += 1; throw new Refusal({ code: "unavailable", message: "" }, 20_000); }, renew: async () => true, events: never },
     me.id,
     new Proxy({} as never, { get: () => () => {} }),
   );
-  client.connection.start();
+  client.start();
   await world.pass(19_999);
   assert.equal(asked, 1);
   await world.pass(1);

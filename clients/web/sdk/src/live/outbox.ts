@@ -1,61 +1,66 @@
 /**
  * The messages that the server has not yet acknowledged, kept in storage so that neither a lost connection nor a
  * reload loses one. Each is sent again under the same `client_id`, which the server stores once. It sends nothing
- * itself: `client.ts` asks it what is due.
+ * itself: `live.ts` asks it what is due.
  */
 
-import type { Id, Seq, Timestamp } from "../protocol";
-import type { KeyValue } from "./platform";
+import type { Id, NewMessage, Seq, Timestamp } from "../protocol.ts";
+import type { Storage } from "../storage.ts";
 
-export interface OutboxEntry {
-  client_id: string;
-  room: Id;
-  body: string;
-  reply_to?: Seq;
+export interface OutboxEntry extends Readonly<Omit<NewMessage, "client_id">> {
+  readonly client_id: string;
+  readonly room: Id;
   /** When it was written, by this device's clock. */
-  at: Timestamp;
+  readonly at: Timestamp;
   /** `waiting` to be sent · `sent`, not acknowledged · `acked`, its event not yet seen · `failed` for good. */
-  state: "waiting" | "sent" | "acked" | "failed";
+  readonly state: "waiting" | "sent" | "acked" | "failed";
   /** Why it failed: the server's error code. */
-  failure?: string;
+  readonly failure?: string;
   /** Its place, once acknowledged. */
-  seq?: Seq;
+  readonly seq?: Seq;
 }
 
-/** What outlives the page. A `failed` entry does too: only its writer throws it away. */
-type StoredEntry = Pick<OutboxEntry, "client_id" | "room" | "body" | "reply_to" | "at" | "failure">;
+/** What outlives the program. A `failed` entry does too: only its writer throws it away. */
+interface StoredEntry extends Omit<OutboxEntry, "state" | "seq"> {
+  /** Messages of one moment are told apart by it. */
+  order: number;
+}
 
 export class Outbox {
-  private readonly entries = new Map<string, OutboxEntry>();
+  private entries = new Map<string, OutboxEntry & { order: number }>();
   private readonly prefix: string;
+  private lastOrder = 0;
 
   /**
    * Each entry has its own key, so that two tabs do not overwrite each other. Both may send what they found there:
    * the server keeps one.
    */
-  constructor(private readonly storage: KeyValue, user: Id) {
+  constructor(private readonly storage: Storage, user: Id) {
     this.prefix = `chatx.outbox.${user}.`;
-    const found: OutboxEntry[] = [];
-    for (const key of storage.keys().filter((key) => key.startsWith(this.prefix))) {
-      const stored = parseEntry(storage.get(key));
-      if (stored !== undefined) found.push({ ...stored, state: stored.failure === undefined ? "waiting" : "failed" });
-    }
-    found.sort((a, b) => a.at.localeCompare(b.at));
-    for (const entry of found) this.entries.set(entry.client_id, entry);
   }
 
-  add(entry: Pick<OutboxEntry, "client_id" | "room" | "body" | "reply_to" | "at">): void {
-    this.put({ ...entry, state: "waiting" });
+  /** Takes up what an earlier program left, before what was written since. Answers the rooms that have any. */
+  async load(): Promise<Set<Id>> {
+    const found: (OutboxEntry & { order: number })[] = [];
+    for (const [, text] of await this.storage.entries(this.prefix)) {
+      const stored = parseEntry(text);
+      if (stored === undefined || this.entries.has(stored.client_id)) continue;
+      found.push({ ...stored, state: stored.failure === undefined ? "waiting" : "failed" });
+    }
+    found.sort((a, b) => a.order - b.order);
+    this.entries = new Map([...found.map((entry) => [entry.client_id, entry] as const), ...this.entries]);
+    return new Set([...this.entries.values()].map((entry) => entry.room));
+  }
+
+  /** Resolves once it is kept. */
+  add(entry: Omit<OutboxEntry, "state" | "failure" | "seq">): Promise<void> {
+    this.lastOrder = Math.max(Date.parse(entry.at), this.lastOrder + 0.001);
+    return this.put({ ...entry, state: "waiting", order: this.lastOrder });
   }
 
   /** The messages of a room that have no event yet, in the order in which they were written. */
   of(room: Id): OutboxEntry[] {
     return [...this.entries.values()].filter((entry) => entry.room === room);
-  }
-
-  /** The rooms that have something to send. */
-  rooms(): Set<Id> {
-    return new Set([...this.entries.values()].filter((entry) => entry.state === "waiting").map((entry) => entry.room));
   }
 
   /**
@@ -69,13 +74,13 @@ export class Outbox {
   }
 
   sent(client_id: string): void {
-    this.change(client_id, { state: "sent" });
+    this.change(client_id, { state: "sent" }, false);
   }
 
   /** The server has stored it. It stays visible here until its event was seen, but a reload need not resend it. */
   acked(client_id: string, seq: Seq): void {
     if (!this.entries.has(client_id)) return;
-    this.storage.remove(this.prefix + client_id);
+    this.forget(client_id);
     this.change(client_id, { state: "acked", seq }, false);
   }
 
@@ -84,7 +89,7 @@ export class Outbox {
     const entry = this.entries.get(client_id);
     if (entry === undefined) return undefined;
     this.entries.delete(client_id);
-    this.storage.remove(this.prefix + client_id);
+    this.forget(client_id);
     return entry.room;
   }
 
@@ -97,8 +102,11 @@ export class Outbox {
 
   /** It is to be sent again: after a refusal that passes, or when its writer says so. */
   retry(client_id: string): Id | undefined {
-    this.change(client_id, { state: "waiting", failure: undefined });
-    return this.entries.get(client_id)?.room;
+    const entry = this.entries.get(client_id);
+    if (entry === undefined) return undefined;
+    const { failure: _, ...rest } = entry;
+    void this.put({ ...rest, state: "waiting" });
+    return entry.room;
   }
 
   fail(client_id: string, failure: string): Id | undefined {
@@ -109,7 +117,7 @@ export class Outbox {
   /** The connection is gone: what was under way may or may not have arrived. */
   disconnected(): void {
     for (const entry of this.entries.values()) {
-      if (entry.state === "sent") this.change(entry.client_id, { state: "waiting" });
+      if (entry.state === "sent") this.change(entry.client_id, { state: "waiting" }, false);
     }
   }
 
@@ -119,26 +127,27 @@ export class Outbox {
 
   private change(client_id: string, change: Partial<OutboxEntry>, store = true): void {
     const entry = this.entries.get(client_id);
-    if (entry !== undefined) this.put({ ...entry, ...change }, store);
+    if (entry !== undefined) void this.put({ ...entry, ...change }, store);
   }
 
-  private put(entry: OutboxEntry, store = true): void {
+  /** A storage that is full or forbidden costs only what a reload would lose: what is in memory is sent all the same. */
+  private async put(entry: OutboxEntry & { order: number }, store = true): Promise<void> {
     this.entries.set(entry.client_id, entry);
     if (!store) return;
-    const { client_id, room, body, reply_to, at, failure } = entry;
-    const stored: StoredEntry = { client_id, room, body, at };
-    if (reply_to !== undefined) stored.reply_to = reply_to;
-    if (failure !== undefined) stored.failure = failure;
-    this.storage.set(this.prefix + client_id, JSON.stringify(stored));
+    const { state: _, seq: __, ...stored } = entry;
+    await this.storage.set(this.prefix + entry.client_id, JSON.stringify(stored)).catch(() => undefined);
+  }
+
+  private forget(client_id: string): void {
+    this.storage.remove(this.prefix + client_id).catch(() => undefined);
   }
 }
 
-function parseEntry(text: string | null): StoredEntry | undefined {
-  if (text === null) return undefined;
+function parseEntry(text: string): StoredEntry | undefined {
   try {
     const value = JSON.parse(text) as Partial<StoredEntry>;
     const whole = typeof value.client_id === "string" && typeof value.room === "string" && typeof value.body === "string";
-    return whole && typeof value.at === "string" ? (value as StoredEntry) : undefined;
+    return whole && typeof value.at === "string" && typeof value.order === "number" ? (value as StoredEntry) : undefined;
   } catch {
     return undefined;
   }

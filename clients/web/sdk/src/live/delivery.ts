@@ -3,7 +3,7 @@
  * resume are one case to it. It holds no events and sends nothing.
  */
 
-import type { Id, RoomEvent, Seq, SubscribedFrame } from "../protocol";
+import type { Id, RoomEvent, Seq, SubscribedFrame } from "../protocol.ts";
 
 /** `deliver`: it is the next one. `drop`: it was seen. `gap`: something before it is missing. */
 export type Verdict = "deliver" | "drop" | "gap";
@@ -19,6 +19,13 @@ export class Delivery {
   /** The seq that is due next; undefined until the first snapshot. */
   private next: Seq | undefined;
   private lastId: Id | undefined;
+
+  /** `from`: where somebody who comes back has come to. Without it the first snapshot decides. */
+  constructor(from?: Position) {
+    if (from === undefined) return;
+    this.next = from.after + 1;
+    this.lastId = from.after_id;
+  }
 
   /** What to ask for when subscribing; undefined when nothing was received yet. */
   get position(): Position | undefined {
@@ -44,11 +51,19 @@ export class Delivery {
    * continues, and its events pass the same rule as live ones. Answers the events to show, in order.
    */
   snapshot(frame: SubscribedFrame): RoomEvent[] {
+    this.skipTo(frame.first);
     if (this.next === undefined || frame.reset === true) {
       this.next = frame.events[0]?.seq ?? frame.head + 1;
       this.lastId = undefined;
     }
     return frame.events.filter((event) => this.accept(event) === "deliver");
+  }
+
+  /** What is before `first` may not be read by us, and is not missed. */
+  skipTo(first: Seq): void {
+    if (this.next === undefined || this.next >= first) return;
+    this.next = first;
+    this.lastId = undefined;
   }
 
   /** Whether the server has events that we lack. */

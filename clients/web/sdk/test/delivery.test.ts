@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Delivery } from "../src/connection/delivery";
-import type { RoomEvent, SubscribedFrame } from "../src/protocol";
-import { message, room } from "./world";
+import { Delivery } from "../src/live/delivery.ts";
+import type { RoomEvent, SubscribedFrame } from "../src/protocol.ts";
+import { message, room } from "./world.ts";
 
 function subscribed(head: number, events: RoomEvent[], reset = false): SubscribedFrame {
   return { type: "subscribed", room, head, first: 1, events, reset };
@@ -43,6 +43,12 @@ test("a reset starts again, also below what was seen", () => {
   const fresh = delivery.snapshot(subscribed(40, [message(39), message(40)], true));
   assert.deepEqual(fresh.map((event) => event.seq), [39, 40]);
   assert.equal(delivery.accept(message(41)), "deliver");
+});
+
+test("what may not be read by us is not missed", () => {
+  const delivery = new Delivery({ after: 0 });
+  const events = delivery.snapshot({ ...subscribed(9, [message(8), message(9)]), first: 8 });
+  assert.deepEqual(events.map((event) => event.seq), [8, 9]);
 });
 
 test("any shuffling with resumes gives every event once, in order", () => {

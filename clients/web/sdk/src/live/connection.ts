@@ -3,11 +3,11 @@
  * one. Not responsible for what is said over it; see `subscriptions.ts` and `client.ts`.
  */
 
-import { CloseCode, parseFrame } from "../protocol";
-import type { ClientFrame, GoAwayFrame, ReadyFrame, ServerFrame, SocketTicket } from "../protocol";
-import { fullJitter } from "./backoff";
-import type { Platform, Socket } from "./platform";
-import { asRefusal } from "./refusal";
+import { CloseCode, parseFrame } from "../protocol.ts";
+import type { ClientFrame, GoAwayFrame, ReadyFrame, ServerFrame, SocketTicket } from "../protocol.ts";
+import { fullJitter } from "./backoff.ts";
+import type { Platform, Socket } from "../platform.ts";
+import { asRefusal } from "../refusal.ts";
 
 export type Status =
   | { kind: "idle" }

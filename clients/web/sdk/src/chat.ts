@@ -1,0 +1,162 @@
+/** A client of one server: who is signed in, what may be asked, and what goes on. This is what a program holds. */
+
+import { Api } from "./api.ts";
+import { Emitter } from "./emitter.ts";
+import { Live, type LiveEvents, type Sending } from "./live/live.ts";
+import type { FollowOptions } from "./live/subscriptions.ts";
+import type { Platform } from "./platform.ts";
+import type { Credentials, Id, Message, MessageQuery, NewMessage, Registration, User } from "./protocol.ts";
+import { Refusal } from "./refusal.ts";
+import { Session, type SessionEvents, type TokenPlace } from "./session.ts";
+import { standardPlatform, standardStorage } from "./standard.ts";
+import type { Storage } from "./storage.ts";
+
+export interface ChatOptions {
+  /** Where the server is, such as `https://chat.example.com`. In a browser, the page's own origin unless told. */
+  url?: string | { readonly href: string };
+  /** `cookie` (for a page on the server's own origin) or `bearer`; by default `cookie` where there is no `url`. */
+  tokens?: TokenPlace;
+  /** Where what is not sent yet, and the session, are kept. IndexedDB where there is one; else memory. */
+  storage?: Storage;
+  /** Another world than that of browsers and Node; its storage is used unless `storage` is given. */
+  platform?: Platform;
+}
+
+export interface ChatEvents extends LiveEvents, SessionEvents {}
+
+export class ChatX {
+  readonly session: Session;
+  /** Every route of the HTTP interface. */
+  readonly api: Api;
+  private readonly emitter = new Emitter<ChatEvents>();
+  private current: Live | undefined;
+
+  private constructor(private readonly platform: Platform, base: string, tokens: TokenPlace) {
+    this.session = new Session(platform, base, tokens);
+    this.api = new Api(this.session);
+    this.session.events.on("began", (user) => this.began(user));
+    this.session.events.on("ended", (why) => {
+      this.stop();
+      this.emitter.emit("ended", why);
+    });
+    this.session.events.on("renewed", (token) => {
+      this.current?.renewed(token);
+      this.emitter.emit("renewed", token);
+    });
+  }
+
+  /** Makes a client. It asks the server nothing yet: `restore`, `logIn` or `register` do. */
+  static async open(options: ChatOptions = {}): Promise<ChatX> {
+    const platform = options.platform ?? standardPlatform(options.storage ?? (await standardStorage()));
+    const used = options.storage === undefined ? platform : { ...platform, storage: options.storage };
+    const url = options.url ?? "";
+    const base = (typeof url === "string" ? url : url.href).replace(/\/+$/, "");
+    return new ChatX(used, base, options.tokens ?? (base === "" ? "cookie" : "bearer"));
+  }
+
+  /** Answers how to stop listening. */
+  on<Name extends keyof ChatEvents>(name: Name, listener: ChatEvents[Name]): () => void {
+    return this.emitter.on(name, listener);
+  }
+
+  get user(): User | undefined {
+    return this.session.user;
+  }
+
+  /** What goes on; undefined while nobody is signed in. */
+  get live(): Live | undefined {
+    return this.current;
+  }
+
+  /** Takes up the session of an earlier time; undefined when there is none that the server still takes. */
+  restore(): Promise<User | undefined> {
+    return this.session.restore();
+  }
+
+  register(fields: Registration): Promise<User> {
+    return this.session.register(fields);
+  }
+
+  logIn(credentials: Credentials): Promise<User> {
+    return this.session.logIn(credentials);
+  }
+
+  /** The socket goes first: were the server to close it for the ended session, that would look like a loss. */
+  async logOut(): Promise<void> {
+    this.current?.stop();
+    try {
+      await this.session.logOut();
+    } catch (thrown) {
+      this.current?.start();
+      throw thrown;
+    }
+  }
+
+  /** Leaves without a word to the server: the session, and what is not sent yet, are there the next time. */
+  close(): void {
+    this.stop();
+    this.session.close();
+  }
+
+  /** Follows a room that one is a member of, from now on and over every loss of the connection. */
+  follow(room: Id, options?: FollowOptions): void {
+    this.signedIn().follow(room, options);
+  }
+
+  unfollow(room: Id): void {
+    this.current?.unfollow(room);
+  }
+
+  /** Takes a message: from here on it is sent until the server answers. The room has to be followed. */
+  send(room: Id, message: string | NewMessage): Sending {
+    return this.signedIn().send(room, message);
+  }
+
+  /** The messages of a room, page by page into the past; each page is oldest first. */
+  async *history(room: Id, query: Omit<MessageQuery, "after" | "around"> = {}): AsyncGenerator<Message[]> {
+    let before = query.before;
+    for (;;) {
+      const page = await this.api.messages(room, { ...query, ...(before === undefined ? {} : { before }) });
+      if (page.messages.length > 0) yield page.messages;
+      before = page.messages[0]?.seq;
+      if (!page.has_more || before === undefined) return;
+    }
+  }
+
+  private began(user: User): void {
+    this.stop();
+    this.current = new Live(this.platform, this.door(), user.id, this.told());
+    this.emitter.emit("began", user);
+    this.current.start();
+  }
+
+  private stop(): void {
+    this.current?.stop();
+    this.current = undefined;
+  }
+
+  private signedIn(): Live {
+    if (this.current !== undefined) return this.current;
+    throw new Refusal({ code: "unauthenticated", message: "nobody is signed in" });
+  }
+
+  private door() {
+    return {
+      ticket: () => this.api.socketTicket(),
+      renew: () => this.session.renew(),
+      events: (room: Id, after: number, limit: number) => this.api.events(room, { after, limit }),
+    };
+  }
+
+  private told(): LiveEvents {
+    const tell =
+      <Name extends keyof LiveEvents>(name: Name) =>
+      (...told: Parameters<ChatEvents[Name]>) =>
+        this.emitter.emit(name, ...told);
+    return {
+      status: tell("status"), ready: tell("ready"), snapshot: tell("snapshot"), event: tell("event"),
+      unsubscribed: tell("unsubscribed"), refused: tell("refused"), presence: tell("presence"), typing: tell("typing"),
+      read: tell("read"), outbox: tell("outbox"),
+    };
+  }
+}

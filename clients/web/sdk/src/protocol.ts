@@ -1,0 +1,6 @@
+/** What a client and the server say to each other. Nothing here runs, but for a few small readers. */
+
+export * from "./protocol/bodies.ts";
+export * from "./protocol/events.ts";
+export * from "./protocol/frames.ts";
+export * from "./protocol/limits.ts";

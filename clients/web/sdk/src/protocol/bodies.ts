@@ -1,0 +1,293 @@
+/** What is asked and answered over HTTP, as types. The words are those of the protocol's own description. */
+
+/** A UUIDv7, lower-case. */
+export type Id = string;
+/** RFC 3339, UTC, milliseconds. */
+export type Timestamp = string;
+/** An event's place in its room: dense, from 1. */
+export type Seq = number;
+
+export type Visibility = "public" | "private" | "secret" | "direct";
+export type Role = "owner" | "admin" | "moderator" | "member";
+/** What others may see; `invisible` is only ever sent, and is seen as `offline`. */
+export type PresenceState = "online" | "away" | "dnd" | "offline";
+export type ChosenPresence = "online" | "away" | "dnd" | "invisible";
+
+/** Part of a list; `next_cursor` asks for the next part, and is missing at the end. */
+export type Page<Name extends string, Entry> = Record<Name, Entry[]> & { next_cursor?: string | null };
+
+// People.
+
+/** How a person is named inside another body. */
+export interface UserRef {
+  id: Id;
+  username: string;
+  display_name: string;
+}
+
+export interface User extends UserRef {
+  /** Told to its owner only. */
+  email?: string;
+  bio?: string | null;
+  status?: string | null;
+  created_at?: Timestamp;
+  /** Left out where it is not known or not to be seen. */
+  presence?: PresenceState | null;
+}
+
+/** The answer to register, log in and refresh. With cookies the tokens are not in the body. */
+export interface SignedIn {
+  user: User;
+  /** Seconds that the access token lives. */
+  expires_in: number;
+  access_token?: string;
+  refresh_token?: string;
+}
+
+export interface Session {
+  id: Id;
+  device?: string | null;
+  ip?: string | null;
+  created_at: Timestamp;
+  last_seen_at: Timestamp;
+  /** Whether it is the one that asks. */
+  current: boolean;
+}
+
+export interface Registration {
+  username: string;
+  email: string;
+  password: string;
+  display_name?: string;
+}
+
+export interface Credentials {
+  /** A username or an email address. */
+  login: string;
+  password: string;
+  /** How the session is named in the list of sessions. */
+  device?: string;
+}
+
+// Rooms.
+
+export interface Room {
+  id: Id;
+  /** Empty for a direct conversation. */
+  name: string;
+  topic?: string | null;
+  visibility: Visibility;
+  has_password: boolean;
+  owner_id?: Id | null;
+  /** How many people are in it. */
+  members: number;
+  max_members?: number | null;
+  /** The seq of its newest event; untold to those who may not read it, as is when it was made. */
+  head?: Seq;
+  created_at?: Timestamp;
+  archived_at?: Timestamp | null;
+  slow_mode_s?: number | null;
+  history?: "all" | "since_join";
+  /** The caller's role; absent for someone who is not a member. */
+  role?: Role | null;
+  unread?: number;
+  /** The people of a direct conversation, as far as the server names them. */
+  people?: UserRef[];
+}
+
+/** A room of the caller's own list. */
+export interface MyRoom extends Room {
+  /** Up to where the caller has read. */
+  read: Seq;
+  unread: number;
+  /** How many of the unread messages name the caller. */
+  mentions?: number;
+  last_message?: Message | null;
+}
+
+/** The fields of a room that may be given when making one. */
+export interface NewRoom {
+  name: string;
+  topic?: string;
+  visibility?: Exclude<Visibility, "direct">;
+  password?: string;
+  max_members?: number;
+  history?: "all" | "since_join";
+}
+
+/** What may be changed of a room. */
+export interface RoomChanges extends Partial<Omit<NewRoom, "password">> {
+  /** `null` removes it. */
+  password?: string | null;
+  archived?: boolean;
+  slow_mode_s?: number;
+}
+
+export interface Member {
+  user: UserRef;
+  role: Role;
+  presence?: PresenceState | null;
+  joined_at?: Timestamp;
+  muted_until?: Timestamp | null;
+}
+
+export interface Ban {
+  user: UserRef;
+  reason?: string | null;
+  until?: Timestamp | null;
+}
+
+export interface Invite {
+  code: string;
+  uses?: number;
+  max_uses?: number | null;
+  expires_at?: Timestamp | null;
+}
+
+export interface Receipt {
+  user: UserRef;
+  /** Up to where they have read. */
+  seq: Seq;
+}
+
+// Messages.
+
+/** Who is named by a message. */
+export type Mention = Id | UserRef;
+
+export interface Reaction {
+  emoji: string;
+  count: number;
+  /** Whether the caller is among them. */
+  me: boolean;
+}
+
+export interface FileRef {
+  id: Id;
+  name: string;
+  mime: string;
+  /** In bytes. */
+  size: number;
+  width?: number | null;
+  height?: number | null;
+}
+
+export interface Message {
+  room: Id;
+  seq: Seq;
+  id: Id;
+  kind: "message";
+  client_id?: string | null;
+  user: UserRef;
+  body: string;
+  at: Timestamp;
+  edited_at?: Timestamp | null;
+  /** A deleted message keeps its place and loses its text. */
+  deleted_at?: Timestamp | null;
+  reply_to?: Seq | null;
+  /** The seq of the message that its thread begins with. */
+  thread?: Seq | null;
+  /** How many messages the thread has that begins with this one. */
+  replies?: number;
+  reactions?: Reaction[];
+  files?: FileRef[];
+  mentions?: Mention[];
+  pinned?: boolean;
+  /** With the answer to a message that was stored before under the same `client_id`. */
+  duplicate?: boolean;
+}
+
+export interface NewMessage {
+  body: string;
+  /** The sender's own name for it, 1–64 printable ASCII characters: sent again under it, it is stored once. */
+  client_id?: string;
+  reply_to?: Seq;
+  thread?: Seq;
+  files?: Id[];
+}
+
+export interface MessagePage {
+  /** Oldest first. */
+  messages: Message[];
+  head: Seq;
+  has_more: boolean;
+}
+
+/** Which messages to read; at most one of `before`, `after` and `around`. */
+export interface MessageQuery {
+  before?: Seq;
+  after?: Seq;
+  around?: Seq;
+  /** 50 unless told, at most 200. */
+  limit?: number;
+  sender?: Id;
+  thread?: Seq;
+  since?: Timestamp;
+  until?: Timestamp;
+  has?: "file" | "link";
+  q?: string;
+}
+
+/** A text that a message had before it was edited. */
+export interface Revision {
+  body: string;
+  at: Timestamp;
+}
+
+export interface SearchQuery {
+  q: string;
+  room?: Id;
+  sender?: Id;
+  since?: Timestamp;
+  until?: Timestamp;
+  has?: "file" | "link";
+  cursor?: string;
+}
+
+export interface SearchHit {
+  message: Message;
+  room: Pick<Room, "id" | "name"> | Id;
+  /** The part of the text that was found. */
+  snippet: string;
+}
+
+// The server itself.
+
+export interface Node {
+  name: string;
+  public_url: string;
+  weight: number;
+  state: "live" | "draining" | "dead";
+  started_at: Timestamp;
+  seen_at: Timestamp;
+}
+
+export interface AuditEntry {
+  id: Id;
+  at: Timestamp;
+  action: string;
+  actor?: Id | UserRef | null;
+  target?: unknown;
+  ip?: string | null;
+  request_id?: string | null;
+  data?: unknown;
+}
+
+/** Where to open the socket, and the one-use pass that opens it. */
+export interface SocketTicket {
+  url: string;
+  ticket: string;
+  expires_in: number;
+  protocol: string;
+}
+
+// Refusals.
+
+/** Bad input by field name, each with stable codes such as `too_short`. */
+export type FieldErrors = Record<string, string[]>;
+export interface ErrorBody {
+  code: string;
+  message: string;
+  fields?: FieldErrors;
+  request_id?: string;
+}
