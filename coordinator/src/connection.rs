@@ -3,10 +3,10 @@
 
 mod ending;
 mod frames;
+mod listening;
 mod openings;
 mod pace;
 mod pulse;
-#[cfg_attr(not(test), expect(dead_code, reason = "sockets read by it next"))]
 mod reading;
 mod requests;
 mod sends;
@@ -29,7 +29,7 @@ use bytes::Bytes;
 use ending::End;
 use frames::Renewed;
 use metrics::{counter, gauge};
-use pace::{Pace, Paced};
+use pace::Pace;
 use protocol::{
     ConnectionId, SessionId, Timestamp, UserId,
     accounts::UserSummary,
@@ -127,9 +127,6 @@ impl Connection {
     }
 }
 
-/// What the socket library answers by itself, a pong to each ping, passes by every other queue: while
-/// so much waits, nothing is read.
-const MAX_QUEUED_BYTES: usize = 1_024 * 1_024;
 /// An idle socket keeps no more memory than for so many items of its last burst.
 const KEPT_ITEMS: usize = 64;
 
@@ -148,7 +145,7 @@ pub(crate) async fn run(node: Node, wire: Wire, early: Bytes, passport: Passport
         let opened_at = Instant::now();
         info!(ip = %passport.ip, "connection opened");
 
-        let socket = Socket::new(wire, early, &node.app.settings.limits).await;
+        let socket = Socket::new(wire, &early, &node.app.settings.limits);
         let mut owner = Owner::new(node, connection, socket, &passport);
         let end = owner.run_inner().await;
         drop(here);
@@ -256,10 +253,8 @@ impl Owner {
                 timer.as_mut().reset(deadline);
             }
             let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
-            let reads = !self.connection.outbox.has_many_answers()
-                && self.sends.have_room()
-                && self.socket.queued_bytes() < MAX_QUEUED_BYTES;
-            if !reads {
+            let listens = self.listens();
+            if !listens {
                 // Nobody listens, so that it is silent means nothing; that it stalls still does.
                 self.pulse.heard(now);
             }
@@ -285,11 +280,15 @@ impl Owner {
                 () = std::future::ready(()), if has_room && self.subscriptions.is_behind() => {
                     self.subscriptions.catch_up(&mut self.socket);
                 }
-                step = self.socket.step(reads) => {
-                    if let Some(end) = self.take(step) {
-                        return end;
+                step = self.socket.step(listens) => match step {
+                    Step::Readable => {
+                        if let Some(end) = self.listen() {
+                            return end;
+                        }
                     }
-                }
+                    Step::Written => {}
+                    Step::Gone => return End::Peer,
+                },
             }
         }
     }
@@ -303,26 +302,6 @@ impl Owner {
             limits: self.node.app.settings.limits.clone(),
         });
         self.socket.push(Encoded::of(&ready));
-    }
-
-    /// Takes in what happened on the socket; why it ends, if it does.
-    fn take(&mut self, step: Step) -> Option<End> {
-        match step {
-            Step::Text(text) => {
-                self.pulse.heard(Instant::now());
-                self.hear(&text).err().map(End::Closed)
-            }
-            Step::Heard => {
-                let now = Instant::now();
-                self.pulse.heard(now);
-                // Pings cost little, and a flood of them is a flood.
-                let is_flood = self.pace.frame(now) == Paced::Flooding;
-                is_flood.then_some(End::Closed(CloseReason::Flooding))
-            }
-            Step::Written => None,
-            Step::Broken(reason) => Some(End::Closed(reason)),
-            Step::Gone => Some(End::Peer),
-        }
     }
 
     /// Moves what waits into the socket's next write.

@@ -5,7 +5,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::{io::Cursor, mem, ops::Range, str::from_utf8};
+use std::{cell::RefCell, io::Cursor, mem, ops::Range, str::from_utf8};
 
 use tokio_tungstenite::tungstenite::protocol::frame::{
     FrameHeader,
@@ -93,6 +93,19 @@ enum Extent {
     },
 }
 
+/// As much is read at once.
+const SCRATCH_BYTES: usize = 16 * 1_024;
+
+thread_local! {
+    /// Where bytes lie while they are heard, so that no socket has a buffer of its own.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into());
+}
+
+/// Lends out the buffer of this thread.
+pub(super) fn with_scratch<T>(reads: impl FnOnce(&mut [u8]) -> T) -> T {
+    SCRATCH.with_borrow_mut(|scratch| reads(scratch))
+}
+
 /// RFC 6455 lets control frames have no more.
 const CONTROL_MAX_BYTES: usize = 125;
 const NO_TEXT: Violation = Violation::Malformed("a text is not UTF-8");
@@ -100,18 +113,22 @@ const NO_TEXT: Violation = Violation::Malformed("a text is not UTF-8");
 const BAD_CLOSE: &[u8] = b"\x03\xeaProtocol violation";
 
 impl Reader {
-    /// Of a client whose messages may have so many bytes.
-    pub(super) const fn new(max_bytes: usize) -> Self {
+    /// Of a client whose messages may have so many bytes, and of which `early` was read already.
+    pub(super) fn new(max_bytes: usize, early: &[u8]) -> Self {
         Self {
             max_bytes,
-            rest: Vec::new(),
+            rest: early.to_vec(),
             fragments: None,
         }
     }
 
-    /// Whether something was given and not taken, be it the beginning of a frame only.
-    pub(super) const fn has_rest(&self) -> bool {
-        !self.rest.is_empty()
+    /// The reader, which leaves one behind that has read nothing.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            max_bytes: self.max_bytes,
+            rest: mem::take(&mut self.rest),
+            fragments: self.fragments.take(),
+        }
     }
 
     /// The messages in what was left and `bytes`, which are unmasked in place.

@@ -1,179 +1,34 @@
-//! One WebSocket: frames in, frames out. The only place that knows the WebSocket library; it does
-//! not know what frames say.
+//! One WebSocket: what is read from it, and what waits to be written. It does not know what frames say.
 
 use std::{
     collections::VecDeque,
     future::poll_fn,
     io::{self, IoSlice},
-    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::{Buf, Bytes};
-use futures_util::{Stream, future::BoxFuture};
+use futures_util::future::BoxFuture;
 use protocol::{Limits, frame::CloseReason};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
-    time::timeout,
-};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error, Message, Utf8Bytes,
-        error::{CapacityError, ProtocolError},
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use tokio::time::timeout;
 
-use super::{subscriptions::FramesOut, wire::Wire};
+use super::{
+    reading::{Heard, Reader, with_scratch},
+    subscriptions::FramesOut,
+    wire::Wire,
+};
 use crate::encoded::Encoded;
 
 /// A server's end of a WebSocket.
 pub(super) struct Socket {
-    stream: WebSocketStream<Queued>,
-}
-
-/// What happened on a socket.
-#[derive(Debug)]
-pub(super) enum Step {
-    /// The peer sent a text frame.
-    Text(Utf8Bytes),
-    /// The peer showed that it lives.
-    Heard,
-    /// Everything queued has left.
-    Written,
-    /// The peer closed, in order or not.
-    Gone,
-    /// The peer broke the protocol.
-    Broken(CloseReason),
-}
-
-/// A ping without payload.
-const PING: Bytes = Bytes::from_static(&[0x89, 0]);
-const FINAL_CLOSE: u8 = 0x88;
-/// How long a closing socket may take to read what it was sent.
-const GOODBYE: Duration = Duration::from_secs(3);
-/// How long it may then take to close, too.
-const LAST_WORD: Duration = Duration::from_secs(1);
-/// Idle sockets are many, and the library fills its whole buffer with zeros before every read.
-const READ_BUFFER_BYTES: usize = 4_096;
-
-impl Socket {
-    pub(super) async fn new(wire: Wire, early: Bytes, limits: &Limits) -> Self {
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(0)
-            .max_message_size(Some(limits.client_frame_max_bytes))
-            .max_frame_size(Some(limits.client_frame_max_bytes));
-        let queued = Queued::new(wire, early);
-        Self {
-            stream: WebSocketStream::from_raw_socket(queued, Role::Server, Some(config)).await,
-        }
-    }
-
-    /// Queues a ping.
-    pub(super) fn ping(&mut self) {
-        self.stream.get_mut().push(PING);
-    }
-
-    /// How many bytes have been written.
-    pub(super) fn written_bytes(&self) -> u64 {
-        self.stream.get_ref().written_bytes
-    }
-
-    /// Writes what is queued and reads the next frame, whichever comes first; with `read` unset it
-    /// only writes. Cancel-safe.
-    pub(super) async fn step(&mut self, read: bool) -> Step {
-        poll_fn(|cx| self.poll_step(cx, read)).await
-    }
-
-    fn poll_step(&mut self, cx: &mut Context<'_>, read: bool) -> Poll<Step> {
-        // Reading comes first because the library may queue an answer to a ping or a close.
-        let had_queued = self.queued_bytes() > 0;
-        let message = if read {
-            Pin::new(&mut self.stream).poll_next(cx)
-        } else {
-            Poll::Pending
-        };
-        let flushed = Pin::new(self.stream.get_mut()).poll_flush(cx);
-        match (message, flushed) {
-            (Poll::Ready(Some(Ok(message))), _) => Poll::Ready(Step::from(message)),
-            (Poll::Ready(Some(Err(error))), _) => Poll::Ready(Step::from(error)),
-            (Poll::Ready(None), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(Step::Gone),
-            (Poll::Pending, Poll::Ready(Ok(()))) if had_queued => Poll::Ready(Step::Written),
-            (Poll::Pending, _) => Poll::Pending,
-        }
-    }
-
-    /// Writes what is queued and a close frame, and waits a little for the peer's.
-    pub(super) async fn close(mut self, reason: CloseReason) {
-        let code = reason.code().to_be_bytes();
-        let words = reason.as_str().as_bytes();
-        let length = u8::try_from(code.len() + words.len()).expect("reasons are short");
-        let mut frame = vec![FINAL_CLOSE, length];
-        frame.extend_from_slice(&code);
-        frame.extend_from_slice(words);
-        self.stream.get_mut().push(frame.into());
-        let goodbye = async {
-            while self.queued_bytes() > 0 {
-                if matches!(self.step(false).await, Step::Gone) {
-                    return;
-                }
-            }
-            // A peer that does not take part in closing loses its socket all the same.
-            drop(timeout(LAST_WORD, self.hear_out()).await);
-        };
-        drop(timeout(GOODBYE, goodbye).await);
-    }
-
-    /// Lets the library finish its answer to the peer's close.
-    pub(super) async fn finish(mut self) {
-        drop(timeout(LAST_WORD, self.hear_out()).await);
-    }
-
-    /// Reads until the peer has closed; what it still says is not heard.
-    async fn hear_out(&mut self) {
-        loop {
-            match self.step(true).await {
-                Step::Gone => return,
-                Step::Text(_) | Step::Heard | Step::Written => {}
-                Step::Broken(_) => return self.pass_over().await,
-            }
-        }
-    }
-
-    /// Writes what is queued and reads to the end what cannot be understood: a socket that is closed
-    /// with bytes unread resets the connection, and the peer would never see the close frame.
-    async fn pass_over(&mut self) {
-        let queued = self.stream.get_mut();
-        if poll_fn(|cx| Pin::new(&mut *queued).poll_flush(cx))
-            .await
-            .is_ok()
-        {
-            queued.wire.say_no_more();
-            let mut buffer = vec![0; READ_BUFFER_BYTES];
-            while !matches!(queued.read(&mut buffer).await, Ok(0) | Err(_)) {}
-        }
-    }
-}
-
-/// [`Socket::step`] writes what is queued.
-impl FramesOut for Socket {
-    fn push(&mut self, frame: Encoded) {
-        self.stream.get_mut().push(frame.into_bytes());
-    }
-
-    fn queued_bytes(&self) -> usize {
-        self.stream.get_ref().queued_bytes
-    }
-}
-
-/// The connection as the library sees it: what is written waits as whole frames, which leave together.
-struct Queued {
     wire: Wire,
-    /// What was read before the library was there.
-    early: Bytes,
+    reader: Reader,
+    /// Whether something was read that nobody has heard yet.
+    has_unheard: bool,
+    /// Whether the peer has stopped speaking WebSocket.
+    is_garbled: bool,
+    /// Whole frames, which leave together.
     frames: VecDeque<Bytes>,
     queued_bytes: usize,
     written_bytes: u64,
@@ -181,14 +36,34 @@ struct Queued {
     writable: Option<BoxFuture<'static, io::Result<()>>>,
 }
 
-/// How many frames one write carries at most.
-const FRAMES_PER_WRITE: usize = 64;
+/// What happened on a socket.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// There is something to hear.
+    Readable,
+    /// Everything queued has left.
+    Written,
+    /// The connection is gone.
+    Gone,
+}
 
-impl Queued {
-    fn new(wire: Wire, early: Bytes) -> Self {
+/// A ping without payload.
+const PING: Bytes = Bytes::from_static(&[0x89, 0]);
+const FINAL_CLOSE: u8 = 0x88;
+const FINAL_PONG: u8 = 0x8a;
+/// How long a closing socket may take to read what it was sent.
+const GOODBYE: Duration = Duration::from_secs(3);
+/// How long it may then take to close, too.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+impl Socket {
+    /// On a connection of which `early` was read already.
+    pub(super) fn new(wire: Wire, early: &[u8], limits: &Limits) -> Self {
         Self {
             wire,
-            early,
+            reader: Reader::new(limits.client_frame_max_bytes, early),
+            has_unheard: !early.is_empty(),
+            is_garbled: false,
             frames: VecDeque::new(),
             queued_bytes: 0,
             written_bytes: 0,
@@ -196,9 +71,179 @@ impl Queued {
         }
     }
 
-    fn push(&mut self, frame: Bytes) {
+    /// Queues a ping.
+    pub(super) fn ping(&mut self) {
+        self.queue(PING);
+    }
+
+    /// Queues the answer to a ping.
+    pub(super) fn pong(&mut self, payload: &[u8]) {
+        self.queue(control(FINAL_PONG, &[payload]));
+    }
+
+    /// Queues the answer to a close.
+    pub(super) fn answer_close(&mut self, payload: &[u8]) {
+        self.queue(control(FINAL_CLOSE, &[payload]));
+    }
+
+    /// How many bytes have been written.
+    pub(super) const fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
+    /// Writes what is queued and waits for something to hear, whichever comes first; with `read` unset it only
+    /// writes. Cancel-safe.
+    pub(super) async fn step(&mut self, read: bool) -> Step {
+        poll_fn(|cx| self.poll_step(cx, read)).await
+    }
+
+    fn poll_step(&mut self, cx: &mut Context<'_>, read: bool) -> Poll<Step> {
+        let had_queued = self.queued_bytes > 0;
+        let flushed = self.poll_flush(cx);
+        if matches!(flushed, Poll::Ready(Err(_))) {
+            return Poll::Ready(Step::Gone);
+        }
+        if read && (self.has_unheard || self.wire.poll_readable(cx).is_ready()) {
+            return Poll::Ready(Step::Readable);
+        }
+        if had_queued && flushed.is_ready() {
+            return Poll::Ready(Step::Written);
+        }
+        Poll::Pending
+    }
+
+    /// Reads what has come into `scratch`, unless some of what came before was not heard yet, and lends out
+    /// the reader for it. Nothing when the connection is gone.
+    pub(super) fn read(&mut self, scratch: &mut [u8]) -> Option<(Reader, usize)> {
+        let read = match self.has_unheard {
+            true => Ok(0),
+            false => self.wire.try_read(scratch),
+        };
+        let is_blocked = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+        match read {
+            Ok(0) if !self.has_unheard => None,
+            Ok(read) => Some((self.reader.take(), read)),
+            Err(error) if is_blocked(&error) => Some((self.reader.take(), 0)),
+            Err(_) => None,
+        }
+    }
+
+    /// Takes the reader back, with what was not heard.
+    pub(super) fn put_back(&mut self, reader: Reader, has_unheard: bool) {
+        self.reader = reader;
+        self.has_unheard = has_unheard;
+    }
+
+    /// Notes that the peer has stopped speaking WebSocket.
+    pub(super) const fn garbled(&mut self) {
+        self.is_garbled = true;
+    }
+
+    /// Writes what is queued and a close frame, and waits a little for the peer's.
+    pub(super) async fn close(mut self, reason: CloseReason) {
+        let (code, words) = (reason.code().to_be_bytes(), reason.as_str().as_bytes());
+        self.queue(control(FINAL_CLOSE, &[&code, words]));
+        let goodbye = async {
+            if self.flush().await.is_ok() {
+                // A peer that does not take part in closing loses its socket all the same.
+                drop(timeout(LAST_WORD, self.hear_out()).await);
+            }
+        };
+        drop(timeout(GOODBYE, goodbye).await);
+    }
+
+    /// Lets the answer to the peer's close leave.
+    pub(super) async fn finish(mut self) {
+        drop(timeout(LAST_WORD, self.flush()).await);
+    }
+
+    /// Reads until the peer has closed; what it still says is not heard.
+    async fn hear_out(&mut self) {
+        while !self.is_garbled {
+            match self.step(true).await {
+                Step::Gone => return,
+                Step::Written => {}
+                Step::Readable => {
+                    if with_scratch(|scratch| self.has_heard_the_last(scratch)) {
+                        return;
+                    }
+                }
+            }
+        }
+        self.pass_over().await;
+    }
+
+    /// Whether what has come is the end.
+    fn has_heard_the_last(&mut self, scratch: &mut [u8]) -> bool {
+        let Some((mut reader, read)) = self.read(scratch) else {
+            return true;
+        };
+        self.has_unheard = false;
+        let mut messages = reader.messages(&mut scratch[..read]);
+        let is_last = loop {
+            match messages.next() {
+                Ok(Some(Heard::Close(_))) => break true,
+                Ok(Some(_)) => {}
+                Ok(None) => break false,
+                Err(_) => {
+                    self.is_garbled = true;
+                    break false;
+                }
+            }
+        };
+        drop(messages);
+        self.reader = reader;
+        is_last
+    }
+
+    /// Reads to the end what cannot be understood: a socket that is closed with bytes unread resets the
+    /// connection, and the peer would never see the close frame.
+    async fn pass_over(&mut self) {
+        self.wire.say_no_more();
+        loop {
+            if poll_fn(|cx| self.wire.poll_readable(cx)).await.is_err() {
+                return;
+            }
+            match with_scratch(|scratch| self.wire.try_read(scratch)) {
+                Ok(0) => return,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return,
+                _ => {}
+            }
+        }
+    }
+
+    fn queue(&mut self, frame: Bytes) {
         self.queued_bytes += frame.len();
         self.frames.push_back(frame);
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.frames.is_empty() {
+            if let Some(writable) = &mut self.writable {
+                ready!(writable.as_mut().poll(cx))?;
+                self.writable = None;
+            }
+            let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
+            let mut count = 0;
+            for (slice, frame) in slices.iter_mut().zip(&self.frames) {
+                *slice = IoSlice::new(frame);
+                count += 1;
+            }
+            match self.wire.try_write(&slices[..count]) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(written) => self.advance(written),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let wire = self.wire.clone();
+                    self.writable = Some(Box::pin(async move { wire.writable().await }));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn advance(&mut self, mut written: usize) {
@@ -223,90 +268,25 @@ impl Queued {
     }
 }
 
-impl AsyncRead for Queued {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if !self.early.is_empty() {
-            let part = self.early.len().min(buffer.remaining());
-            buffer.put_slice(&self.early.split_to(part));
-            return Poll::Ready(Ok(()));
-        }
-        let read = ready!(self.wire.poll_read(cx, buffer.initialize_unfilled()))?;
-        buffer.advance(read);
-        Poll::Ready(Ok(()))
+/// [`Socket::step`] writes what is queued.
+impl FramesOut for Socket {
+    fn push(&mut self, frame: Encoded) {
+        self.queue(frame.into_bytes());
+    }
+
+    fn queued_bytes(&self) -> usize {
+        self.queued_bytes
     }
 }
 
-impl AsyncWrite for Queued {
-    /// Takes everything: only the library writes this way, and only the frames with which it answers a
-    /// ping or a close, each at once.
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        frame: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.push(Bytes::copy_from_slice(frame));
-        Poll::Ready(Ok(frame.len()))
-    }
+/// How many frames one write carries at most.
+const FRAMES_PER_WRITE: usize = 64;
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        while !this.frames.is_empty() {
-            if let Some(writable) = &mut this.writable {
-                ready!(writable.as_mut().poll(cx))?;
-                this.writable = None;
-            }
-            let mut slices = [IoSlice::new(&[]); FRAMES_PER_WRITE];
-            let mut count = 0;
-            for (slice, frame) in slices.iter_mut().zip(&this.frames) {
-                *slice = IoSlice::new(frame);
-                count += 1;
-            }
-            match this.wire.try_write(&slices[..count]) {
-                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Ok(written) => this.advance(written),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    let wire = this.wire.clone();
-                    this.writable = Some(Box::pin(async move { wire.writable().await }));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_flush(cx)
-    }
-}
-
-impl From<Message> for Step {
-    fn from(message: Message) -> Self {
-        match message {
-            Message::Text(text) => Self::Text(text),
-            Message::Ping(_) | Message::Pong(_) => Self::Heard,
-            Message::Binary(_) | Message::Frame(_) => Self::Broken(CloseReason::Malformed),
-            Message::Close(_) => Self::Gone,
-        }
-    }
-}
-
-impl From<Error> for Step {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => {
-                Self::Broken(CloseReason::FrameTooLarge)
-            }
-            Error::Utf8(_) => Self::Broken(CloseReason::Malformed),
-            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
-            Error::Protocol(error) => {
-                tracing::debug!(%error, "a peer does not speak WebSocket");
-                Self::Broken(CloseReason::Malformed)
-            }
-            _ => Self::Gone,
-        }
-    }
+/// A control frame, whose payload is short.
+fn control(kind: u8, payload: &[&[u8]]) -> Bytes {
+    let length = payload.iter().map(|part| part.len()).sum::<usize>();
+    let length = u8::try_from(length).expect("control frames are short");
+    let head: &[u8] = &[kind, length];
+    let parts: Vec<_> = [head].into_iter().chain(payload.iter().copied()).collect();
+    parts.concat().into()
 }

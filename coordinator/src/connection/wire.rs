@@ -13,7 +13,7 @@ use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::{rt::TokioIo, server::conn::auto::upgrade};
 use shared::internal_tls::Stream;
-use tokio::net::TcpStream;
+use tokio::{io::Interest, net::TcpStream};
 
 /// A connection. Cloning gives the same one; it is closed when the last is dropped.
 #[derive(Clone)]
@@ -64,21 +64,26 @@ impl Wire {
         drop(same.and_then(|stream| stream.shutdown(Shutdown::Write)));
     }
 
-    /// Reads what has come, if something has; nothing at the end. Only one task may.
-    pub(super) fn poll_read(
-        &self,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        loop {
-            match self.0.poll_read_ready(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Ready(Ok(())) => match self.0.try_read(buffer) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    read => return Poll::Ready(read),
-                },
+    /// Waits until something has come, or the end. Only one task may.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.poll_read_ready(cx)
+    }
+
+    /// Reads what has come, at once; nothing at the end.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing has come; any other when the connection is gone.
+    pub(super) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut part = None;
+        let read = self.0.try_io(Interest::READABLE, || {
+            let read = self.0.try_read(buffer)?;
+            if read == 0 || read == buffer.len() {
+                return Ok(read);
             }
-        }
+            // There was no more: said this way, nobody has to ask the kernel once more to know it.
+            part = Some(read);
+            Err(io::ErrorKind::WouldBlock.into())
+        });
+        part.map_or(read, Ok)
     }
 }

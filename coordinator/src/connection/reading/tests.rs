@@ -40,7 +40,7 @@ impl From<Heard<'_>> for Event {
 /// What we read of a stream that comes in pieces of these lengths, as often as needed, when only so many
 /// messages are taken at a time.
 fn read_by_us(stream: &[u8], pieces: &[usize], at_a_time: usize) -> Vec<Event> {
-    let mut reader = Reader::new(MAX_BYTES);
+    let mut reader = Reader::new(MAX_BYTES, &[]);
     let mut events = Vec::new();
     let mut left = stream.to_vec();
     let mut left = left.as_mut_slice();
@@ -293,7 +293,7 @@ fn between_frames_nothing_is_kept() {
         part("four?", Data::Continue, true),
         Message::text("x".repeat(MAX_BYTES)),
     ]);
-    let mut reader = Reader::new(MAX_BYTES);
+    let mut reader = Reader::new(MAX_BYTES, &[]);
     let mut seen = 0;
     for byte in stream.chunks_mut(1) {
         let mut messages = reader.messages(byte);
@@ -303,7 +303,7 @@ fn between_frames_nothing_is_kept() {
         }
         drop(messages);
         assert!(reader.rest.capacity() < 2 * MAX_BYTES);
-        if seen == 1 && !reader.has_rest() || seen == 2 {
+        if seen == 1 && reader.rest.is_empty() || seen == 2 {
             assert_eq!(reader.rest.capacity(), 0);
             assert!(reader.fragments.is_none());
         }
