@@ -102,7 +102,7 @@ impl Coordinator {
     ) -> Self {
         let draining = CancellationToken::new();
         app.live_as_node(tasks, &draining, cancel);
-        let log = Arc::new(Stored::new(&app));
+        let log = Arc::new(Stored::new(&app, tasks));
         let limits = app.settings.limits.clone();
         let peers = Peers::new(app.own_node(), Capacities::default());
         let rooms = Rooms::new(

@@ -1,15 +1,17 @@
 //! The logs of the rooms, as live rooms and the sockets that follow them need them: where messages get
 //! their places, and where what others wrote is read. What may be written or read is the store's to say.
 
-use std::sync::Arc;
+mod resumes;
 
 use futures_util::future::BoxFuture;
-use protocol::{Limits, RoomId, Seq, UserId, events::Event, frame::Subscribe};
+use protocol::{ErrorCode, RoomId, Seq, events::Event};
+use resumes::Resumes;
 use shared::{
     App, Refusal,
     appender::{Appender, Receipt},
-    store::{Append, Head, Resume, Store},
+    store::{Append, Head, Resume, ResumeFrom, Store},
 };
+use tokio_util::task::TaskTracker;
 
 /// The logs of all rooms. The store and its appender are the one that serves people; a simulation brings
 /// another.
@@ -32,24 +34,23 @@ pub(crate) trait Log: Send + Sync + 'static {
     fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>>;
 
     /// What somebody who may follow a room has missed of it.
-    fn resume(&self, user: UserId, wish: &Subscribe)
-    -> BoxFuture<'static, Result<Resume, Refusal>>;
+    fn resume(&self, from: ResumeFrom) -> BoxFuture<'static, Result<Resume, Refusal>>;
 }
 
 /// The logs in the store.
 pub(crate) struct Stored {
     store: Store,
     appender: Appender,
-    limits: Arc<Limits>,
+    resumes: Resumes,
 }
 
 impl Stored {
-    /// Those of the store that `app` stands on.
-    pub(crate) fn new(app: &App) -> Self {
+    /// Those of the store that `app` stands on. What asks it is counted by `tasks`.
+    pub(crate) fn new(app: &App, tasks: &TaskTracker) -> Self {
         Self {
             store: app.store.clone(),
             appender: app.appender.clone(),
-            limits: Arc::new(app.settings.limits.clone()),
+            resumes: Resumes::new(&app.store, &app.settings.limits, tasks),
         }
     }
 }
@@ -74,22 +75,12 @@ impl Log for Stored {
         Box::pin(async move { Ok(store.heads(&rooms).await?) })
     }
 
-    fn resume(
-        &self,
-        user: UserId,
-        wish: &Subscribe,
-    ) -> BoxFuture<'static, Result<Resume, Refusal>> {
-        let (store, limits) = (self.store.clone(), Arc::clone(&self.limits));
-        let Subscribe {
-            room,
-            after,
-            after_id,
-            limit,
-        } = *wish;
+    fn resume(&self, from: ResumeFrom) -> BoxFuture<'static, Result<Resume, Refusal>> {
+        let answer = self.resumes.ask(from);
         Box::pin(async move {
-            Ok(store
-                .resume(room, user, after, after_id, limit, &limits)
-                .await?)
+            answer?
+                .await
+                .unwrap_or_else(|_| Err(ErrorCode::Unavailable.into()))
         })
     }
 }

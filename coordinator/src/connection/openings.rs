@@ -7,7 +7,10 @@ use protocol::{
     ErrorCode, RoomId, Seq,
     frame::{FrameId, Online, PresenceState, ServerFrame, Subscribe, Subscribed},
 };
-use shared::{Refusal, store::Resume};
+use shared::{
+    Refusal,
+    store::{Resume, ResumeFrom},
+};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinSet,
@@ -110,8 +113,14 @@ impl Openings {
                 if let Some(loaded) = loaded {
                     loaded.await.map_err(|_| ErrorCode::Unavailable)??;
                 }
-                let user = connection.user.id;
-                let resume = rooms.log().resume(user, &subscribe).await?;
+                let from = ResumeFrom {
+                    room: target,
+                    user: connection.user.id,
+                    after: subscribe.after,
+                    after_id: subscribe.after_id,
+                    limit: subscribe.limit,
+                };
+                let resume = rooms.log().resume(from).await?;
                 let online = room
                     .enter(connection.id, presence, resume.head, resume.member_count)
                     .await?;
@@ -163,21 +172,27 @@ impl Missed {
             ..
         } = resume;
         let before = events.first().map_or(head, |event| event.seq.previous());
-        let mut subscribed = Subscribed {
+        let mut frame = ServerFrame::Subscribed(Subscribed {
             id,
             room,
             head,
             first,
-            events,
+            events: events.into_iter().map(Arc::unwrap_or_clone).collect(),
             reset,
             online,
-        };
+        });
         loop {
-            let frame = Encoded::of(&ServerFrame::Subscribed(subscribed.clone()));
-            let events = &mut subscribed.events;
-            if frame.len() <= max_bytes || events.is_empty() {
+            let encoded = Encoded::of(&frame);
+            let ServerFrame::Subscribed(Subscribed { events, .. }) = &mut frame else {
+                unreachable!("it was made a few lines above");
+            };
+            if encoded.len() <= max_bytes || events.is_empty() {
                 let next = Next::after(events.last().map_or(before, |event| event.seq));
-                return Self { frame, next, head };
+                return Self {
+                    frame: encoded,
+                    next,
+                    head,
+                };
             }
             // Half as many fit sooner or later; a few rounds are cheaper than measuring each event.
             events.truncate(events.len() / 2);

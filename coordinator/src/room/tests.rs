@@ -96,7 +96,7 @@ fn misled(app: &App, tasks: &TaskTracker, cancel: &CancellationToken) -> [Side; 
         let own = node(names[number], 1);
         let peers = Peers::new(own.clone(), Capacities::default());
         let rooms = Rooms::new(
-            Arc::new(Stored::new(app)),
+            Arc::new(Stored::new(app, tasks)),
             peers.clone(),
             Limits::default(),
             tasks.clone(),

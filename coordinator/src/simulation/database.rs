@@ -8,12 +8,12 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use protocol::{
-    ErrorCode, Limits, RoomId, Seq, UserId, events::Event, frame::Subscribe, text::ClientId,
+    ErrorCode, Limits, RoomId, Seq, events::Event, text::ClientId,
 };
 use shared::{
     Refusal,
     appender::Receipt,
-    store::{Append, Appended, Head, Resume},
+    store::{Append, Appended, Head, Resume, ResumeFrom},
 };
 use tokio::{
     sync::{mpsc, oneshot},
@@ -321,23 +321,11 @@ impl Log for Way {
         Box::pin(async move { database.read(node, |logs| logs.heads(&rooms)).await })
     }
 
-    fn resume(
-        &self,
-        user: UserId,
-        wish: &Subscribe,
-    ) -> BoxFuture<'static, Result<Resume, Refusal>> {
-        let (database, node, wish) = (Arc::clone(&self.database), self.node, wish.clone());
+    fn resume(&self, from: ResumeFrom) -> BoxFuture<'static, Result<Resume, Refusal>> {
+        let (database, node) = (Arc::clone(&self.database), self.node);
         Box::pin(async move {
-            let Subscribe {
-                room,
-                after,
-                after_id,
-                limit,
-            } = wish;
             database
-                .read(node, |logs| {
-                    logs.resume(room, user, after, after_id, limit, &database.limits)
-                })
+                .read(node, |logs| logs.resume(from, &database.limits))
                 .await?
         })
     }

@@ -4,7 +4,7 @@
 
 mod against_the_store;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use protocol::{
     ErrorCode, EventId, Limits, Role, RoomId, Seq, Timestamp, UserId,
@@ -15,7 +15,7 @@ use protocol::{
 };
 use shared::{
     Refusal,
-    store::{Append, Appended, Head, Place, Resume},
+    store::{Append, Appended, Head, Place, Resume, ResumeFrom},
 };
 use uuid::Uuid;
 
@@ -135,7 +135,7 @@ impl Logs {
         body.clone_into(&mut content.body);
         content.edited_at = Some(at);
         let body = body.to_owned();
-        self.write(room, by, EventKind::Edit(Edited { target, body }), at);
+        self.write(room, by, EventKind::Edit(Edited { target, body, mentions: Vec::new() }), at);
         Ok(())
     }
 
@@ -192,9 +192,9 @@ impl Logs {
         let name = (user, entry.client_id.as_str().to_owned());
         if let Some(place) = log.places.get(&name).filter(|_| dedupes) {
             return if place.id == id {
-                Appended::Stored(*place)
+                Appended::Stored(place.clone())
             } else {
-                Appended::Duplicate(*place)
+                Appended::Duplicate(place.clone())
             };
         }
         if !log.members.contains_key(&user) {
@@ -205,16 +205,14 @@ impl Logs {
             n: log.messages + 1,
             id,
             at,
+            mentions: Vec::new(),
         };
         log.messages += 1;
-        log.places.insert(name, place);
+        log.places.insert(name, place.clone());
         let kind = EventKind::Message(MessageContent {
             client_id: Some(entry.client_id.clone()),
             body: entry.body.as_str().to_owned(),
-            edited_at: None,
-            deleted_at: None,
-            reply_to: None,
-            thread: None,
+            ..MessageContent::default()
         });
         let user = self.users[&user].clone();
         self.push(room, id, user, kind, at);
@@ -245,13 +243,16 @@ impl Logs {
 
     pub(super) fn resume(
         &self,
-        room: RoomId,
-        user: UserId,
-        after: Option<Seq>,
-        after_id: Option<EventId>,
-        limit: u32,
+        from: ResumeFrom,
         limits: &Limits,
     ) -> Outcome<Resume> {
+        let ResumeFrom {
+            room,
+            user,
+            after,
+            after_id,
+            limit,
+        } = from;
         let log = self.rooms.get(&room).filter(|log| !log.deleted);
         let log = log.ok_or(ErrorCode::RoomNotFound)?;
         let member = log.members.get(&user).ok_or(ErrorCode::NotAMember)?;
@@ -270,12 +271,13 @@ impl Logs {
             .unwrap_or(Seq(head.0.saturating_sub(u64::from(latest))))
             .max(first.previous());
         let limit = limits.resume_max_events.max(latest);
+        let events = self.events_between(room, from, head, limit);
         Ok(Resume {
             head,
             n: log.messages,
             first,
             reset,
-            events: self.events_between(room, from, head, limit),
+            events: events.into_iter().map(Arc::new).collect(),
             role: member.role,
             member_count: u32::try_from(log.members.len()).unwrap_or(u32::MAX),
         })

@@ -1,10 +1,10 @@
-//! The log of a room as it is read in order: where rooms stand, and what a client missed. What people
-//! page through is `history`.
+//! The log of a room as it is read in order, and where rooms stand. What clients missed is `resume`'s, what
+//! people page through `history`'s.
 
 use std::collections::HashMap;
 
 use protocol::{
-    ErrorCode, EventId, Limits, Role, RoomId, Seq, UserId, events::Event, rooms::Visibility,
+    ErrorCode, Role, RoomId, Seq, UserId, events::Event, rooms::Visibility,
 };
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
@@ -34,25 +34,6 @@ pub struct Access {
     pub archived: bool,
     /// Who finds it.
     pub visibility: Visibility,
-}
-
-/// What a client needs to follow a room from where it left off.
-#[derive(Clone, Debug)]
-pub struct Resume {
-    /// The place of the room's latest event.
-    pub head: Seq,
-    /// How many messages the room has had.
-    pub n: u64,
-    /// The lowest place that this member may read.
-    pub first: Seq,
-    /// Whether the client must forget what it had.
-    pub reset: bool,
-    /// What it missed, in order, up to `head`.
-    pub events: Vec<Event>,
-    /// What the member is.
-    pub role: Role,
-    /// How many members the room has.
-    pub member_count: u32,
 }
 
 /// Where a room stands.
@@ -120,84 +101,6 @@ impl Store {
         .bind(room.uuid()).bind(after.to_i64()).bind(last.to_i64()).bind(i64::from(limit))
         .fetch_all(pool))?;
         rows.into_iter().map(EventRow::event).collect()
-    }
-
-    /// What `user` missed of `room` after a place: everything, or the latest events and `reset` when
-    /// that is too much, or when what the client has is not what is stored. Without `after`, the
-    /// latest `limit`.
-    ///
-    /// # Errors
-    /// As [`Store::access`], and `archived`: there is nothing to follow in an archived room.
-    pub async fn resume(
-        &self,
-        room: RoomId,
-        user: UserId,
-        after: Option<Seq>,
-        after_id: Option<EventId>,
-        limit: u32,
-        limits: &Limits,
-    ) -> Result<Resume> {
-        let access = self.access(room, user).await?;
-        if access.archived {
-            return Err(ErrorCode::Archived.into());
-        }
-        let reset = match after {
-            Some(after) => {
-                !self
-                    .can_continue(room, &access, after, after_id, limits)
-                    .await?
-            }
-            None => false,
-        };
-        let latest = if reset { limits.page_default } else { limit };
-        let from = after
-            .filter(|_| !reset)
-            .unwrap_or(Seq(access.head.0.saturating_sub(u64::from(latest))));
-        let from = from.max(access.first.previous());
-        let events = self
-            .events_between(
-                room,
-                from,
-                access.head,
-                limits.resume_max_events.max(latest),
-            )
-            .await?;
-        Ok(Resume {
-            head: access.head,
-            n: access.n,
-            first: access.first,
-            reset,
-            events,
-            role: access.role,
-            member_count: access.member_count,
-        })
-    }
-
-    /// Whether what a client has up to `after` is what is stored, and what follows is not too much.
-    async fn can_continue(
-        &self,
-        room: RoomId,
-        access: &Access,
-        after: Seq,
-        after_id: Option<EventId>,
-        limits: &Limits,
-    ) -> Result<bool> {
-        // Between what somebody read before they left and what they may read now there can be a hole.
-        let has_hole = after > Seq::ZERO && after.next() < access.first;
-        let missed = access
-            .head
-            .0
-            .saturating_sub(after.max(access.first.previous()).0);
-        if after > access.head || has_hole || missed > u64::from(limits.resume_max_events) {
-            return Ok(false);
-        }
-        let Some(after_id) = after_id.filter(|_| after > Seq::ZERO) else {
-            return Ok(true);
-        };
-        let stored: Option<Uuid> = on!(self.reader(), pool => sqlx::query_scalar(
-            "select id from events where room_id = $1 and seq = $2",
-        ).bind(room.uuid()).bind(after.to_i64()).fetch_optional(pool))?;
-        Ok(stored == Some(after_id.uuid()))
     }
 
     /// Where each of these rooms stands.

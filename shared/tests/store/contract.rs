@@ -12,7 +12,7 @@ use protocol::{
 use shared::store::{Appended, Entry};
 use std::time::Duration;
 
-use crate::ground::{Ground, body, on_both_engines, public, refused, room_name};
+use crate::ground::{Ground, body, latest, on_both_engines, public, refused, room_name};
 
 on_both_engines!(
     messages_get_dense_places_and_are_read_back,
@@ -70,11 +70,11 @@ async fn a_resend_answers_the_first_place(ground: Ground) -> Result<()> {
         ground.message(room.id, ada.id, "three"),
     ];
     let outcomes = ground.store.append(&twice).await?;
-    let Appended::Stored(second) = outcomes[0] else {
+    let Appended::Stored(second) = outcomes[0].clone() else {
         panic!("{outcomes:?}")
     };
-    assert_eq!(outcomes[1], Appended::Duplicate(second));
-    assert!(matches!(outcomes[2], Appended::Stored(place) if place.seq == second.seq.next()));
+    assert_eq!(outcomes[1], Appended::Duplicate(second.clone()));
+    assert!(matches!(&outcomes[2], Appended::Stored(place) if place.seq == second.seq.next()));
     // The very same entry again is not a resend of the client, but a retry of ours.
     assert_eq!(ground.append(entry).await?, Appended::Stored(second));
     Ok(())
@@ -536,7 +536,7 @@ async fn an_archived_room_is_read_but_not_written(ground: Ground) -> Result<()> 
         Archived
     );
     let resume = store
-        .resume(room, ada.id, None, None, 50, &Limits::default())
+        .resume(latest(room, ada.id), &Limits::default())
         .await;
     assert_eq!(refused(resume), Archived);
     store.erase(room, ada.id, place.seq, at).await?;

@@ -7,12 +7,14 @@ use protocol::{
     ErrorCode, Limits, RoomId, Seq, Timestamp, UserId,
     accounts::UserSummary,
     rooms::{CreateRoom, HistoryVisibility, Room, Visibility},
-    text::{ClientId, MessageBody, RoomName, RoomPassword, Topic},
+    marks::React,
+    text::{ClientId, Emoji, MessageBody, RoomName, RoomPassword, Topic},
 };
 use shared::{
     Clock,
     store::{
-        self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, Store,
+        self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, ResumeFrom,
+        Store,
         StoreOptions,
     },
 };
@@ -184,6 +186,24 @@ impl Ground {
         }
     }
 
+    /// Says something.
+    pub(crate) async fn say(
+        &self,
+        room: RoomId,
+        user: &UserSummary,
+        text: &str,
+    ) -> anyhow::Result<Place> {
+        let name = self.clock.id::<protocol::ids::OfEvent>().to_string();
+        let entry = Append {
+            body: body(text),
+            ..self.message(room, user.id, &name)
+        };
+        match self.append(entry).await? {
+            Appended::Stored(place) => Ok(place),
+            other => anyhow::bail!("not stored: {other:?}"),
+        }
+    }
+
     /// Sends one message and says where it stands.
     pub(crate) async fn send(
         &self,
@@ -228,6 +248,25 @@ pub(crate) fn password(text: &str) -> RoomPassword {
 
 pub(crate) fn body(text: &str) -> MessageBody {
     MessageBody::parse(text.to_owned(), &Limits::default()).unwrap()
+}
+
+/// Somebody who comes to a room with nothing.
+pub(crate) const fn latest(room: RoomId, user: UserId) -> ResumeFrom {
+    ResumeFrom {
+        room,
+        user,
+        after: None,
+        after_id: None,
+        limit: 50,
+    }
+}
+
+/// A reaction.
+pub(crate) fn react(seq: Seq, emoji: &str) -> React {
+    React {
+        seq,
+        emoji: Emoji::parse(emoji).unwrap(),
+    }
 }
 
 /// The code that something was refused with.

@@ -11,14 +11,15 @@ use protocol::{
     },
 };
 use serde_json::json;
-use shared::store::Appended;
+use shared::store::{Appended, ResumeFrom};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
-use crate::ground::{Ground, body, on_both_engines, public, refused};
+use crate::ground::{Ground, body, latest, on_both_engines, public, refused};
 
 on_both_engines!(
     history_pages_both_ways,
     a_resume_sends_what_was_missed_or_resets,
+    who_resumes_among_many_hears_what_they_would_alone,
     people_who_join_later_read_from_there,
     unread_counts_messages_only,
     lists_page_without_holes,
@@ -164,10 +165,14 @@ async fn a_resume_sends_what_was_missed_or_resets(ground: Ground) -> Result<()> 
         ..Limits::default()
     };
     let resume = async |after: Option<u64>, after_id: Option<EventId>, limit| {
-        let resumed = ground
-            .store
-            .resume(room, ada.id, after.map(Seq), after_id, limit, &limits)
-            .await?;
+        let from = ResumeFrom {
+            room,
+            user: ada.id,
+            after: after.map(Seq),
+            after_id,
+            limit,
+        };
+        let resumed = ground.store.resume(from, &limits).await?;
         assert_eq!(
             (resumed.head, resumed.n, resumed.first),
             (Seq(10), 9, Seq(1))
@@ -196,6 +201,48 @@ async fn a_resume_sends_what_was_missed_or_resets(ground: Ground) -> Result<()> 
         .map(|place| place.id);
     assert_eq!(resume(Some(8), id_at_8, 50).await?, (vec![9, 10], false));
     assert_eq!(resume(Some(9), id_at_8, 50).await?, (vec![8, 9, 10], true));
+    Ok(())
+}
+
+async fn who_resumes_among_many_hears_what_they_would_alone(ground: Ground) -> Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let limits = Limits {
+        resume_max_events: 5,
+        page_default: 3,
+        ..Limits::default()
+    };
+    let mut from = Vec::new();
+    for name in ["Tea", "Coffee", "Water"] {
+        let room = ground.room(&ada, name).await?.id;
+        let mut places = Vec::new();
+        for number in 0..7 {
+            places.push(ground.send(room, &ada, &format!("{number}")).await?);
+        }
+        let ids = [None, Some(places[5].id)];
+        for (user, after, after_id) in [ada.id, bob.id]
+            .into_iter()
+            .flat_map(|user| (0..10).map(move |after| (user, after)))
+            .flat_map(|(user, after)| ids.map(|id| (user, after, id)))
+        {
+            from.push(ResumeFrom {
+                after: Some(Seq(after)),
+                after_id,
+                ..latest(room, user)
+            });
+        }
+        from.push(latest(ground.clock.id(), ada.id));
+        from.push(latest(room, ada.id));
+    }
+    let together = ground.store.resume_all(&from, &limits).await?;
+    for (from, among_many) in from.into_iter().zip(together) {
+        let alone = ground.store.resume(from, &limits).await;
+        let alone = alone.map_err(shared::Refusal::from);
+        assert_eq!(
+            format!("{among_many:?}"),
+            format!("{alone:?}"),
+            "{from:?}"
+        );
+    }
     Ok(())
 }
 
@@ -239,7 +286,7 @@ async fn people_who_join_later_read_from_there(ground: Ground) -> Result<()> {
         MessageNotFound
     );
     let resumed = store
-        .resume(room, bob.id, None, None, 50, &Limits::default())
+        .resume(latest(room, bob.id), &Limits::default())
         .await?;
     assert_eq!(
         (resumed.first, resumed.events[0].seq, resumed.events.len()),
@@ -254,9 +301,11 @@ async fn people_who_join_later_read_from_there(ground: Ground) -> Result<()> {
     store.leave(room, bob.id, ground.clock.now()).await?;
     ground.send(room, &ada, "meanwhile").await?;
     ground.join(room, &bob).await?;
-    let resumed = store
-        .resume(room, bob.id, Some(Seq(4)), None, 50, &Limits::default())
-        .await?;
+    let from = ResumeFrom {
+        after: Some(Seq(4)),
+        ..latest(room, bob.id)
+    };
+    let resumed = store.resume(from, &Limits::default()).await?;
     assert_eq!(
         (resumed.reset, resumed.first, resumed.events.len()),
         (true, Seq(7), 1)
