@@ -127,6 +127,8 @@ pub struct Rates {
     pub frames: Rate,
     /// Requests per user.
     pub http: Rate,
+    /// Searches per user.
+    pub search: Rate,
 }
 
 impl Default for Settings {
@@ -271,6 +273,7 @@ impl Default for Rates {
             send: rate(20, 200),
             frames: rate(60, 50),
             http: rate(100, 100),
+            search: rate(20, 3_000),
         }
     }
 }

@@ -185,6 +185,7 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Rates, "CHATX_RATE_SEND", "messages, per user", |s| &mut s.rates.send),
         S::new(Rates, "CHATX_RATE_FRAMES", "frames, per socket", |s| &mut s.rates.frames),
         S::new(Rates, "CHATX_RATE_HTTP", "requests, per user", |s| &mut s.rates.http),
+        S::new(Rates, "CHATX_RATE_SEARCH", "searches, per user", |s| &mut s.rates.search),
 
         S::new(Limits, "CHATX_LIMIT_USERNAME_MIN_CHARS", "fewest characters of a username", |s| &mut s.limits.username_min_chars).unit("characters").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_USERNAME_MAX_CHARS", "most characters of a username", |s| &mut s.limits.username_max_chars).unit("characters").check(above_zero),

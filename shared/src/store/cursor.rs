@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, de, de::DeserializeOwned};
 use super::Result;
 use crate::Refusal;
 
-/// Reads what [`page`] wrote.
+/// Reads what [`write`] wrote.
 pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
     let json = URL_SAFE_NO_PAD.decode(text).ok();
     let place = json.and_then(|json| serde_json::from_slice(&json).ok());
@@ -38,7 +38,11 @@ pub(super) fn page<R, T: Serialize>(
         return None;
     }
     rows.truncate(limit);
-    let last = place(rows.last()?);
-    let json = serde_json::to_vec(&last).expect("numbers, ids and text are always JSON");
-    Some(URL_SAFE_NO_PAD.encode(json))
+    rows.last().map(|row| write(&place(row)))
+}
+
+/// Writes what [`read`] reads.
+pub(super) fn write<T: Serialize>(place: &T) -> String {
+    let json = serde_json::to_vec(place).expect("numbers, ids and text are always JSON");
+    URL_SAFE_NO_PAD.encode(json)
 }

@@ -1,0 +1,338 @@
+//! Searching: what is found where, whatever of it is in the index, and that nothing is found that the
+//! searcher may not read.
+
+use std::time::Duration;
+
+use protocol::{
+    ErrorCode, Limits, RoomId, Seq, UserId,
+    accounts::UserSummary,
+    rooms::{CreateRoom, HistoryVisibility},
+    search::{Has, HitList, Search, Wanted},
+    text::Words,
+};
+use shared::{
+    indexing,
+    store::{Append, Appended},
+};
+
+use crate::ground::{Ground, body, on_both_engines, public, refused};
+
+on_both_engines!(
+    finds_words_and_parts_of_them_in_every_script,
+    finds_only_what_the_searcher_may_read,
+    an_edit_and_a_delete_hold_at_once,
+    pages_follow_each_other_without_gap_or_overlap,
+    filters_go_together,
+    refuses_what_is_not_there,
+);
+
+fn search(words: &str) -> Search {
+    Search {
+        wanted: Wanted {
+            words: Some(Words::parse(words).unwrap()),
+            ..Wanted::default()
+        },
+        room: None,
+        cursor: None,
+        limit: 50,
+    }
+}
+
+fn bodies(found: &HitList) -> Vec<&str> {
+    let hits = found.hits.iter();
+    hits.map(|hit| hit.message.content.body.as_str()).collect()
+}
+
+impl Ground {
+    async fn write(&self, room: RoomId, user: &UserSummary, text: &str) -> anyhow::Result<Seq> {
+        self.clock.advance(Duration::from_millis(7));
+        let id = self.clock.id();
+        let entry = Append {
+            id,
+            body: body(text),
+            ..self.message(room, user.id, &format!("{id}"))
+        };
+        match self.append(entry).await? {
+            Appended::Stored(place) => Ok(place.seq),
+            other => anyhow::bail!("not stored: {other:?}"),
+        }
+    }
+
+    /// Says so much else that what was said before is far from the latest, and indexes it.
+    async fn bury(&self, room: RoomId, user: &UserSummary) -> anyhow::Result<()> {
+        let entry = |number: u32| {
+            self.clock.advance(Duration::from_millis(7));
+            let id = self.clock.id();
+            Append {
+                id,
+                body: body(&format!("nothing {number}")),
+                ..self.message(room, user.id, &format!("{id}"))
+            }
+        };
+        let entries: Vec<Append> = (0..2_500).map(entry).collect();
+        self.store.append(&entries).await?;
+        anyhow::ensure!(
+            indexing::index(&self.store).await? > 30,
+            "it was not indexed"
+        );
+        Ok(())
+    }
+
+    async fn finds(&self, user: UserId, words: &str) -> anyhow::Result<Vec<String>> {
+        let found = self.store.search(user, &search(words)).await?;
+        Ok(bodies(&found).into_iter().map(str::to_owned).collect())
+    }
+}
+
+const TEXTS: [&str; 6] = [
+    "Green tea at four?",
+    "今日は東京にいます",
+    "Straße gesperrt, Ärger überall",
+    "done 🎉",
+    "an XY problem",
+    "meeting moved",
+];
+
+async fn finds_words_and_parts_of_them_in_every_script(ground: Ground) -> anyhow::Result<()> {
+    let [ada] = ground.people(["ada"]).await?;
+    let room = ground.room(&ada, "tea").await?;
+    for text in TEXTS {
+        ground.write(room.id, &ada, text).await?;
+    }
+    for is_indexed in [false, true] {
+        if is_indexed {
+            ground.bury(room.id, &ada).await?;
+        }
+        for (words, text) in [
+            ("TEA green", TEXTS[0]),
+            ("ree", TEXTS[0]),
+            ("東京", TEXTS[1]),
+            ("京", TEXTS[1]),
+            ("straße äRGER", TEXTS[2]),
+            ("🎉", TEXTS[3]),
+            ("xy", TEXTS[4]),
+            ("eeting", TEXTS[5]),
+        ] {
+            assert_eq!(
+                ground.finds(ada.id, words).await?,
+                [text],
+                "{words:?} {is_indexed}"
+            );
+        }
+        for words in ["me", "京東", "green meeting", "teas"] {
+            assert!(
+                ground.finds(ada.id, words).await?.is_empty(),
+                "{words:?} {is_indexed}"
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn finds_only_what_the_searcher_may_read(ground: Ground) -> anyhow::Result<()> {
+    let [ada, bob, eve] = ground.people(["ada", "bob", "eve"]).await?;
+    let since_join = CreateRoom {
+        history: HistoryVisibility::SinceJoin,
+        ..public("since join")
+    };
+    let room = ground.create(&ada, since_join).await?;
+    ground.write(room.id, &ada, "needle before").await?;
+    ground.join(room.id, &bob).await?;
+    ground.write(room.id, &ada, "needle after").await?;
+    for is_indexed in [false, true] {
+        if is_indexed {
+            ground.bury(room.id, &ada).await?;
+        }
+        assert_eq!(
+            ground.finds(ada.id, "needle").await?,
+            ["needle after", "needle before"]
+        );
+        assert_eq!(ground.finds(bob.id, "needle").await?, ["needle after"]);
+        let of_room = Search {
+            room: Some(room.id),
+            ..search("needle")
+        };
+        assert_eq!(
+            bodies(&ground.store.search(bob.id, &of_room).await?),
+            ["needle after"]
+        );
+        assert!(ground.finds(eve.id, "needle").await?.is_empty());
+    }
+    ground
+        .store
+        .leave(room.id, bob.id, ground.clock.now())
+        .await?;
+    assert!(ground.finds(bob.id, "needle").await?.is_empty());
+    Ok(())
+}
+
+async fn an_edit_and_a_delete_hold_at_once(ground: Ground) -> anyhow::Result<()> {
+    let [ada] = ground.people(["ada"]).await?;
+    let room = ground.room(&ada, "tea").await?;
+    for is_indexed in [false, true] {
+        let edited = ground.write(room.id, &ada, "first thoughts").await?;
+        let deleted = ground.write(room.id, &ada, "second thoughts").await?;
+        if is_indexed {
+            ground.bury(room.id, &ada).await?;
+        }
+        let now = ground.clock.now();
+        ground
+            .store
+            .edit(room.id, ada.id, edited, &body("quite another idea"), now)
+            .await?;
+        ground.store.erase(room.id, ada.id, deleted, now).await?;
+        assert!(
+            ground.finds(ada.id, "thoughts").await?.is_empty(),
+            "{is_indexed}"
+        );
+        assert_eq!(
+            ground.finds(ada.id, "another idea").await?,
+            ["quite another idea"]
+        );
+        ground.store.erase(room.id, ada.id, edited, now).await?;
+        assert!(
+            ground.finds(ada.id, "idea").await?.is_empty(),
+            "{is_indexed}"
+        );
+    }
+    Ok(())
+}
+
+/// Three rooms that are written in turns, with the word in every seventh message.
+async fn pages_follow_each_other_without_gap_or_overlap(ground: Ground) -> anyhow::Result<()> {
+    let [ada] = ground.people(["ada"]).await?;
+    let mut rooms = Vec::new();
+    for name in ["one", "two", "three"] {
+        rooms.push(ground.room(&ada, name).await?.id);
+    }
+    let mut said = Vec::new();
+    for number in 0..1_500 {
+        let text = if number % 7 == 0 {
+            format!("needle {number}")
+        } else {
+            format!("hay {number}")
+        };
+        ground
+            .write(rooms[number * number % 3], &ada, &text)
+            .await?;
+        if number % 7 == 0 {
+            said.insert(0, text);
+        }
+        if number == 1_100 {
+            indexing::index(&ground.store).await?;
+        }
+    }
+    for (room, limit) in [(None, 9), (None, 50), (Some(rooms[1]), 9)] {
+        let mut found = Vec::new();
+        let mut page = Search {
+            room,
+            limit,
+            ..search("needle")
+        };
+        loop {
+            let hits = ground.store.search(ada.id, &page).await?;
+            assert!(hits.hits.len() <= usize::try_from(limit)?);
+            found.extend(bodies(&hits).into_iter().map(str::to_owned));
+            page.cursor = hits.next_cursor;
+            if page.cursor.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<String> = match room {
+            None => said.clone(),
+            Some(_) => said
+                .iter()
+                .filter(|text| {
+                    let number: usize = text.trim_start_matches("needle ").parse().unwrap();
+                    number * number % 3 == 1
+                })
+                .cloned()
+                .collect(),
+        };
+        assert_eq!(found, expected, "{limit}");
+    }
+    Ok(())
+}
+
+async fn filters_go_together(ground: Ground) -> anyhow::Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let room = ground.room(&ada, "tea").await?;
+    ground.join(room.id, &bob).await?;
+    ground.write(room.id, &ada, "tea is here").await?;
+    let middle = ground.clock.now();
+    ground
+        .write(room.id, &bob, "tea: https://example.com/tea")
+        .await?;
+    for is_indexed in [false, true] {
+        if is_indexed {
+            ground.bury(room.id, &ada).await?;
+        }
+        let with = |change: fn(&mut Wanted, (UserId, protocol::Timestamp))| {
+            let mut search = search("tea");
+            change(&mut search.wanted, (bob.id, middle));
+            search
+        };
+        let linked = "tea: https://example.com/tea";
+        for (wanted, expected) in [
+            (
+                with(|wanted, (bob, _)| wanted.sender = Some(bob)),
+                vec![linked],
+            ),
+            (with(|wanted, _| wanted.has = Some(Has::Link)), vec![linked]),
+            (with(|wanted, _| wanted.has = Some(Has::File)), vec![]),
+            (
+                with(|wanted, (_, middle)| {
+                    wanted.until = Some(middle.after(Duration::from_millis(1)))
+                }),
+                vec!["tea is here"],
+            ),
+            (
+                with(|wanted, (_, middle)| {
+                    wanted.since = Some(middle.after(Duration::from_millis(1)))
+                }),
+                vec![linked],
+            ),
+        ] {
+            for room in [None, Some(room.id)] {
+                let wanted = Search {
+                    room,
+                    ..wanted.clone()
+                };
+                let found = ground.store.search(ada.id, &wanted).await?;
+                assert_eq!(bodies(&found), expected, "{wanted:?} {is_indexed}");
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn refuses_what_is_not_there(ground: Ground) -> anyhow::Result<()> {
+    let [ada, eve] = ground.people(["ada", "eve"]).await?;
+    let room = ground.room(&ada, "tea").await?;
+    let of_room = Search {
+        room: Some(room.id),
+        ..search("tea")
+    };
+    assert_eq!(
+        refused(ground.store.search(eve.id, &of_room).await),
+        ErrorCode::NotAMember
+    );
+    let elsewhere = Search {
+        room: Some(ground.clock.id()),
+        ..search("tea")
+    };
+    assert_eq!(
+        refused(ground.store.search(ada.id, &elsewhere).await),
+        ErrorCode::RoomNotFound
+    );
+    let no_page = Search {
+        cursor: Some("no page".to_owned()),
+        ..search("tea")
+    };
+    assert_eq!(
+        refused(ground.store.search(ada.id, &no_page).await),
+        ErrorCode::ValidationFailed
+    );
+    assert_eq!(Limits::default().page_default, 50);
+    Ok(())
+}
