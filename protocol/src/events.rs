@@ -8,6 +8,8 @@ use crate::{
     EventId, Fields, Limits, Parse, Role, RoomId, Seq, Timestamp,
     accounts::UserSummary,
     fields::Whole,
+    marks::React,
+    mentions::Mention,
     messages::{Message, MessageContent, MessageKind},
     rooms::{HistoryVisibility, Visibility},
 };
@@ -42,6 +44,14 @@ pub enum EventKind {
     Edit(Edited),
     /// Deleted a message; its text is gone everywhere.
     Delete(Target),
+    /// Reacted to a message.
+    React(Reacted),
+    /// Took a reaction back.
+    Unreact(Reacted),
+    /// Pinned a message.
+    Pin(Target),
+    /// Took a pin away.
+    Unpin(Target),
     /// Became a member.
     Join,
     /// Stopped being one.
@@ -73,6 +83,10 @@ impl EventKind {
             Self::Message(_) => "message",
             Self::Edit(_) => "edit",
             Self::Delete(_) => "delete",
+            Self::React(_) => "react",
+            Self::Unreact(_) => "unreact",
+            Self::Pin(_) => "pin",
+            Self::Unpin(_) => "unpin",
             Self::Join => "join",
             Self::Leave => "leave",
             Self::Kick(_) => "kick",
@@ -101,12 +115,33 @@ pub struct Edited {
     pub target: Seq,
     /// The new text.
     pub body: String,
+    /// Whom it calls.
+    #[serde(default)]
+    pub mentions: Vec<Mention>,
 }
 
 /// Shows the length only: bodies never reach a log.
 impl std::fmt::Debug for Edited {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Edited({}, {} bytes)", self.target, self.body.len())
+    }
+}
+
+/// Names a message and what was reacted with; who did it is the event's user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reacted {
+    /// The message's seq.
+    pub target: Seq,
+    /// The emoji.
+    pub emoji: String,
+}
+
+impl From<&React> for Reacted {
+    fn from(react: &React) -> Self {
+        Self {
+            target: react.seq,
+            emoji: react.emoji.as_str().to_owned(),
+        }
     }
 }
 

@@ -31,6 +31,10 @@ pub enum OfSession {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfConnection {}
 
+/// Marks the id of a file.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfFile {}
+
 /// Names a room.
 pub type RoomId = Id<OfRoom>;
 /// Names an account.
@@ -39,6 +43,8 @@ pub type UserId = Id<OfUser>;
 pub type EventId = Id<OfEvent>;
 /// Names one login of one user on one device.
 pub type SessionId = Id<OfSession>;
+/// Names an uploaded file.
+pub type FileId = Id<OfFile>;
 /// Names one socket.
 pub type ConnectionId = Id<OfConnection>;
 

@@ -17,9 +17,13 @@ pub mod roles;
 
 pub mod accounts;
 pub mod audit;
+pub mod direct;
+pub mod marks;
+pub mod mentions;
 pub mod messages;
 pub mod nodes;
 pub mod rooms;
+pub mod search;
 
 pub mod events;
 pub mod frame;
@@ -27,7 +31,7 @@ pub mod socket;
 
 pub use error::{ErrorBody, ErrorCode};
 pub use fields::{Fields, Parse, Violation};
-pub use ids::{ConnectionId, EventId, RoomId, SessionId, UserId};
+pub use ids::{ConnectionId, EventId, FileId, RoomId, SessionId, UserId};
 pub use limits::Limits;
 pub use roles::{Act, Role};
 pub use seq::Seq;

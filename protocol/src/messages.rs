@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    EventId, Fields, Limits, Parse, RoomId, Seq, Timestamp, UserId, Violation,
+    EventId, Fields, FileId, Limits, Parse, RoomId, Seq, Timestamp, UserId, Violation,
     accounts::UserSummary,
     fields::{Whole, id, moment},
+    marks::Reaction,
+    mentions::Mention,
     text::{ClientId, MessageBody},
 };
 
@@ -58,6 +60,46 @@ pub struct MessageContent {
     /// The message whose thread it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Seq>,
+    /// How many messages are in the thread that begins with it; left out when none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub replies: u64,
+    /// What people reacted with, in the order of the first of each that is left. Empty in the log, where each
+    /// reaction is an event of its own.
+    #[serde(default)]
+    pub reactions: Vec<Reaction>,
+    /// What is attached.
+    #[serde(default)]
+    pub files: Vec<File>,
+    /// Whom it calls.
+    #[serde(default)]
+    pub mentions: Vec<Mention>,
+    /// Whether it is pinned; left out when not, and in the log.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pinned: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// A file that is attached to a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct File {
+    /// The file.
+    pub id: FileId,
+    /// What its sender calls it.
+    pub name: String,
+    /// Its media type, by its content.
+    pub mime: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Pixels from left to right, of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Pixels from top to bottom, of an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
 }
 
 /// Shows the length only: bodies never reach a log.
@@ -215,6 +257,10 @@ pub struct HistoryQuery {
     #[schema(value_type = Option<Timestamp>)]
     #[param(value_type = Timestamp, required = false)]
     until: Option<String>,
+    /// Only what is in the thread that begins at this seq, and where it begins.
+    #[schema(value_type = Option<u64>)]
+    #[param(value_type = u64, required = false, minimum = 1)]
+    thread: Option<Whole>,
 }
 
 /// Which part of a room's messages is asked for.
@@ -244,6 +290,8 @@ pub struct History {
     pub since: Option<Timestamp>,
     /// Only before then.
     pub until: Option<Timestamp>,
+    /// Only what is in the thread that begins there, and where it begins.
+    pub thread: Option<Seq>,
 }
 
 impl Parse for History {
@@ -268,6 +316,7 @@ impl Parse for History {
         let sender = fields.optional("sender", raw.sender, id);
         let since = fields.optional("since", raw.since, moment);
         let until = fields.optional("until", raw.until, moment);
+        let thread = fields.optional("thread", raw.thread, Whole::seq);
         if fields.is_empty() {
             Ok(Self {
                 span,
@@ -275,6 +324,7 @@ impl Parse for History {
                 sender,
                 since,
                 until,
+                thread,
             })
         } else {
             Err(fields)

@@ -6,7 +6,7 @@ mod door;
 mod list;
 
 pub use door::{Ban, BanBody, BanList, Invite, InviteBody, InviteList, NewBan, NewInvite};
-pub(crate) use list::page_limit;
+pub(crate) use list::{page_cursor, page_limit};
 pub use list::{FindRooms, MyRoomList, Page, PageQuery, RoomList, RoomSort, RoomsQuery};
 pub use membership::{ChangeMember, ChangeMemberBody, Join, JoinBody, Member, MemberList};
 pub use room::{

@@ -3,12 +3,16 @@
 //! Every type here can only be made by its `parse`, so whoever holds one need not look again.
 
 mod account;
+mod emoji;
 mod message;
 mod room;
+mod words;
 
 pub use account::{DisplayName, EmailAddress, Password, Username, is_reserved};
+pub use emoji::Emoji;
 pub use message::{ClientId, MessageBody, Reason};
 pub use room::{InviteCode, RoomName, RoomPassword, Topic};
+pub use words::{Script, Word, Words, words};
 
 use unicode_normalization::UnicodeNormalization;
 

@@ -28,6 +28,7 @@ pub mod limiter;
 pub mod presence;
 pub mod revocations;
 pub mod tickets;
+pub mod indexing;
 pub mod upkeep;
 
 pub mod app;
@@ -36,6 +37,8 @@ pub mod address;
 pub mod caller;
 pub mod origin;
 
+pub mod direct;
+pub mod marks;
 pub mod messages;
 pub mod rooms;
 

@@ -82,6 +82,7 @@ fn stored(caller: &Caller, entry: Append, place: Place) -> Message {
             body: entry.body.into_string(),
             reply_to: entry.reply_to,
             thread: entry.thread,
+            mentions: place.mentions,
             ..MessageContent::default()
         },
     }

@@ -226,7 +226,12 @@ impl From<&Event> for Facts {
         let (target, member, body) = match &event.kind {
             EventKind::Message(message) => (None, None, Some(message.body.as_str())),
             EventKind::Edit(edited) => (Some(edited.target), None, None),
-            EventKind::Delete(target) => (Some(target.target), None, None),
+            EventKind::Delete(target) | EventKind::Pin(target) | EventKind::Unpin(target) => {
+                (Some(target.target), None, None)
+            }
+            EventKind::React(reacted) | EventKind::Unreact(reacted) => {
+                (Some(reacted.target), None, None)
+            }
             EventKind::Kick(to)
             | EventKind::Ban(to)
             | EventKind::Unban(to)

@@ -96,6 +96,10 @@ impl Owner {
             }
             ClientFrame::Edit(edit) => self.request(id, Request::Edit(edit)),
             ClientFrame::Delete(room, seq) => self.request(id, Request::Delete(room, seq)),
+            ClientFrame::React(room, react) => self.request(id, Request::React(room, react)),
+            ClientFrame::Unreact(room, react) => self.request(id, Request::Unreact(room, react)),
+            ClientFrame::Pin(room, seq) => self.request(id, Request::Pin(room, seq)),
+            ClientFrame::Unpin(room, seq) => self.request(id, Request::Unpin(room, seq)),
             ClientFrame::CreateRoom(create) => self.request(id, Request::CreateRoom(create)),
             ClientFrame::Join(room, join) => self.request(id, Request::Join(room, join)),
             ClientFrame::Leave(room) => self.request(id, Request::Leave(room)),

@@ -7,10 +7,11 @@ use protocol::{
     ErrorCode, RoomId, Seq,
     events::Event,
     frame::{Ack, EditFrame, FrameId, ServerFrame},
+    marks::React,
     messages::History,
     rooms::{CreateRoom, FindRooms, Join, Page},
 };
-use shared::{App, Caller, Refusal, messages, rooms};
+use shared::{App, Caller, Refusal, marks, messages, rooms, store::Marked};
 use tokio::sync::Semaphore;
 use tracing::Instrument;
 
@@ -30,6 +31,10 @@ pub(super) struct Requests {
 pub(super) enum Request {
     Edit(EditFrame),
     Delete(RoomId, Seq),
+    React(RoomId, React),
+    Unreact(RoomId, React),
+    Pin(RoomId, Seq),
+    Unpin(RoomId, Seq),
     Read(RoomId, Seq),
     CreateRoom(CreateRoom),
     Join(RoomId, Join),
@@ -136,6 +141,14 @@ async fn answer(
         Request::Delete(room, seq) => {
             acknowledged(id, seq, &messages::delete(app, caller, room, seq).await?)
         }
+        Request::React(room, react) => {
+            marked(id, react.seq, marks::react(app, caller, room, &react).await?)
+        }
+        Request::Unreact(room, react) => {
+            marked(id, react.seq, marks::unreact(app, caller, room, &react).await?)
+        }
+        Request::Pin(room, seq) => marked(id, seq, marks::pin(app, caller, room, seq).await?),
+        Request::Unpin(room, seq) => marked(id, seq, marks::unpin(app, caller, room, seq).await?),
         Request::Read(room, seq) => {
             messages::mark_read(app, caller, room, seq).await?;
             return Ok(None);
@@ -174,5 +187,17 @@ fn acknowledged(id: Option<FrameId>, target: Seq, event: &Event) -> ServerFrame 
         client_id: None,
         target: Some(target),
         duplicate: false,
+    })
+}
+
+fn marked(id: Option<FrameId>, target: Seq, marked: Marked) -> ServerFrame {
+    ServerFrame::Ack(Ack {
+        id,
+        room: marked.room,
+        seq: marked.seq,
+        at: marked.at,
+        client_id: None,
+        target: Some(target),
+        duplicate: marked.was_so,
     })
 }

@@ -56,6 +56,7 @@ fn place(number: u64) -> Place {
         n: number,
         id: append(number).id,
         at: Timestamp::from_unix_ms(0),
+        mentions: Vec::new(),
     }
 }
 

@@ -148,10 +148,10 @@ impl Message {
             kind: EventKind::Message(MessageContent {
                 client_id: Some(append.client_id),
                 body: append.body.into_string(),
-                edited_at: None,
-                deleted_at: None,
                 reply_to: append.reply_to,
                 thread: append.thread,
+                mentions: place.mentions,
+                ..MessageContent::default()
             }),
         }
     }
@@ -161,14 +161,14 @@ impl Sending {
     /// Says what became of it.
     pub(super) fn answer(&self, answer: &Answer) {
         match answer {
-            Ok(Appended::Stored(place)) => self.acknowledge(*place, false),
-            Ok(Appended::Duplicate(place)) => self.acknowledge(*place, true),
+            Ok(Appended::Stored(place)) => self.acknowledge(place, false),
+            Ok(Appended::Duplicate(place)) => self.acknowledge(place, true),
             Ok(Appended::Refused(refusal)) | Err(refusal) => self.refuse(refusal.clone()),
         }
     }
 
     /// Says that it is stored.
-    fn acknowledge(&self, place: Place, duplicate: bool) {
+    fn acknowledge(&self, place: &Place, duplicate: bool) {
         self.outbox.answer(&ServerFrame::Ack(Ack {
             id: self.id.clone(),
             room: self.append.room,

@@ -307,6 +307,7 @@ impl Keeper {
             n: 0,
             id: sending.append.id,
             at: sending.append.at,
+            mentions: Vec::new(),
         })));
     }
 
@@ -315,6 +316,7 @@ impl Keeper {
         let mut latest_of_guests = None;
         for (message, answer) in settled {
             message.answer(&answer);
+            let is_new = matches!(answer, Ok(Appended::Stored(_)));
             let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = answer else {
                 continue;
             };
@@ -327,7 +329,7 @@ impl Keeper {
                 latest_of_guests = latest_of_guests.max(Some(place.seq));
             }
             // Others may have written before it: then it is read with theirs.
-            if matches!(answer, Ok(Appended::Stored(_))) {
+            if is_new {
                 match self.next.offer(place.seq) {
                     Verdict::Send => self.fresh.push(Entry::new(message.into_event(place))),
                     Verdict::Old => self.doubts |= self.recent.id_at(place.seq).is_none(),

@@ -51,6 +51,9 @@ pub struct Me {
     pub email: String,
     /// Whether they have server-admin rights.
     pub admin: bool,
+    /// Whether others see how far they have read.
+    #[serde(default)]
+    pub shows_reads: bool,
 }
 
 /// `PATCH /v1/users/me`: what is left out stays; `null` goes back to the default.
@@ -80,6 +83,14 @@ pub struct ProfileBody {
     )]
     #[schema(value_type = Option<String>, max_length = 100)]
     pub status: Option<Option<String>>,
+    /// Whether others see how far one has read; they do unless one says otherwise.
+    #[serde(
+        default,
+        deserialize_with = "nullable",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schema(value_type = Option<bool>)]
+    pub shows_reads: Option<Option<bool>>,
 }
 
 /// A checked change of profile.
@@ -91,6 +102,8 @@ pub struct ChangeProfile {
     pub bio: Option<String>,
     /// The new status.
     pub status: Option<String>,
+    /// Whether others see how far they have read.
+    pub shows_reads: Option<bool>,
 }
 
 impl Parse for ChangeProfile {
@@ -120,6 +133,7 @@ impl Parse for ChangeProfile {
                 display_name,
                 bio,
                 status,
+                shows_reads: raw.shows_reads.map(|shows| shows.unwrap_or(true)),
             })
         } else {
             Err(fields)

@@ -15,6 +15,7 @@ use super::PresenceState;
 use crate::{
     ErrorCode, Fields, Limits, Parse, RoomId, Seq, Violation,
     fields::{Invalid, Unknown, read},
+    marks::React,
     messages::{At, History},
     rooms::{CreateRoom, FindRooms, Join, Page},
 };
@@ -54,6 +55,14 @@ pub enum ClientFrame {
     Edit(EditFrame),
     /// Delete a message.
     Delete(RoomId, Seq),
+    /// React to a message.
+    React(RoomId, React),
+    /// Take a reaction back.
+    Unreact(RoomId, React),
+    /// Pin a message.
+    Pin(RoomId, Seq),
+    /// Take a pin away.
+    Unpin(RoomId, Seq),
     /// Mark as read up to a place.
     Read(RoomId, Seq),
     /// Begin or stop typing.
@@ -156,6 +165,10 @@ fn decode_kind(kind: &str, json: &[u8], limits: &Limits) -> Option<Result<Client
         "send" => plain(json, limits).map(ClientFrame::Send),
         "edit" => plain(json, limits).map(ClientFrame::Edit),
         "delete" => in_room::<At>(json, limits).map(|(room, at)| ClientFrame::Delete(room, at.seq)),
+        "react" => in_room(json, limits).map(|(room, react)| ClientFrame::React(room, react)),
+        "unreact" => in_room(json, limits).map(|(room, react)| ClientFrame::Unreact(room, react)),
+        "pin" => in_room::<At>(json, limits).map(|(room, at)| ClientFrame::Pin(room, at.seq)),
+        "unpin" => in_room::<At>(json, limits).map(|(room, at)| ClientFrame::Unpin(room, at.seq)),
         "read" => in_room::<At>(json, limits).map(|(room, at)| ClientFrame::Read(room, at.seq)),
         "typing" => in_room::<Typing>(json, limits)
             .map(|(room, typing)| ClientFrame::Typing(room, typing.on)),

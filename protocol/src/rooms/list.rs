@@ -120,7 +120,7 @@ impl Parse for Page {
     }
 }
 
-fn page_cursor(fields: &mut Fields, raw: Option<String>) -> Option<String> {
+pub(crate) fn page_cursor(fields: &mut Fields, raw: Option<String>) -> Option<String> {
     fields.optional("cursor", raw, |raw| {
         if raw.len() > 512 {
             Err(Violation::Invalid)

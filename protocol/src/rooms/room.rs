@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     Fields, Limits, Parse, Role, RoomId, Seq, Timestamp, UserId, Violation,
+    accounts::UserSummary,
     fields::{nullable, word},
     messages::Message,
     text::{RoomName, RoomPassword, Topic},
@@ -104,6 +105,9 @@ pub struct Room {
     /// How many messages the caller has not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<u64>,
+    /// Of a direct conversation, the people that it is of; left out otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<UserSummary>,
 }
 
 /// One of the caller's own rooms.
@@ -114,6 +118,9 @@ pub struct MyRoom {
     pub room: Room,
     /// How far the caller has read.
     pub read: Seq,
+    /// How many messages call the caller that they have not read.
+    #[serde(default)]
+    pub mentions: u64,
     /// The latest message that the caller may read.
     pub last_message: Option<Message>,
 }

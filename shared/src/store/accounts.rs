@@ -56,6 +56,7 @@ pub(super) struct UserRow {
     bio: String,
     status: String,
     admin: bool,
+    shows_reads: bool,
     created_at: At,
 }
 
@@ -78,6 +79,7 @@ impl From<UserRow> for Me {
         let email = row.email.take().unwrap_or_default();
         Self {
             admin: row.admin,
+            shows_reads: row.shows_reads,
             email,
             user: row.into(),
         }
@@ -94,7 +96,7 @@ impl Store {
         let row: UserRow = on!(tx.connection(), connection => sqlx::query_as(
             "insert into users (id, username, email, display_name, display_name_folded, password_hash, created_at) \
              values ($1, $2, $3, $4, $5, $6, $7) \
-             returning id, username, email, display_name, bio, status, admin, created_at",
+             returning id, username, email, display_name, bio, status, admin, shows_reads, created_at",
         )
         .bind(account.id.uuid())
         .bind(&account.username)
@@ -166,7 +168,7 @@ impl Store {
 
     async fn user_row(&self, user: UserId) -> Result<UserRow> {
         let row: Option<UserRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, email, display_name, bio, status, admin, created_at \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at \
              from users where id = $1 and erased_at is null",
         )
         .bind(user.uuid())
@@ -180,7 +182,7 @@ impl Store {
     /// [`super::Error::Unavailable`].
     pub async fn find_users(&self, find: &FindUsers) -> Result<Vec<User>> {
         let rows: Vec<UserRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, email, display_name, bio, status, admin, created_at from users \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
              where (username like $1 escape '!' or display_name_folded like $1 escape '!') \
              and suspended_at is null and erased_at is null \
              order by username limit $2",
@@ -204,9 +206,10 @@ impl Store {
             "update users set \
              display_name = case when $2 then coalesce($3, username) else display_name end, \
              display_name_folded = case when $2 then coalesce($4, username) else display_name_folded end, \
-             bio = coalesce($5, bio), status = coalesce($6, status) \
+             bio = coalesce($5, bio), status = coalesce($6, status), \
+             shows_reads = coalesce($7, shows_reads) \
              where id = $1 and erased_at is null \
-             returning id, username, email, display_name, bio, status, admin, created_at",
+             returning id, username, email, display_name, bio, status, admin, shows_reads, created_at",
         )
         .bind(user.uuid())
         .bind(display_name.is_some())
@@ -214,6 +217,7 @@ impl Store {
         .bind(chosen.map(str::to_lowercase))
         .bind(change.bio.as_deref())
         .bind(change.status.as_deref())
+        .bind(change.shows_reads)
         .fetch_optional(connection))?;
         Ok(row.ok_or(ErrorCode::UserNotFound)?.into())
     }

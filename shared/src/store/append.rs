@@ -18,6 +18,7 @@
 //! store them without judging each entry. A room that is not plain is judged as a whole.
 
 mod batch;
+mod calls;
 mod postgres;
 mod sqlite;
 
@@ -25,6 +26,7 @@ use std::{borrow::Borrow, time::Duration};
 
 use protocol::{
     ErrorCode, EventId, RoomId, Seq, Timestamp, UserId,
+    mentions::Mention,
     text::{ClientId, MessageBody},
 };
 use serde::Deserialize;
@@ -66,7 +68,7 @@ pub enum Appended {
 }
 
 /// Where a message stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Its place in the room's log.
     pub seq: Seq,
@@ -76,6 +78,8 @@ pub struct Place {
     pub id: EventId,
     /// When it came.
     pub at: Timestamp,
+    /// Whom it calls; of a message that was stored before, nobody is named.
+    pub mentions: Vec<Mention>,
 }
 
 impl Store {
@@ -143,6 +147,7 @@ impl Verdict {
             n: Seq::from_i64(self.place_n?).0,
             id: EventId::from_uuid(self.place_id?),
             at: Timestamp::from_unix_ms(self.place_at?),
+            mentions: Vec::new(),
         })
     }
 }

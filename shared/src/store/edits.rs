@@ -4,6 +4,7 @@
 use protocol::{
     Act, ErrorCode, RoomId, Seq, Timestamp, UserId,
     events::{Edited, Event, EventKind, Target},
+    marks::Version,
     text::MessageBody,
 };
 use sqlx::FromRow;
@@ -13,7 +14,9 @@ use super::{
     Result, Store,
     change::RoomChange,
     columns::At,
+    event_row::EventData,
     pool::{execute, on},
+    search,
 };
 
 impl Store {
@@ -34,29 +37,57 @@ impl Store {
         if change.written_by(seq).await? != by {
             return Err(ErrorCode::Forbidden.into());
         }
-        if change.by.is_muted(at) {
-            return Err(ErrorCode::Muted.into());
-        }
+        change.may_speak().await?;
+        change.keep_original(seq).await?;
+        let mentions = change.call(seq, body).await?;
         execute!(
             change.transaction.connection(),
             sqlx::query(
-                "update events set body = $3, edited_at = $4 where room_id = $1 and seq = $2",
+                "update events set body = $3, edited_at = $4, data = $5 where room_id = $1 and seq = $2",
             )
             .bind(room.uuid())
             .bind(seq.to_i64())
             .bind(body.as_str())
             .bind(At(at))
+            .bind(EventData::of_text(&mentions))
         )?;
+        search::follow(&mut change.transaction, room, seq).await?;
         let edited = Edited {
             target: seq,
             body: body.as_str().to_owned(),
+            mentions,
         };
         let event = change.write(EventKind::Edit(edited)).await?;
         change.commit().await?;
         Ok(event)
     }
 
-    /// Deletes a message: its text, and those that it had before, are gone; that it was there stays.
+    /// What a message said before, oldest first.
+    ///
+    /// # Errors
+    /// As [`Store::message`].
+    pub async fn versions(&self, room: RoomId, viewer: UserId, seq: Seq) -> Result<Vec<Version>> {
+        self.message(room, viewer, seq).await?;
+        // One change made the other text; nothing before the first is known of a message that was changed
+        // before originals were kept.
+        let rows: Vec<VersionRow> = on!(self.reader(), pool => sqlx::query_as(
+            "select o.body, e.at, e.seq as place
+             from originals o join events e on e.room_id = o.room_id and e.seq = o.seq
+             where o.room_id = $1 and o.seq = $2
+             union all
+             select e.body, e.at, e.seq
+             from events e
+             where e.room_id = $1 and e.target = $2 and e.kind = 'edit' and e.body <> ''
+             order by place",
+        ).bind(room.uuid()).bind(seq.to_i64()).fetch_all(pool))?;
+        let mut versions: Vec<Version> = rows.into_iter().map(VersionRow::version).collect();
+        // The last is what it says now.
+        versions.pop();
+        Ok(versions)
+    }
+
+    /// Deletes a message: its text, and those that it had before, are gone, and what was put on it; that it
+    /// was there stays.
     ///
     /// # Errors
     /// `message_not_found`, also for one that is deleted already; `forbidden`.
@@ -69,7 +100,7 @@ impl Store {
         execute!(
             change.transaction.connection(),
             sqlx::query(
-                "update events set body = '', deleted_at = $3 where room_id = $1 and seq = $2",
+                "update events set body = '', data = null, deleted_at = $3 where room_id = $1 and seq = $2",
             )
             .bind(room.uuid())
             .bind(seq.to_i64())
@@ -78,11 +109,14 @@ impl Store {
         execute!(
             change.transaction.connection(),
             sqlx::query(
-                "update events set body = '' where room_id = $1 and target = $2 and kind = 'edit'",
+                "update events set body = '', data = null
+                 where room_id = $1 and target = $2 and kind = 'edit'",
             )
             .bind(room.uuid())
             .bind(seq.to_i64())
         )?;
+        change.clear_marks(seq).await?;
+        search::follow(&mut change.transaction, room, seq).await?;
         let event = change
             .write(EventKind::Delete(Target { target: seq }))
             .await?;
@@ -93,7 +127,7 @@ impl Store {
 
 impl RoomChange {
     /// Who wrote the message at a place that the one who makes the change may read.
-    async fn written_by(&mut self, seq: Seq) -> Result<UserId> {
+    pub(super) async fn written_by(&mut self, seq: Seq) -> Result<UserId> {
         let (room, first) = (self.room.id(), self.by.first());
         let row: Option<Written> = on!(self.transaction.connection(), connection => sqlx::query_as(
             "select user_id from events
@@ -104,7 +138,39 @@ impl RoomChange {
     }
 }
 
+impl RoomChange {
+    /// Keeps what a message says before it is changed for the first time.
+    async fn keep_original(&mut self, seq: Seq) -> Result<()> {
+        execute!(
+            self.transaction.connection(),
+            sqlx::query(
+                "insert into originals (room_id, seq, body)
+                 select room_id, seq, body from events where room_id = $1 and seq = $2 and edited_at is null
+                 on conflict (room_id, seq) do nothing",
+            )
+            .bind(self.room.id)
+            .bind(seq.to_i64())
+        )?;
+        Ok(())
+    }
+}
+
 #[derive(FromRow)]
 struct Written {
     user_id: Uuid,
+}
+
+#[derive(FromRow)]
+struct VersionRow {
+    body: String,
+    at: At,
+}
+
+impl VersionRow {
+    fn version(self) -> Version {
+        Version {
+            body: self.body,
+            at: self.at.0,
+        }
+    }
 }

@@ -4,8 +4,10 @@ use protocol::{
     EventId, Role, RoomId, Seq, Timestamp, UserId,
     accounts::UserSummary,
     events::{
-        Archived, Changed, Edited, Event, EventKind, Moderated, RoomChanges, Target, Unknown,
+        Archived, Changed, Edited, Event, EventKind, Moderated, Reacted, RoomChanges, Target,
+        Unknown,
     },
+    mentions::Mention,
     messages::MessageContent,
     text::ClientId,
 };
@@ -72,6 +74,21 @@ pub(super) struct EventData {
     changes: Option<RoomChanges>,
     #[serde(skip_serializing_if = "Option::is_none")]
     archived: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    emoji: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mentions: Vec<Mention>,
+}
+
+impl EventData {
+    /// What a text says beside itself, if anything.
+    pub(super) fn of_text(mentions: &[Mention]) -> Option<Json<Value>> {
+        let data = Self {
+            mentions: mentions.to_vec(),
+            ..Self::default()
+        };
+        (!mentions.is_empty()).then(|| Json(json!(data)))
+    }
 }
 
 impl EventRow {
@@ -108,12 +125,23 @@ impl EventRow {
                 deleted_at: self.deleted_at.map(Timestamp::from),
                 reply_to: self.reply_to.map(Seq::from_i64),
                 thread: self.thread.map(Seq::from_i64),
+                mentions: data.mentions,
+                ..MessageContent::default()
             }),
             "edit" => EventKind::Edit(Edited {
                 target: self.target()?,
                 body: self.body.unwrap_or_default(),
+                mentions: data.mentions,
             }),
             "delete" => EventKind::Delete(Target {
+                target: self.target()?,
+            }),
+            "react" => EventKind::React(reacted(self.target()?, data)?),
+            "unreact" => EventKind::Unreact(reacted(self.target()?, data)?),
+            "pin" => EventKind::Pin(Target {
+                target: self.target()?,
+            }),
+            "unpin" => EventKind::Unpin(Target {
                 target: self.target()?,
             }),
             "join" => EventKind::Join,
@@ -188,6 +216,13 @@ impl EventRow {
     }
 }
 
+fn reacted(target: Seq, data: EventData) -> Result<Reacted> {
+    let emoji = data
+        .emoji
+        .ok_or_else(|| unreadable("a reaction without its emoji"))?;
+    Ok(Reacted { target, emoji })
+}
+
 fn unreadable(what: &'static str) -> Error {
     Error::Broken(sqlx::Error::Decode(what.into()))
 }
@@ -210,14 +245,23 @@ impl<'a> From<&'a EventKind> for KindColumns<'a> {
         match kind {
             EventKind::Message(content) => Self {
                 body: Some(&content.body),
+                data: EventData::of_text(&content.mentions),
                 ..Self::default()
             },
             EventKind::Edit(edited) => Self {
                 target: Some(edited.target.to_i64()),
                 body: Some(&edited.body),
+                data: EventData::of_text(&edited.mentions),
                 ..Self::default()
             },
-            EventKind::Delete(target) => Self {
+            EventKind::React(reacted) | EventKind::Unreact(reacted) => Self {
+                target: Some(reacted.target.to_i64()),
+                ..with(EventData {
+                    emoji: Some(reacted.emoji.clone()),
+                    ..EventData::default()
+                })
+            },
+            EventKind::Delete(target) | EventKind::Pin(target) | EventKind::Unpin(target) => Self {
                 target: Some(target.target.to_i64()),
                 ..Self::default()
             },

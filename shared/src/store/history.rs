@@ -3,14 +3,13 @@
 
 use protocol::{
     ErrorCode, RoomId, Seq, UserId,
-    events::Event,
     messages::{History, Message, MessageList, Span},
 };
 
 use super::{
     Result, Store,
     columns::At,
-    event_row::{EventRow, select_events},
+    message_row::{MessageRow, select_messages},
     pool::on,
 };
 
@@ -29,6 +28,7 @@ impl Store {
         let last = access.head;
         let stretch = Stretch {
             room,
+            user,
             first: access.first,
             last,
             history,
@@ -61,15 +61,14 @@ impl Store {
     /// As [`Store::access`], and `message_not_found`.
     pub async fn message(&self, room: RoomId, user: UserId, seq: Seq) -> Result<Message> {
         let access = self.access(room, user).await?;
-        let row: Option<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
+        let row: Option<MessageRow> = on!(self.reader(), pool => sqlx::query_as(select_messages!(
+            "$5",
             "where e.room_id = $1 and e.seq = $2 and e.seq >= $3 and e.seq <= $4 and e.kind = 'message'"
         ))
         .bind(room.uuid()).bind(seq.to_i64()).bind(access.first.to_i64()).bind(access.head.to_i64())
+        .bind(user.uuid())
         .fetch_optional(pool))?;
-        let event = row.ok_or(ErrorCode::MessageNotFound)?.event()?;
-        event
-            .into_message()
-            .ok_or_else(|| ErrorCode::MessageNotFound.into())
+        row.ok_or(ErrorCode::MessageNotFound)?.message()
     }
 
     /// The last messages up to a place, it included, and whether there are more before them.
@@ -79,11 +78,13 @@ impl Store {
         last: Seq,
         limit: u32,
     ) -> Result<(Vec<Message>, bool)> {
-        let rows: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
+        let rows: Vec<MessageRow> = on!(self.reader(), pool => sqlx::query_as(select_messages!(
+            "$8",
             "where e.room_id = $1 and e.seq >= $2 and e.seq <= $3 and e.kind = 'message'
                 and ($4 is null or e.user_id = $4)
                 and ($5 is null or e.at >= $5)
                 and ($6 is null or e.at < $6)
+                and ($9 is null or e.thread = $9 or e.seq = $9)
              order by e.seq desc limit $7"
         ))
         .bind(stretch.room.uuid())
@@ -93,6 +94,8 @@ impl Store {
         .bind(stretch.history.since.map(At))
         .bind(stretch.history.until.map(At))
         .bind(i64::from(limit) + 1)
+        .bind(stretch.user.uuid())
+        .bind(stretch.history.thread.map(Seq::to_i64))
         .fetch_all(pool))?;
         let (mut messages, has_more) = cut(rows, limit)?;
         messages.reverse();
@@ -106,11 +109,13 @@ impl Store {
         from: Seq,
         limit: u32,
     ) -> Result<(Vec<Message>, bool)> {
-        let rows: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
+        let rows: Vec<MessageRow> = on!(self.reader(), pool => sqlx::query_as(select_messages!(
+            "$8",
             "where e.room_id = $1 and e.seq >= $2 and e.seq <= $3 and e.kind = 'message'
                 and ($4 is null or e.user_id = $4)
                 and ($5 is null or e.at >= $5)
                 and ($6 is null or e.at < $6)
+                and ($9 is null or e.thread = $9 or e.seq = $9)
              order by e.seq limit $7"
         ))
         .bind(stretch.room.uuid())
@@ -120,6 +125,8 @@ impl Store {
         .bind(stretch.history.since.map(At))
         .bind(stretch.history.until.map(At))
         .bind(i64::from(limit) + 1)
+        .bind(stretch.user.uuid())
+        .bind(stretch.history.thread.map(Seq::to_i64))
         .fetch_all(pool))?;
         cut(rows, limit)
     }
@@ -128,6 +135,7 @@ impl Store {
 /// Which messages of which room.
 struct Stretch<'a> {
     room: RoomId,
+    user: UserId,
     first: Seq,
     /// Where the log stood when the reader was seen to be a member: who is put out meanwhile reads
     /// nothing of what came after.
@@ -136,16 +144,10 @@ struct Stretch<'a> {
 }
 
 /// Makes messages of rows, of which one more was asked for, and says whether there was one more.
-fn cut(mut rows: Vec<EventRow>, limit: u32) -> Result<(Vec<Message>, bool)> {
+fn cut(mut rows: Vec<MessageRow>, limit: u32) -> Result<(Vec<Message>, bool)> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = rows.len() > limit;
     rows.truncate(limit);
-    let events = rows
-        .into_iter()
-        .map(EventRow::event)
-        .collect::<Result<Vec<Event>>>()?;
-    Ok((
-        events.into_iter().filter_map(Event::into_message).collect(),
-        has_more,
-    ))
+    let messages = rows.into_iter().map(MessageRow::message);
+    Ok((messages.collect::<Result<_>>()?, has_more))
 }

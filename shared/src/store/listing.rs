@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use protocol::{
     RoomId, Seq, UserId,
-    events::Event,
+    messages::Message,
     rooms::{FindRooms, MyRoom, RoomList, RoomSort},
 };
 use uuid::Uuid;
 
 use super::{
     Result, Store, cursor,
-    event_row::{EventRow, select_events},
+    message_row::{MessageRow, select_messages},
     pool::on,
     room_row::{ListedRoom, select_rooms},
 };
@@ -81,7 +81,7 @@ impl Store {
         let rooms: Vec<ListedRoom> = on!(self.reader(), pool => sqlx::query_as(
             select_rooms!("where m.user_id = $1 and r.deleted_at is null order by r.name_key, r.id"),
         ).bind(user.uuid()).fetch_all(pool))?;
-        let latest: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(concat!(
+        let latest: Vec<MessageRow> = on!(self.reader(), pool => sqlx::query_as(concat!(
             "with latest as materialized (
                 select m.room_id, (
                     select max(x.seq) from events x
@@ -89,17 +89,18 @@ impl Store {
                 ) as seq
                 from members m where m.user_id = $1
             ) ",
-            select_events!("join latest l on l.room_id = e.room_id and l.seq = e.seq"),
+            select_messages!("$1", "join latest l on l.room_id = e.room_id and l.seq = e.seq"),
         )).bind(user.uuid()).fetch_all(pool))?;
         let mut latest = latest
             .into_iter()
-            .map(|row| row.event().map(|event| (event.room, event)))
-            .collect::<Result<HashMap<RoomId, Event>>>()?;
+            .map(|row| row.message().map(|message| (message.room, message)))
+            .collect::<Result<HashMap<RoomId, Message>>>()?;
         Ok(rooms
             .iter()
             .map(|row| MyRoom {
                 read: Seq::from_i64(row.read_seq.unwrap_or(0)),
-                last_message: latest.remove(&row.room.id()).and_then(Event::into_message),
+                mentions: row.mentions(),
+                last_message: latest.remove(&row.room.id()),
                 room: row.room(),
             })
             .collect())

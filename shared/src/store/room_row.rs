@@ -2,6 +2,7 @@
 
 use protocol::{
     ErrorCode, Fields, Role, RoomId, Seq, Timestamp, UserId, Violation,
+    accounts::UserSummary,
     events::RoomChanges,
     rooms::{ChangeRoom, HistoryVisibility, Room, Visibility},
     text::{RoomName, Topic},
@@ -22,7 +23,18 @@ macro_rules! select_rooms {
         concat!(
             "select r.id, r.name, r.topic, r.visibility, r.password_hash, r.owner_id, r.max_members,
                 r.history, r.slow_mode_s, r.head, r.messages, r.member_count, r.created_at, r.archived_at,
-                r.name_key, m.role, m.read_seq, m.read_n
+                r.name_key, m.role, m.read_seq, m.read_n,
+                (
+                    select count(distinct x.seq) from mentions x
+                    where x.room_id = m.room_id and x.user_id in (m.user_id, m.room_id)
+                        and x.seq > m.read_seq and x.by_id <> m.user_id
+                ) as mentions,
+                case when r.visibility = 'direct' then (
+                    select string_agg(
+                        hex(u.id) || '\u{1f}' || u.username || '\u{1f}' || u.display_name, '\u{1e}' order by u.username
+                    )
+                    from members x join users u on u.id = x.user_id where x.room_id = r.id
+                ) end as people
             from rooms r left join members m on m.room_id = r.id and m.user_id = $1 ",
             $tail
         )
@@ -58,13 +70,37 @@ pub(super) struct ListedRoom {
     pub(super) role: Option<Word<Role>>,
     pub(super) read_seq: Option<i64>,
     read_n: Option<i64>,
+    mentions: i64,
+    /// The people of a direct conversation: id, username and display name of each, between separators
+    /// that no name has.
+    people: Option<String>,
 }
 
 impl ListedRoom {
     pub(super) fn room(&self) -> Room {
-        self.room
-            .room(self.role.map(|role| (role.0, self.read_n.unwrap_or(0))))
+        let member = self.role.map(|role| (role.0, self.read_n.unwrap_or(0)));
+        Room {
+            people: people(self.people.as_deref().unwrap_or_default()),
+            ..self.room.room(member)
+        }
     }
+
+    /// How many messages call the viewer that they have not read.
+    pub(super) fn mentions(&self) -> u64 {
+        u64::try_from(self.mentions).unwrap_or_default()
+    }
+}
+
+fn people(told: &str) -> Vec<UserSummary> {
+    let person = |told: &str| {
+        let mut parts = told.split('\u{1f}');
+        Some(UserSummary {
+            id: parts.next()?.parse().ok()?,
+            username: parts.next()?.to_owned(),
+            display_name: parts.next()?.to_owned(),
+        })
+    };
+    told.split('\u{1e}').filter_map(person).collect()
 }
 
 impl RoomRow {
@@ -78,6 +114,10 @@ impl RoomRow {
 
     pub(super) const fn is_archived(&self) -> bool {
         self.archived_at.is_some()
+    }
+
+    pub(super) const fn max_members(&self) -> i64 {
+        self.max_members
     }
 
     pub(super) const fn is_full(&self) -> bool {
@@ -110,6 +150,7 @@ impl RoomRow {
             archived_at: None,
             role: member.map(|(role, _)| role),
             unread: member.map(|(_, read_n)| Seq::from_i64(self.messages - read_n).0),
+            people: Vec::new(),
         };
         if member.is_some() || self.visibility() == Visibility::Public {
             room.owner_id = self.owner_id.map(UserId::from_uuid);

@@ -535,9 +535,7 @@ async fn an_archived_room_is_read_but_not_written(ground: Ground) -> Result<()> 
         refused(store.join(room, bob.id, &Entry::Open, at).await),
         Archived
     );
-    let resume = store
-        .resume(latest(room, ada.id), &Limits::default())
-        .await;
+    let resume = store.resume(latest(room, ada.id), &Limits::default()).await;
     assert_eq!(refused(resume), Archived);
     store.erase(room, ada.id, place.seq, at).await?;
     store

@@ -68,7 +68,7 @@ async fn messages_are_stored_in_the_order_in_which_they_are_handed_in(
         let outcome = receipt.await?;
         let expected = Seq(2 + u64::try_from(number / 3)?);
         ensure!(
-            matches!(outcome, Appended::Stored(place) if place.seq == expected),
+            matches!(&outcome, Appended::Stored(place) if place.seq == expected),
             "{number}: {outcome:?}"
         );
     }

@@ -6,16 +6,15 @@ use std::time::Duration;
 use protocol::{
     ErrorCode, Limits, RoomId, Seq, Timestamp, UserId,
     accounts::UserSummary,
-    rooms::{CreateRoom, HistoryVisibility, Room, Visibility},
     marks::React,
+    rooms::{CreateRoom, HistoryVisibility, Room, Visibility},
     text::{ClientId, Emoji, MessageBody, RoomName, RoomPassword, Topic},
 };
 use shared::{
     Clock,
     store::{
         self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, ResumeFrom,
-        Store,
-        StoreOptions,
+        Store, StoreOptions,
     },
 };
 

@@ -7,6 +7,9 @@
 mod accounts;
 mod batches;
 mod contract;
+mod conversation;
+mod direct;
+mod derived;
 mod faults;
 mod ground;
 mod nodes;
@@ -15,3 +18,4 @@ mod people;
 mod pooler;
 mod promises;
 mod reading;
+mod searching;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use protocol::{
-    Role, RoomId,
+    Role, RoomId, Seq,
     accounts::UserSummary,
     error::ErrorCode::{
         BanNotFound, Banned, Forbidden, InviteNotFound, LastOwner, MemberNotFound, NotAMember,
@@ -13,9 +13,9 @@ use protocol::{
     events::{Event, EventKind},
     rooms::{ChangeMember, ChangeRoom, CreateRoom, NewBan, NewInvite, Visibility},
 };
-use shared::store::{Entry, Result as Answer};
+use shared::store::{Appended, Entry, Result as Answer};
 
-use crate::ground::{Ground, on_both_engines, password, public, refused};
+use crate::ground::{Ground, body, on_both_engines, password, public, react, refused};
 
 on_both_engines!(
     joining_again_changes_nothing,
@@ -362,7 +362,12 @@ async fn everybody_may_what_the_table_says(ground: Ground) -> Result<()> {
     let people = ground
         .people(["owner", "admin", "moderator", "member", "victim"])
         .await?;
-    let attempts: [(&str, Attempt, Role); 13] = [
+    let attempts: [(&str, Attempt, Role); 18] = [
+        ("react", Attempt::React, Member),
+        ("edit one's own", Attempt::EditOwn, Member),
+        ("delete another's message", Attempt::DeleteOthers, Moderator),
+        ("pin", Attempt::Pin, Moderator),
+        ("unpin", Attempt::Unpin, Moderator),
         (
             "invite to a public room",
             Attempt::Invite(Visibility::Public),
@@ -448,6 +453,11 @@ async fn everybody_may_what_the_table_says(ground: Ground) -> Result<()> {
 
 /// Something that only some roles may do, to a victim of a given role.
 enum Attempt {
+    React,
+    EditOwn,
+    DeleteOthers,
+    Pin,
+    Unpin,
     Invite(Visibility),
     Kick(Role),
     Ban(Role),
@@ -471,6 +481,31 @@ impl Attempt {
             ground.give(room, victim, *role).await?;
         }
         match self {
+            Self::React | Self::DeleteOthers | Self::Pin | Self::Unpin => {
+                let seq = ground.said(room, victim).await?;
+                match self {
+                    Self::React => store
+                        .react(room, by.id, &react(seq, "👍"), at)
+                        .await
+                        .map(drop),
+                    Self::Pin => store.pin(room, by.id, seq, at).await.map(drop),
+                    Self::Unpin => {
+                        let owner = ground.owner_of(room).await?;
+                        store.pin(room, owner, seq, at).await?;
+                        store.unpin(room, by.id, seq, at).await.map(drop)
+                    }
+                    _ => store.erase(room, by.id, seq, at).await.map(drop),
+                }
+            }
+            Self::EditOwn => {
+                let seq = ground.said(room, by).await?;
+                // Nobody edits another's, whatever they are.
+                let of_other = ground.said(room, victim).await?;
+                let text = body("Coffee?");
+                let others = store.edit(room, by.id, of_other, &text, at).await;
+                assert_eq!(refused(others), Forbidden);
+                store.edit(room, by.id, seq, &text, at).await.map(drop)
+            }
             Self::Invite(visibility) => {
                 ground.show(room, *visibility).await?;
                 let code = format!("{room}-{}", by.username);
@@ -519,6 +554,15 @@ impl Attempt {
 }
 
 impl Ground {
+    /// Somebody says something.
+    async fn said(&self, room: RoomId, user: &UserSummary) -> Answer<Seq> {
+        let entry = self.message(room, user.id, "Tea?");
+        match self.append(entry).await? {
+            Appended::Stored(place) | Appended::Duplicate(place) => Ok(place.seq),
+            Appended::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+
     /// A room with an owner, an admin, a moderator, a member and one more member.
     async fn peopled_room(&self, people: &[UserSummary; 5], name: &str) -> Result<RoomId> {
         let room = self.room(&people[0], name).await?.id;

@@ -132,7 +132,7 @@ async fn who_is_cut_off_leaves_no_transaction_open(ground: Ground) -> Result<()>
         let outcomes = store
             .append(&[ground.message(room, ada.id, &format!("{number}"))])
             .await?;
-        let Appended::Stored(place) = outcomes[0] else {
+        let Appended::Stored(place) = outcomes[0].clone() else {
             panic!("not stored: {outcomes:?}")
         };
         let seen = ground.store.message(room, ada.id, place.seq).await?;
@@ -280,9 +280,9 @@ impl Scene {
             };
             let key = (entry.room, user, entry.client_id.as_str().to_owned());
             let known = acked.get_mut(&key).expect("it was tried before");
-            match known.place {
+            match &known.place {
                 Some((first, _)) => {
-                    ensure!(first == place, "one message at {first:?} and {place:?}");
+                    ensure!(*first == place, "one message at {first:?} and {place:?}");
                 }
                 None => known.place = Some((place, told)),
             }
@@ -304,7 +304,7 @@ impl Scene {
             let acked = self.acked.lock().unwrap();
             let known = acked
                 .get(&(room, user, format!("{name}")))
-                .and_then(|acked| acked.place);
+                .and_then(|acked| acked.place.clone());
             known.map_or(Seq(1), |(place, _)| place.seq)
         };
         let new_text = body("says something else");
@@ -419,6 +419,7 @@ impl Scene {
             .filter_map(|(key, acked)| {
                 acked
                     .place
+                    .clone()
                     .map(|(place, told)| (key, acked.tried, place, told))
             })
             .collect();

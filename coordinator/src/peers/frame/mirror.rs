@@ -135,6 +135,8 @@ impl From<Place> for store::Place {
             n: place.n,
             id: place.id,
             at: Timestamp::from_unix_ms(place.at_ms),
+            // The event says it, which comes over the link as well.
+            mentions: Vec::new(),
         }
     }
 }

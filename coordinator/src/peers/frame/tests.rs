@@ -102,6 +102,7 @@ fn answer() -> impl Strategy<Value = Result<Appended, Refusal>> {
         n,
         id,
         at: Timestamp::from_unix_ms(at),
+        mentions: Vec::new(),
     });
     let code = prop::sample::select(vec![
         ErrorCode::Malformed,

@@ -77,6 +77,7 @@ impl<'a> Batch<'a> {
                     n: Seq::from_i64(stood.messages + number).0,
                     id: entry.id,
                     at: entry.at,
+                    mentions: Vec::new(),
                 });
                 (*entry, place)
             })

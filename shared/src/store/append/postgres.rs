@@ -1,4 +1,5 @@
-//! The append on PostgreSQL: one call of the function `append_messages` (see `0003_appends.sql`), so that
+//! The append on PostgreSQL: one call of the function `append_messages`, or of `append_calling` where
+//! somebody is called (see `0005_conversation.sql`), so that
 //! no row is held across a round trip and a caller that freezes holds no room.
 
 use protocol::Seq;
@@ -7,6 +8,7 @@ use sqlx::{FromRow, PgConnection, PgPool, types::Json};
 use super::{
     Append, Appended, Verdict,
     batch::{Batch, Stood},
+    calls::{self, Called, Calls},
 };
 use crate::store::{Error, Result, columns::At, pool::within};
 
@@ -37,11 +39,18 @@ async fn call(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Ap
     let entries = batch.entries;
     // Most batches answer nothing, and say so by leaving the columns out.
     let answering = if batch.is_answering() { entries } else { &[] };
-    let answer: Answer = within(
-        sqlx::query_as(
-            "select heads, totals, others
-             from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        )
+    let calls = Calls::of(entries);
+    let statement = match calls {
+        None => {
+            "select heads, totals, others, null::jsonb as calls
+             from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        }
+        Some(_) => {
+            "select heads, totals, others, calls
+             from append_calling($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        }
+    };
+    let mut query = sqlx::query_as(statement)
         .bind(&batch.rooms)
         .bind(&batch.counts)
         .bind(&batch.room_of)
@@ -52,13 +61,18 @@ async fn call(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Ap
         .bind(column(entries, |entry| entry.body.as_str()))
         .bind(column(answering, |entry| entry.reply_to.map(Seq::to_i64)))
         .bind(column(answering, |entry| entry.thread.map(Seq::to_i64)))
-        .bind(column(entries, |entry| At(entry.at)))
-        .fetch_one(connection),
-    )
-    .await?;
+        .bind(column(entries, |entry| At(entry.at)));
+    if let Some(calls) = calls {
+        query = query.bind(calls.by).bind(calls.names);
+    }
+    let answer: Answer = within(query.fetch_one(connection)).await?;
     let stood = answer.stood();
     let verdicts = answer.others.map_or_else(Vec::new, |others| others.0);
-    batch.answers(&stood, verdicts)
+    let mut answers = batch.answers(&stood, verdicts)?;
+    if let Some(called) = answer.calls {
+        calls::note(called, &mut answers);
+    }
+    Ok(answers)
 }
 
 fn column<'a, T>(entries: &[&'a Append], of: impl Fn(&'a Append) -> T) -> Vec<T> {
@@ -71,6 +85,7 @@ struct Answer {
     heads: Vec<Option<i64>>,
     totals: Vec<Option<i64>>,
     others: Option<Json<Vec<Verdict>>>,
+    calls: Option<Called>,
 }
 
 impl Answer {

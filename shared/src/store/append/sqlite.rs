@@ -1,9 +1,9 @@
 //! The append on SQLite: one immediate transaction on the only writer. It looks for the plain rooms and
 //! inserts their entries; the entries of the others are judged first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use protocol::Seq;
+use protocol::{EventId, Seq};
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool, types::Json};
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     Append, Appended, Outcome, Place, Verdict,
     batch::{Batch, Stood},
+    calls::{self, Called, Calls},
 };
 use crate::store::{
     Error, Result,
@@ -57,8 +58,13 @@ pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<V
         verdicts = judged.into_iter().map(|judged| judged.verdict).collect();
     }
     move_heads(&mut transaction, &placed).await?;
+    let mut answers = batch.answers(&stood, verdicts)?;
+    if let Some(calls) = Calls::of(entries) {
+        let called = call(&mut transaction, &calls, entries, &placed, &answers).await?;
+        calls::note(called, &mut answers);
+    }
     within(transaction.commit()).await?;
-    batch.answers(&stood, verdicts)
+    Ok(answers)
 }
 
 /// Where each plain room of the batch stands, and nothing of the others.
@@ -75,12 +81,16 @@ async fn look(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Ve
         .into_iter()
         .map(|(room, user)| hex(room) + &hex(user))
         .collect();
-    let answers: Vec<(String, String, i64)> = batch
+    let answers: Vec<(String, String, i64, bool)> = batch
         .entries
         .iter()
         .flat_map(|entry| {
-            let answered = entry.reply_to.into_iter().chain(entry.thread);
-            answered.map(|seq| (hex(entry.room.uuid()), hex(entry.user.uuid()), seq.to_i64()))
+            let answered = entry.reply_to.map(|seq| (seq, false));
+            let joined = entry.thread.map(|seq| (seq, true));
+            answered.into_iter().chain(joined).map(|(seq, is_thread)| {
+                let (room, user) = (entry.room.uuid(), entry.user.uuid());
+                (hex(room), hex(user), seq.to_i64(), is_thread)
+            })
         })
         .collect();
     let stood: Json<Vec<Option<Stood>>> = within(
@@ -125,11 +135,50 @@ async fn insert(connection: &mut SqliteConnection, placed: &mut [(&Append, Place
     Ok(())
 }
 
+/// Notes whom the new messages call, and says it of all of the batch that are stored.
+async fn call(
+    connection: &mut SqliteConnection,
+    calls: &Calls,
+    entries: &[&Append],
+    placed: &[(&Append, Place)],
+    answers: &[Appended],
+) -> Result<Called> {
+    let new: HashSet<EventId> = placed.iter().map(|(_, place)| place.id).collect();
+    let mut new_calls = Vec::new();
+    let mut stored = BTreeSet::new();
+    for (number, name) in calls.by.iter().zip(&calls.names) {
+        let index = usize::try_from(number - 1).unwrap_or(usize::MAX);
+        let (Some(entry), Some(Appended::Stored(place))) = (entries.get(index), answers.get(index))
+        else {
+            continue;
+        };
+        let (room, seq) = (hex(entry.room.uuid()), place.seq.to_i64());
+        if new.contains(&place.id) {
+            new_calls.push((room.clone(), seq, hex(entry.user.uuid()), name));
+        }
+        stored.insert((room, seq, number));
+    }
+    let new_calls = Json(new_calls);
+    within(sqlx::query(CALL).bind(&new_calls).execute(&mut *connection)).await?;
+    within(
+        sqlx::query(NAME_CALLED)
+            .bind(&new_calls)
+            .execute(&mut *connection),
+    )
+    .await?;
+    within(
+        sqlx::query_scalar(CALLED)
+            .bind(Json(stored))
+            .fetch_one(connection),
+    )
+    .await
+}
+
 /// Each room's head becomes the last of its new messages.
 async fn move_heads(connection: &mut SqliteConnection, placed: &[(&Append, Place)]) -> Result<()> {
-    let heads: BTreeMap<Uuid, Place> = placed
+    let heads: BTreeMap<Uuid, &Place> = placed
         .iter()
-        .map(|(entry, place)| (entry.room.uuid(), *place))
+        .map(|(entry, place)| (entry.room.uuid(), place))
         .collect();
     if heads.is_empty() {
         return Ok(());
@@ -243,6 +292,16 @@ const LOOK: &str = "
                     select 1 from events x
                     where x.room_id = m.room_id and x.seq = answer.value ->> 2
                         and x.seq >= m.first_seq and x.kind = 'message'
+                        and not (answer.value ->> 3 and x.thread is not null)
+                )
+            ) and not (
+                r.visibility = 'direct' and r.max_members = 2 and exists (
+                    select 1
+                    from json_each($2) sender
+                    join members o on o.room_id = r.id and o.user_id <> unhex(substr(sender.value, 33))
+                    join blocks b on b.user_id in (o.user_id, unhex(substr(sender.value, 33)))
+                        and b.blocked_id in (o.user_id, unhex(substr(sender.value, 33)))
+                    where unhex(substr(sender.value, 1, 32)) = r.id
                 )
             ) then json_object('head', r.head, 'messages', r.messages)
         end
@@ -275,6 +334,11 @@ const JUDGE: &str = "
                 ) then 'banned'
                 when m.user_id is null then 'not_a_member'
                 when r.archived_at is not null then 'archived'
+                when r.visibility = 'direct' and r.max_members = 2 and exists (
+                    select 1 from members o join blocks b
+                        on b.user_id in (o.user_id, e.user_id) and b.blocked_id in (o.user_id, e.user_id)
+                    where o.room_id = e.room_id and o.user_id <> e.user_id
+                ) then 'blocked'
                 when m.muted_until > e.at then 'muted'
                 when exists (
                     select 1 from (select e.reply_to as seq union all select e.thread) named
@@ -284,6 +348,10 @@ const JUDGE: &str = "
                             and x.seq >= m.first_seq and x.kind = 'message'
                     )
                 ) then 'message_not_found'
+                when exists (
+                    select 1 from events x
+                    where x.room_id = e.room_id and x.seq = e.thread and x.thread is not null
+                ) then 'conflict'
                 when r.slow_mode_s > 0 and m.role = 'member'
                     and e.at < m.wrote_at + r.slow_mode_s * 1000 then 'slow_mode'
                 else 'stored'
@@ -349,3 +417,40 @@ const MARK_SLOW: &str = "
         from json_each($1)
     ) placed
     where members.room_id = placed.room_id and members.user_id = placed.user_id";
+
+const CALL: &str = "
+    insert into mentions (room_id, user_id, seq, by_id)
+    select m.room_id, u.id, c.seq, c.by_id
+    from (
+        select unhex(value ->> 0) as room_id, value ->> 1 as seq, unhex(value ->> 2) as by_id, value ->> 3 as name
+        from json_each($1)
+    ) c
+    join users u on u.username = c.name
+    join members m on m.room_id = c.room_id and m.user_id = u.id
+    where u.id <> c.by_id
+        and not exists (select 1 from blocks b where b.user_id = u.id and b.blocked_id = c.by_id)
+    union all
+    select m.room_id, m.room_id, call.value ->> 1, m.user_id
+    from json_each($1) call
+    join members m on m.room_id = unhex(call.value ->> 0) and m.user_id = unhex(call.value ->> 2)
+    where call.value ->> 3 = 'room' and m.role <> 'member'";
+
+const NAME_CALLED: &str = "
+    update events set data = called.data
+    from (
+        select x.room_id, x.seq, json_object('mentions', json_group_array(json(
+            case when u.id is null then json_object('username', 'room')
+                else json_object('id', lower(hex(u.id)), 'username', u.username) end
+        ) order by u.username is null, u.username)) as data
+        from (select distinct unhex(value ->> 0) as room_id, value ->> 1 as seq from json_each($1)) c
+        join mentions x on x.room_id = c.room_id and x.seq = c.seq
+        left join users u on u.id = x.user_id
+        group by x.room_id, x.seq
+    ) called
+    where events.room_id = called.room_id and events.seq = called.seq";
+
+const CALLED: &str = "
+    select json_group_array(json_array(stored.value ->> 2, json(x.data -> 'mentions')))
+    from json_each($1) stored
+    join events x on x.room_id = unhex(stored.value ->> 0) and x.seq = stored.value ->> 1
+    where x.data is not null";
