@@ -17,6 +17,7 @@ use crate::{
     cluster::{Cluster, Node},
     gateways::Gateways,
     hints::Hints,
+    indexing,
     internal_client::InternalClient,
     internal_tls::{self, InternalTls},
     limiter::Limiter,
@@ -182,11 +183,12 @@ impl App {
         })
     }
 
-    /// Keeps up with the other nodes until `cancel`: what they revoke, and what can be forgotten. Without
+    /// Keeps up with the other nodes until `cancel`: what they revoke, what is to be found, and what can be forgotten. Without
     /// it everything works, and asks the store when it is needed.
     pub fn watch(&self, tracker: &TaskTracker, cancel: &CancellationToken) {
         let (revocations, ended) = (self.revocations.clone(), cancel.clone());
         tracker.spawn(async move { revocations.run(ended).await });
+        tracker.spawn(indexing::run(self.store.clone(), cancel.clone()));
         tracker.spawn(upkeep::run(
             self.store.clone(),
             self.clock.clone(),
