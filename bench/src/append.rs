@@ -15,7 +15,10 @@ use shared::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::bare::Bare;
+use crate::{
+    bare::Bare,
+    report::{Aim, Figure, Role, Series, median},
+};
 
 const ROOMS: usize = 16;
 /// Senders who each wait for their message before the next one.
@@ -23,65 +26,89 @@ const SENDERS: usize = 1_024;
 /// Where it stands in each room: after the event of its owner's joining.
 const FIRST_MESSAGE: Seq = Seq(2);
 
-pub(crate) async fn run(batch: usize, seconds: u64, rounds: usize) -> Result<()> {
-    let span = Duration::from_secs(seconds);
-    println!(
-        "{batch} messages a batch, {ROOMS} rooms, {SENDERS} senders, {rounds} rounds of {seconds} s, commits durable"
-    );
-    let server = testkit::Postgres::start().await?;
-    measure("PostgreSQL", &server.url(), batch, span, rounds).await?;
-    let directory = tempfile::tempdir()?;
-    let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
-    measure("SQLite", &url, batch, span, rounds).await
+/// What is run.
+#[derive(clap::Args)]
+pub(crate) struct Plan {
+    /// Messages a batch
+    #[arg(long, default_value_t = 256)]
+    pub(crate) batch: usize,
+    #[arg(long, default_value_t = 2)]
+    pub(crate) seconds: u64,
+    #[arg(long, default_value_t = 5)]
+    pub(crate) runs: usize,
 }
 
-/// Runs every way in turn, `rounds` times, so that what else the machine does falls on all of them.
-async fn measure(name: &str, url: &str, batch: usize, span: Duration, rounds: usize) -> Result<()> {
+pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
+    let server = testkit::Postgres::start().await?;
+    let mut figures = measure("PostgreSQL", &server.url(), plan).await?;
+    let directory = tempfile::tempdir()?;
+    let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+    figures.extend(measure("SQLite", &url, plan).await?);
+    Ok(figures)
+}
+
+/// Runs every way in turn, so that what else the machine does falls on all of them.
+async fn measure(name: &str, url: &str, plan: &Plan) -> Result<Vec<Figure>> {
+    let (batch, span) = (plan.batch, Duration::from_secs(plan.seconds));
     let talk = Talk::prepare(url).await?;
     let writers = talk.writers();
     let bare = Bare::prepare(url, writers).await?;
-    let mut rates: [Vec<f64>; 6] = Default::default();
-    let mut times: [Vec<f64>; 2] = Default::default();
-    for _ in 0..rounds {
-        rates[0].push(talk.in_batches_of(1, span).await?);
-        rates[1].push(talk.in_batches_of(batch, span).await?);
-        rates[2].push(talk.through_the_appender(span).await?);
-        rates[3].push(bare.in_batches_of(&talk, batch, span).await?);
-        rates[4].push(bare.at_once(&talk, batch, span).await?);
-        rates[5].push(talk.with_answers(batch, span).await?);
-        for (times, round) in times.iter_mut().zip(talk.alone(&bare, span).await?) {
-            times.extend(round);
+    let mut ways = [
+        Series::of("bare insert", Role::Base, Vec::new()),
+        Series::of(
+            format!("bare insert, {writers} at once"),
+            Role::Other,
+            Vec::new(),
+        ),
+        Series::of("in batches", Role::Ours, Vec::new()),
+        Series::of("through the appender", Role::Ours, Vec::new()),
+        Series::of("in batches, 10 % answers", Role::Other, Vec::new()),
+        Series::of("one by one", Role::Other, Vec::new()),
+    ];
+    let mut alone = [
+        Series::of("bare row", Role::Base, Vec::new()),
+        Series::of("through the appender", Role::Ours, Vec::new()),
+    ];
+    for run in 0..plan.runs {
+        let rates = [
+            bare.in_batches_of(&talk, batch, span).await?,
+            bare.at_once(&talk, batch, span).await?,
+            talk.in_batches_of(batch, span).await?,
+            talk.through_the_appender(span).await?,
+            talk.with_answers(batch, span).await?,
+            talk.in_batches_of(1, span).await?,
+        ];
+        for (way, rate) in ways.iter_mut().zip(rates) {
+            println!(
+                "  {name}, run {}: {:<26} {rate:>8.0} messages/s",
+                run + 1,
+                way.side
+            );
+            way.runs.push(rate);
+        }
+        for (series, times) in alone.iter_mut().zip(talk.alone(&bare, span).await?) {
+            series.runs.push(median(&times));
         }
     }
     talk.look().await?;
-    let [single, batched, appender, floor, floors, answers] = rates.map(median);
-    let at_once = format!("bare insert, {writers} at once");
-    println!("\n{name:<28} messages/s   of single   of the bare insert   of as many at once");
-    for (way, rate) in [
-        ("one by one", single),
-        ("in batches", batched),
-        ("in batches, 10 % answers", answers),
-        ("bare insert", floor),
-        ("through the appender", appender),
-        (&at_once, floors),
-    ] {
-        println!(
-            "  {way:<26} {rate:>10.0}   {:>9.1}   {:>18.2}   {:>18.2}",
-            rate / single,
-            rate / floor,
-            rate / floors
-        );
-    }
-    let [bare, acknowledged] = times.map(median);
-    println!(
-        "  alone: stored bare after {bare:.2} ms, acknowledged after {acknowledged:.2} ms (p50)"
-    );
-    Ok(())
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or_default()
+    Ok(vec![
+        Figure {
+            part: "append",
+            what: format!("{name}, {batch} messages a batch"),
+            measure: "messages stored",
+            unit: "/s",
+            series: ways.into(),
+            aim: Some(Aim::AtLeastTimes(0.75)),
+        },
+        Figure {
+            part: "append",
+            what: format!("{name}, one sender alone"),
+            measure: "send → stored, p50",
+            unit: "ms",
+            series: alone.into(),
+            aim: None,
+        },
+    ])
 }
 
 /// How often `work` is done in a second, where one call does `weight` of it.

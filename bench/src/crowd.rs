@@ -121,14 +121,17 @@ impl Crowd {
         let mut next = first;
         let mut open = Vec::new();
         while next < self.members.len() || !open.is_empty() {
-            while next < self.members.len() && open.len() < at_once {
+            // A few a turn, so that those who are in are still heard.
+            let until = self.members.len().min(next + READY_AT_ONCE);
+            while next < until && open.len() < at_once {
                 self.connect(next)?;
                 open.push(next);
                 next += 1;
             }
             self.turn(Duration::from_millis(5))?;
             for &member in &open {
-                if matches!(self.members[member].stage, Stage::Waiting(at) if at <= Instant::now()) {
+                if matches!(self.members[member].stage, Stage::Waiting(at) if at <= Instant::now())
+                {
                     self.connect(member)?;
                 }
             }
@@ -192,7 +195,10 @@ impl Crowd {
             bail!("socket {member} is not in");
         };
         let written = stream.write(frames)?;
-        ensure!(written == frames.len(), "a socket took only {written} bytes");
+        ensure!(
+            written == frames.len(),
+            "a socket took only {written} bytes"
+        );
         Ok(())
     }
 
@@ -232,7 +238,8 @@ impl Crowd {
                 Ok(written) => ensure!(written == member.entry.request.len()),
             }
             stream.set_nodelay(true)?;
-            let Stage::Connecting(stream) = std::mem::replace(&mut member.stage, Stage::Away) else {
+            let Stage::Connecting(stream) = std::mem::replace(&mut member.stage, Stage::Away)
+            else {
                 unreachable!("it was connecting a moment ago");
             };
             member.stage = Stage::Upgrading(stream, Vec::new());
@@ -295,7 +302,8 @@ impl Member {
                     return Ok(());
                 };
                 if !head.starts_with(b"HTTP/1.1 101") {
-                    let is_busy = head.starts_with(b"HTTP/1.1 503") || head.starts_with(b"HTTP/1.1 429");
+                    let is_busy =
+                        head.starts_with(b"HTTP/1.1 503") || head.starts_with(b"HTTP/1.1 429");
                     ensure!(is_busy, "no upgrade: {}", String::from_utf8_lossy(&head));
                     self.turn_away(refused);
                     return Ok(());
@@ -322,5 +330,8 @@ impl Member {
 }
 
 fn is_early(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::NotConnected)
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::NotConnected
+    )
 }

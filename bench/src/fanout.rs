@@ -49,7 +49,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
             aim,
         };
         figures.extend([
-            figure("server CPU per delivery", "µs", aim, FlatOut::cpu_us_per_delivery),
+            figure(
+                "server CPU per delivery",
+                "µs",
+                aim,
+                FlatOut::cpu_us_per_delivery,
+            ),
             figure("deliveries", "/s", None, FlatOut::deliveries_per_second),
             figure("frames per read", "", None, |flat| flat.frames_per_read),
         ]);
@@ -65,7 +70,12 @@ pub(crate) fn engines(sqlite_only: bool) -> &'static [Engine] {
 }
 
 /// Every side in turn, `runs` times, so that what else the machine does falls on all of them.
-pub(crate) fn all_flat_out(sides: &mut [Side], window: u64, seconds: u64, runs: usize) -> Result<Vec<Vec<FlatOut>>> {
+pub(crate) fn all_flat_out(
+    sides: &mut [Side],
+    window: u64,
+    seconds: u64,
+    runs: usize,
+) -> Result<Vec<Vec<FlatOut>>> {
     let mut flat: Vec<Vec<_>> = sides.iter().map(|_| Vec::new()).collect();
     for run in 0..runs {
         for (side, flat) in sides.iter_mut().zip(&mut flat) {
@@ -85,7 +95,11 @@ pub(crate) fn all_flat_out(sides: &mut [Side], window: u64, seconds: u64, runs: 
     Ok(flat)
 }
 
-pub(crate) fn series(sides: &[Side], flat: &[Vec<FlatOut>], value: fn(&FlatOut) -> f64) -> Vec<Series> {
+pub(crate) fn series(
+    sides: &[Side],
+    flat: &[Vec<FlatOut>],
+    value: fn(&FlatOut) -> f64,
+) -> Vec<Series> {
     let each = sides.iter().zip(flat);
     each.map(|(side, flat)| Series::of(&side.name, side.role, flat.iter().map(value).collect()))
         .collect()

@@ -137,10 +137,19 @@ mod tests {
     #[test]
     fn frames_are_told_apart_wherever_the_stream_is_cut() {
         let frames = [
-            (1, format!(r#"{{"type":"event","body":"{}"}}"#, "x".repeat(200))),
+            (
+                1,
+                format!(r#"{{"type":"event","body":"{}"}}"#, "x".repeat(200)),
+            ),
             (9, String::from("are you there")),
             (1, String::from(r#"{"type":"ack","seq":1}"#)),
-            (1, format!(r#"{{"type":"subscribed","events":"{}"}}"#, "x".repeat(70_000))),
+            (
+                1,
+                format!(
+                    r#"{{"type":"subscribed","events":"{}"}}"#,
+                    "x".repeat(70_000)
+                ),
+            ),
             (1, String::from(r#"{"type":"error"}"#)),
             (1, String::new()),
             (1, String::from(r#"{"type":"event"}"#)),

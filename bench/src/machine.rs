@@ -42,14 +42,24 @@ impl fmt::Display for Machine {
         write!(
             f,
             "{} × {}, {} GiB, {}; chatx {}, {}; {}",
-            self.processors, self.processor, self.memory_gib, self.kernel, self.chatx, self.rust, self.postgres
+            self.processors,
+            self.processor,
+            self.memory_gib,
+            self.kernel,
+            self.chatx,
+            self.rust,
+            self.postgres
         )
     }
 }
 
 /// The one that `testkit` starts.
 fn postgres() -> String {
-    let folders = &["/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin"];
+    let folders = &[
+        "/usr/lib/postgresql/*/bin",
+        "/usr/pgsql-*/bin",
+        "/opt/homebrew/opt/postgresql@*/bin",
+    ];
     let programs = testkit::programs("postgresql", folders, &["postgres"]).unwrap_or_default();
     let path = programs.first().and_then(|(path, _)| path.to_str());
     path.map_or_else(String::new, |path| said(path, &["--version"]))
@@ -65,5 +75,9 @@ fn field(text: &str, name: &str) -> Option<String> {
 fn said(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    text.unwrap_or_default().lines().next().unwrap_or("unknown").to_owned()
+    text.unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or("unknown")
+        .to_owned()
 }

@@ -12,15 +12,23 @@
 mod fanout;
 mod rooms;
 mod steady;
+mod connect;
+mod storm;
+mod idle;
+mod growth;
+mod history;
 mod append;
 mod bare;
 mod redis;
 
+mod all;
 mod side;
 mod crowd;
 mod frames;
 mod servers;
 mod account;
+mod caller;
+mod bulk;
 mod process;
 
 mod machine;
@@ -50,21 +58,26 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum What {
+    /// Every part, one after the other
+    All(all::Plan),
     /// One room with many sockets, flat out: server CPU per delivery
     Fanout(fanout::Plan),
     /// Many small rooms, flat out: server and database CPU per delivery and per message
     Rooms(rooms::Plan),
     /// One room with many sockets at a steady pace: delivery latency
     Steady(steady::Plan),
+    /// Sockets coming in: server CPU each, beside a bare upgrade
+    Connect(connect::Plan),
+    /// All sockets lost and back at once, while others talk
+    Storm(storm::Plan),
+    /// Silent sockets and rooms: bytes of server memory each
+    Idle(idle::Plan),
+    /// The cost of a delivery in larger rooms, of a message among more rooms and on more nodes
+    Growth(growth::Plan),
+    /// Reading back and searching among few events and among very many
+    History(history::Plan),
     /// Messages stored in a second, in batches, one by one, and by the bare insert, on both engines
-    Append {
-        #[arg(long, default_value_t = 256)]
-        batch: usize,
-        #[arg(long, default_value_t = 2)]
-        seconds: u64,
-        #[arg(long, default_value_t = 5)]
-        rounds: usize,
-    },
+    Append(append::Plan),
     /// A steady talk with Redis and while it is stopped, in turn: send → ack
     Redis(redis::Plan),
     /// Serves as the floor; started by the others
@@ -95,7 +108,9 @@ fn main() -> anyhow::Result<()> {
             runtime.block_on(afternoon::serve(stand.address(), stand.sizes()))
         }
         what => {
-            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+            let runtime = runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
             runtime.block_on(measure(what, &into))
         }
     }
@@ -106,15 +121,17 @@ async fn measure(what: What, into: &std::path::Path) -> anyhow::Result<()> {
     // The servers inherit it, so that each takes the machine for one with one processor, and are moved to another.
     Meter::own().pin_to(1)?;
     match what {
+        What::All(plan) => all::run(&plan, &mut report).await?,
         What::Fanout(plan) => report.add(fanout::run(&plan).await?),
         What::Rooms(plan) => report.add(rooms::run(&plan).await?),
         What::Steady(plan) => report.add(steady::run(&plan).await?),
-        What::Append {
-            batch,
-            seconds,
-            rounds,
-        } => append::run(batch, seconds, rounds).await?,
-        What::Redis(plan) => redis::run(plan).await?,
+        What::Connect(plan) => report.add(connect::run(&plan).await?),
+        What::Storm(plan) => report.add(storm::run(&plan).await?),
+        What::Idle(plan) => report.add(idle::run(&plan).await?),
+        What::Growth(plan) => report.add(growth::run(&plan).await?),
+        What::History(plan) => report.add(history::run(&plan).await?),
+        What::Append(plan) => report.add(append::run(&plan).await?),
+        What::Redis(plan) => report.add(redis::run(&plan).await?),
         What::Floor(_) | What::Afternoon(_) => unreachable!("they serve"),
     }
     report.write(into)

@@ -50,7 +50,13 @@ pub(crate) fn draw(figures: &[Figure]) -> String {
          aria-label=\"ChatX beside what it is compared with\">\n  <style>{STYLE}\n  </style>\n  \
          <rect class=\"ground\" width=\"{WIDTH}\" height=\"{height}\" rx=\"8\"/>\n"
     );
-    svg += &text(20.0, 30.0, "title", "start", "ChatX beside what it is compared with");
+    svg += &text(
+        20.0,
+        30.0,
+        "title",
+        "start",
+        "ChatX beside what it is compared with",
+    );
     svg += &legend();
     for (doublings, name) in MARKS {
         let x = place(doublings);
@@ -66,7 +72,10 @@ pub(crate) fn draw(figures: &[Figure]) -> String {
 
 fn row(figure: &Figure, y: f64) -> String {
     let mut svg = text(20.0, y - 1.0, "", "start", &figure.what);
-    let base = figure.series.iter().find(|series| series.role == Role::Base);
+    let base = figure
+        .series
+        .iter()
+        .find(|series| series.role == Role::Base);
     let beside = base.map_or("", |base| &base.side);
     let measured = format!("{}, beside {beside}", figure.measure);
     svg += &text(20.0, y + 12.0, "small", "start", &measured);
@@ -89,7 +98,11 @@ fn row(figure: &Figure, y: f64) -> String {
         }
         let class = if ours == 0 { "ours" } else { "second" };
         let lift = f64::from(ours) * 9.0 - 4.0;
-        svg += &line(&format!("stem {class}"), (place(0.0), y + lift), (x, y + lift));
+        svg += &line(
+            &format!("stem {class}"),
+            (place(0.0), y + lift),
+            (x, y + lift),
+        );
         svg += &dot(class, x, y + lift, 4.5, &series.side, ratio);
         ours += 1;
     }
@@ -119,7 +132,9 @@ fn place(doublings: f64) -> f64 {
 
 fn text(x: f64, y: f64, class: &str, anchor: &str, words: &str) -> String {
     let words = words.replace('&', "&amp;").replace('<', "&lt;");
-    format!("  <text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{words}</text>\n")
+    format!(
+        "  <text x=\"{x:.1}\" y=\"{y:.1}\" class=\"{class}\" text-anchor=\"{anchor}\">{words}</text>\n"
+    )
 }
 
 fn line(class: &str, from: (f64, f64), to: (f64, f64)) -> String {

@@ -125,7 +125,11 @@ impl Stat {
             .map(|field| field.parse().unwrap_or(0))
             .collect();
         // The kernel counts in hundredths of a second on every machine that Rust runs on.
-        let ticks = |at: usize| Some(Duration::from_millis((fields.get(at)? + fields.get(at + 1)?) * 10));
+        let ticks = |at: usize| {
+            Some(Duration::from_millis(
+                (fields.get(at)? + fields.get(at + 1)?) * 10,
+            ))
+        };
         Some(Self {
             id,
             parent: u32::try_from(*fields.first()?).ok()?,

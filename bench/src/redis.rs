@@ -1,7 +1,6 @@
 //! What a stopped Redis costs a message: send → ack in windows with Redis and without it, in turn, under
 //! one steady load, so that what else the machine does falls on both.
 
-mod fleet;
 mod probes;
 mod talkers;
 
@@ -13,11 +12,13 @@ use protocol::frame::SUBPROTOCOL;
 use tokio::time::{sleep, sleep_until};
 use tokio_tungstenite::tungstenite::{client::IntoClientRequest, handshake::client::Request};
 
-use fleet::Fleet;
 use probes::Probes;
 use talkers::{Sample, Talkers};
 
-use crate::report::{median, quantile};
+use crate::{
+    report::{Aim, Figure, Role, Series, quantile},
+    servers::fleet::Fleet,
+};
 
 /// How Redis goes away.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -32,25 +33,25 @@ pub(crate) enum Fault {
 #[derive(clap::Args)]
 pub(crate) struct Plan {
     #[arg(long, default_value_t = 1)]
-    coordinators: usize,
+    pub(crate) coordinators: usize,
     #[arg(long, value_enum, default_value_t = Fault::Killed)]
-    fault: Fault,
+    pub(crate) fault: Fault,
     /// Windows with Redis and as many without it
     #[arg(long, default_value_t = 6)]
-    pairs: usize,
+    pub(crate) pairs: usize,
     /// Seconds of a window
     #[arg(long, default_value_t = 10)]
-    window: u64,
+    pub(crate) window: u64,
     #[arg(long, default_value_t = 50)]
-    clients: usize,
+    pub(crate) clients: usize,
     #[arg(long, default_value_t = 25)]
-    rooms: usize,
+    pub(crate) rooms: usize,
     /// Milliseconds between two messages of a client
     #[arg(long, default_value_t = 500)]
-    every: u64,
+    pub(crate) every: u64,
     /// Beside the messages, ask over HTTP and open sockets
     #[arg(long)]
-    probes: bool,
+    pub(crate) probes: bool,
 }
 
 /// What is measured before the first window is not counted: caches fill, rooms are loaded.
@@ -68,7 +69,7 @@ struct Window {
 ///
 /// # Errors
 /// When a server does not start, or a message is not answered.
-pub(crate) async fn run(plan: Plan) -> Result<()> {
+pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
     let span = Duration::from_secs(plan.window);
     println!(
         "{} clients in {} rooms, a message of each every {} ms; {} coordinators, PostgreSQL; \
@@ -82,7 +83,7 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         plan.pairs * 2,
         plan.window,
     );
-    let mut fleet = Fleet::start(plan.coordinators).await?;
+    let mut fleet = Fleet::start(plan.coordinators, true).await?;
     let every = Duration::from_millis(plan.every);
     let talkers = Talkers::start(&fleet, plan.clients, plan.rooms, every).await?;
     let probes = match plan.probes {
@@ -98,11 +99,13 @@ pub(crate) async fn run(plan: Plan) -> Result<()> {
         fleet.bring_redis_back(plan.fault).await?;
     }
     sleep(LAST_ANSWERS).await;
-    report(&talkers.samples()?, &with, &without)?;
+    let mut figure = report(&talkers.samples()?, &with, &without)?;
+    figure.what =
+        format!("{} coordinators, Redis {:?}", plan.coordinators, plan.fault).to_lowercase();
     if let Some(probes) = probes {
         probes.report(&with, &without);
     }
-    Ok(())
+    Ok(vec![figure])
 }
 
 async fn window(span: Duration) -> Window {
@@ -155,31 +158,29 @@ impl Figures {
     }
 }
 
-fn report(samples: &[Sample], with: &[Window], without: &[Window]) -> Result<()> {
-    let (mut p50, mut p99) = (Vec::new(), Vec::new());
+fn report(samples: &[Sample], with: &[Window], without: &[Window]) -> Result<Figure> {
+    let mut there = Series::of("with Redis", Role::Base, Vec::new());
+    let mut gone = Series::of("without", Role::Ours, Vec::new());
     for (with, without) in with.chunks(1).zip(without.chunks(1)) {
-        let (with, without) = (Figures::of(samples, with), Figures::of(samples, without));
-        with.print("with Redis");
-        without.print("without");
-        p50.push(without.p50_us / with.p50_us);
-        p99.push(without.p99_us / with.p99_us);
+        for (windows, series) in [(with, &mut there), (without, &mut gone)] {
+            let figures = Figures::of(samples, windows);
+            figures.print(&series.side);
+            series.runs.push(figures.p99_us / 1e3);
+        }
     }
-    let (with, without) = (Figures::of(samples, with), Figures::of(samples, without));
-    with.print("all with Redis");
-    without.print("all without");
-    println!(
-        "  without / with: p50 {:.3}, p99 {:.3} (medians of {} pairs); p50 {:.3}, p99 {:.3} (all of them)",
-        median(&p50),
-        median(&p99),
-        p99.len(),
-        without.p50_us / with.p50_us,
-        without.p99_us / with.p99_us,
-    );
-    ensure!(
-        with.answered > 0 && without.answered > 0,
-        "nothing was sent"
-    );
-    Ok(())
+    for (windows, name) in [(with, "all with Redis"), (without, "all without")] {
+        let figures = Figures::of(samples, windows);
+        figures.print(name);
+        ensure!(figures.answered > 0, "nothing was sent");
+    }
+    Ok(Figure {
+        part: "redis",
+        what: String::new(),
+        measure: "send → ack, p99",
+        unit: "ms",
+        series: vec![there, gone],
+        aim: Some(Aim::AtMostTimes(1.1)),
+    })
 }
 
 /// An upgrade to the subprotocol at `url`, for a client that reads what it is told.

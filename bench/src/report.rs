@@ -78,18 +78,27 @@ impl Figure {
     /// machine did.
     pub(crate) fn ratio(&self, series: &Series) -> Option<f64> {
         let base = self.series.iter().find(|other| other.role == Role::Base)?;
-        let ratios: Vec<_> = series.runs.iter().zip(&base.runs).map(|(it, base)| it / base).collect();
+        let ratios: Vec<_> = series
+            .runs
+            .iter()
+            .zip(&base.runs)
+            .map(|(it, base)| it / base)
+            .collect();
         (!ratios.is_empty()).then(|| median(&ratios))
     }
 
     fn row(&self, series: &Series) -> [String; 6] {
-        let ratio = self.ratio(series).map_or_else(String::new, |ratio| format!("{ratio:.2}"));
+        let ratio = self
+            .ratio(series)
+            .map_or_else(String::new, |ratio| format!("{ratio:.2}"));
         let aim = self.aim.filter(|_| series.role == Role::Ours);
         [
             self.what.clone(),
             self.measure.to_owned(),
             series.side.clone(),
-            format!("{} {}", rounded(series.median()), self.unit).trim_end().to_owned(),
+            format!("{} {}", rounded(series.median()), self.unit)
+                .trim_end()
+                .to_owned(),
             ratio,
             aim.map_or_else(String::new, |aim| aim.text(self.unit)),
         ]
@@ -144,7 +153,12 @@ fn table(figures: &[Figure]) -> String {
     for figure in figures {
         rows.extend(figure.series.iter().map(|series| figure.row(series)));
     }
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<_> = (0..HEADINGS.len()).map(width).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {

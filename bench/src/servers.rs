@@ -2,6 +2,7 @@
 
 pub(crate) mod afternoon;
 pub(crate) mod chatx;
+pub(crate) mod fleet;
 pub(crate) mod floor;
 
 use std::{

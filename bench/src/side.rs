@@ -1,6 +1,7 @@
 //! One of those that are measured beside each other: a server, the sockets at it, and how they talk.
 
 use std::{
+    any::Any,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -36,15 +37,12 @@ pub(crate) struct Side {
     body: String,
     /// How many messages were sent, so that each has a name of its own.
     sent: u64,
+    /// It runs until it is dropped.
     _server: Server,
 }
 
-enum Server {
-    #[expect(dead_code, reason = "it runs until it is dropped")]
-    Stand(Stand),
-    #[expect(dead_code, reason = "it runs until it is dropped")]
-    Node(Box<Node>),
-}
+/// What a side keeps running.
+pub(crate) type Server = Box<dyn Any>;
 
 const BODY_BYTES: usize = 128;
 /// People in every room, who share its sockets.
@@ -78,15 +76,17 @@ impl Side {
         let people = PEOPLE.min(scene.members);
         let rooms = node.furnish(scene.rooms, people).await?;
         let address = node.chatx.address();
-        let entries = scene.places().map(|(room, member)| rooms.entry(&address, member, room));
+        let entries = scene
+            .places()
+            .map(|(room, member)| rooms.entry(&address, member, room));
         let entries = entries.collect::<Result<Vec<_>>>()?;
         let (meter, ids) = (node.meter()?, rooms.ids);
         let name = format!("chatx, {}", engine.name());
-        let server = Server::Node(Box::new(node));
+        let server = Box::new(node);
         Self::of(scene, (name, Role::Ours), entries, meter, ids, server)
     }
 
-    fn stand(scene: Scene, name: &str, sizes: Sizes) -> Result<Self> {
+    pub(crate) fn stand(scene: Scene, name: &str, sizes: Sizes) -> Result<Self> {
         let stand = Stand::start(name, sizes)?;
         let meter = Meter::of(vec![stand.id()]);
         meter.pin_to(0)?;
@@ -105,10 +105,14 @@ impl Side {
         };
         let named = (name.to_owned(), role);
         let ids = vec![like_an_id; scene.rooms];
-        Self::of(scene, named, entries, meter, ids, Server::Stand(stand))
+        Self::of(scene, named, entries, meter, ids, Box::new(stand))
     }
 
-    fn of(
+    /// A side of whatever serves: its sockets come in, and each room hears a first message.
+    ///
+    /// # Errors
+    /// When a socket is refused.
+    pub(crate) fn of(
         scene: Scene,
         (name, role): (String, Role),
         entries: Vec<Entry>,
@@ -138,7 +142,10 @@ impl Side {
     }
 
     /// What its frames weigh.
-    fn sizes(&self) -> Result<Sizes> {
+    ///
+    /// # Errors
+    /// When there were none.
+    pub(crate) fn sizes(&self) -> Result<Sizes> {
         let heard = self.crowd.heard(0);
         ensure!(heard.events * heard.acks > 0, "the first message is lost");
         Ok(Sizes {
@@ -164,7 +171,7 @@ impl Side {
 
 impl Scene {
     /// Each socket: its room, and its number there.
-    fn places(self) -> impl Iterator<Item = (usize, usize)> {
+    pub(crate) fn places(self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.rooms).flat_map(move |room| (0..self.members).map(move |member| (room, member)))
     }
 }
@@ -222,7 +229,7 @@ impl Side {
             while let Some(news) = self.crowd.news(number).filter(|_| wall < span) {
                 number += 1;
                 let room = news.member / members;
-                if news.member % members > 0 {
+                if news.member % members > 0 || room >= rooms {
                     continue;
                 }
                 let done = (news.events - bases[room].0).min(news.acks - bases[room].1);
@@ -232,7 +239,11 @@ impl Side {
                     self.say(room, more)?;
                 }
             }
-            ensure!(wall < span + PATIENCE, "deliveries are missing at {}", self.name);
+            ensure!(
+                wall < span + PATIENCE,
+                "deliveries are missing at {}",
+                self.name
+            );
         }
         let deliveries = self.crowd.events - events;
         Ok(FlatOut {
@@ -253,7 +264,9 @@ impl Side {
         self.crowd.settle()?;
         let members = self.scene.members;
         let base = self.crowd.heard(0).events;
-        let mut had: Vec<u64> = (0..members).map(|member| self.crowd.heard(member).events).collect();
+        let mut had: Vec<u64> = (0..members)
+            .map(|member| self.crowd.heard(member).events)
+            .collect();
         let mut said = Vec::new();
         let mut took = Vec::new();
         let start = Instant::now() + pause;
@@ -266,9 +279,14 @@ impl Side {
                 self.say(0, 1)?;
             }
             let is_over = said.len() as u64 == count;
-            let patience = if is_over { pause } else { due.saturating_duration_since(now) };
+            let patience = if is_over {
+                pause
+            } else {
+                due.saturating_duration_since(now)
+            };
             // What is left of a millisecond is waited for awake, because the kernel wakes only on whole ones.
-            self.crowd.turn(patience.saturating_sub(Duration::from_millis(1)))?;
+            self.crowd
+                .turn(patience.saturating_sub(Duration::from_millis(1)))?;
             let mut number = 0;
             while let Some(news) = self.crowd.news(number) {
                 number += 1;
@@ -278,7 +296,10 @@ impl Side {
                 }
                 had[news.member] = news.events;
             }
-            ensure!(now < start + pause * u32::try_from(count)? + PATIENCE, "deliveries are missing");
+            ensure!(
+                now < start + pause * u32::try_from(count)? + PATIENCE,
+                "deliveries are missing"
+            );
         }
         took.sort_by(f64::total_cmp);
         Ok(took)

@@ -35,13 +35,20 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
     let mut sides = sides(scene, engines(plan.sqlite_only)).await?;
     let fresh = |sides: &[_]| -> Vec<_> { sides.iter().map(Series::of_side).collect() };
     let (mut p50, mut p99) = (fresh(&sides), fresh(&sides));
-    let (pause, count) = (Duration::from_secs(1) / plan.rate, u64::from(plan.rate) * plan.seconds);
+    let (pause, count) = (
+        Duration::from_secs(1) / plan.rate,
+        u64::from(plan.rate) * plan.seconds,
+    );
     for run in 0..plan.runs {
         for (number, side) in sides.iter_mut().enumerate() {
             let took = side.steadily(pause, count);
             let took = took.with_context(|| side.name.clone())?;
             let (half, most) = (quantile(&took, 0.5), quantile(&took, 0.99));
-            println!("  run {}: {:<18} p50 {half:>6.2} ms, p99 {most:>6.2} ms", run + 1, side.name);
+            println!(
+                "  run {}: {:<18} p50 {half:>6.2} ms, p99 {most:>6.2} ms",
+                run + 1,
+                side.name
+            );
             p50[number].runs.push(half);
             p99[number].runs.push(most);
         }

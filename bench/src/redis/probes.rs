@@ -13,9 +13,10 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{Window, fleet::Fleet, quantile, upgrade};
+use super::{Window, quantile, upgrade};
 use crate::{
     account::{get, post, register},
+    servers::fleet::Fleet,
 };
 
 /// Probes under way, which end when this is dropped.

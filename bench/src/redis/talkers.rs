@@ -19,9 +19,10 @@ use tokio::{
 };
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite::Message};
 
-use super::{fleet::Fleet, upgrade};
+use super::upgrade;
 use crate::{
     account::{create_room, join, register},
+    servers::fleet::Fleet,
 };
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;

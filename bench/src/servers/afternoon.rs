@@ -21,7 +21,10 @@ use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, sync::broadcast};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, mpsc},
+};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -70,7 +73,7 @@ async fn open(
             let io = TokioIo::new(upgraded);
             let config = WebSocketConfig::default();
             let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-            talk(socket, &channel, sizes).await;
+            talk(socket, channel, sizes).await;
         }
     });
     let headers = [
@@ -78,7 +81,11 @@ async fn open(
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    (StatusCode::SWITCHING_PROTOCOLS, HeaderMap::from_iter(headers)).into_response()
+    (
+        StatusCode::SWITCHING_PROTOCOLS,
+        HeaderMap::from_iter(headers),
+    )
+        .into_response()
 }
 
 fn handshake(request: &mut Parts) -> Option<(HeaderValue, OnUpgrade)> {
@@ -95,31 +102,38 @@ fn handshake(request: &mut Parts) -> Option<(HeaderValue, OnUpgrade)> {
     Some((accept, request.extensions.remove()?))
 }
 
-/// Until either side ends.
-async fn talk(mut socket: Socket, channel: &broadcast::Sender<Utf8Bytes>, sizes: Sizes) {
+/// Until either side ends: one half hears the room, the other the person, as axum's example does it.
+async fn talk(socket: Socket, channel: broadcast::Sender<Utf8Bytes>, sizes: Sizes) {
+    let (mut sink, mut stream) = socket.split();
+    let (answers, mut answered) = mpsc::channel(CHANNEL_CAPACITY);
     let mut room = channel.subscribe();
+    let mut hears = tokio::spawn(async move {
+        loop {
+            let frame = tokio::select! {
+                Some(ack) = answered.recv() => ack,
+                Ok(event) = room.recv() => Message::Text(event),
+                else => return,
+            };
+            if sink.send(frame).await.is_err() {
+                return;
+            }
+        }
+    });
     let ack = Message::text(format!(
         r#"{{"type":"ack","{}":1}}"#,
         "x".repeat(sizes.ack_bytes.saturating_sub(22))
     ));
-    loop {
-        let answer = tokio::select! {
-            said = socket.next() => match said {
-                Some(Ok(Message::Text(text))) => {
-                    // It has a listener: this task.
-                    drop(channel.send(event_payload(&text, sizes.event_bytes).into()));
-                    ack.clone()
-                }
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => continue,
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-            },
-            said = room.recv() => match said {
-                Ok(event) => Message::Text(event),
-                Err(_) => return,
-            },
-        };
-        if socket.send(answer).await.is_err() {
-            return;
+    let mut speaks = tokio::spawn(async move {
+        while let Some(Ok(Message::Text(text))) = stream.next().await {
+            // It has a listener: the other half.
+            drop(channel.send(event_payload(&text, sizes.event_bytes).into()));
+            if answers.send(ack.clone()).await.is_err() {
+                return;
+            }
         }
+    });
+    tokio::select! {
+        _ = &mut hears => speaks.abort(),
+        _ = &mut speaks => hears.abort(),
     }
 }

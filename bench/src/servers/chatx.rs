@@ -85,29 +85,47 @@ impl Node {
         Ok(Meter::of(roots))
     }
 
+    /// Where its store is.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.postgres {
+            Some(postgres) => postgres.url(),
+            None => format!(
+                "sqlite:{}",
+                self.chatx.data_directory().join("chatx.db").display()
+            ),
+        }
+    }
+
     /// Registers `people`, who are all members of each of `rooms`.
     ///
     /// # Errors
     /// When the server refuses.
     pub(crate) async fn furnish(&self, rooms: usize, people: usize) -> Result<Rooms> {
-        let address = self.chatx.address();
-        let mut tokens = Vec::new();
-        for person in 0..people {
-            tokens.push(register(&address, &format!("bench{person}")).await?);
-        }
-        let mut ids = Vec::new();
-        for room in 0..rooms {
-            let id = create_room(&address, &tokens[0], &format!("bench {room}")).await?;
-            for token in &tokens[1..] {
-                join(&address, token, &id).await?;
-            }
-            ids.push(id);
-        }
-        Ok(Rooms { tokens, ids })
+        Rooms::make(&self.chatx.address(), rooms, people).await
     }
 }
 
 impl Rooms {
+    /// Registers `people`, who are all members of each of `rooms`, with who serves HTTP at `address`.
+    ///
+    /// # Errors
+    /// When the server refuses.
+    pub(crate) async fn make(address: &str, rooms: usize, people: usize) -> Result<Self> {
+        let mut tokens = Vec::new();
+        for person in 0..people {
+            tokens.push(register(address, &format!("bench{person}")).await?);
+        }
+        let mut ids = Vec::new();
+        for room in 0..rooms {
+            let id = create_room(address, &tokens[0], &format!("bench {room}")).await?;
+            for token in &tokens[1..] {
+                join(address, token, &id).await?;
+            }
+            ids.push(id);
+        }
+        Ok(Self { tokens, ids })
+    }
+
     /// A socket of a person, subscribed to one room from now on.
     ///
     /// # Errors

@@ -3,24 +3,24 @@
 use anyhow::{Context, Result, ensure};
 use testkit::{Chatx, ChatxSetup, Postgres, Redis, free_port};
 
-use super::Fault;
+use crate::{process::Meter, redis::Fault};
 
 /// Running servers.
-pub(super) struct Fleet {
-    pub(super) handlers: Chatx,
-    pub(super) coordinators: Vec<Chatx>,
+pub(crate) struct Fleet {
+    pub(crate) handlers: Chatx,
+    pub(crate) coordinators: Vec<Chatx>,
     redis: Redis,
-    _postgres: Postgres,
+    postgres: Postgres,
 }
 
 const SECRET: &str = "a secret that every process of the cluster has";
 
 impl Fleet {
-    /// Starts everything. Rates hold, but for those that would keep one machine from playing many people.
+    /// Starts everything. If rates hold, then without those that would keep one machine from playing many people.
     ///
     /// # Errors
     /// When a server does not start.
-    pub(super) async fn start(coordinators: usize) -> Result<Self> {
+    pub(crate) async fn start(coordinators: usize, rates: bool) -> Result<Self> {
         let postgres = Postgres::start().await?;
         let redis = Redis::start().await?;
         let role = |role: &str| -> ChatxSetup {
@@ -28,6 +28,7 @@ impl Fleet {
                 .set("DATABASE_URL", postgres.url())
                 .set("REDIS_URL", redis.url())
                 .set("CHATX_CLUSTER_SECRET", SECRET)
+                .set("CHATX_RATE_LIMITS", if rates { "on" } else { "off" })
                 .set("CHATX_RATE_REGISTER", "100000/1ms")
                 .set("CHATX_RATE_LOGIN", "100000/1ms")
                 .set("CHATX_RATE_HTTP", "1000/10ms")
@@ -48,25 +49,47 @@ impl Fleet {
             handlers: role("handlers").start().await?,
             coordinators: running,
             redis,
-            _postgres: postgres,
+            postgres,
         })
     }
 
     /// The coordinator of the client with this number.
-    pub(super) fn coordinator(&self, client: usize) -> Result<&Chatx> {
+    pub(crate) fn coordinator(&self, client: usize) -> Result<&Chatx> {
         self.coordinators
             .get(client % self.coordinators.len().max(1))
             .context("there is a coordinator")
     }
 
-    pub(super) fn stop_redis(&mut self, fault: Fault) -> Result<()> {
+    /// Counts what the coordinators use.
+    ///
+    /// # Errors
+    /// When one has ended.
+    pub(crate) fn meter(&self) -> Result<Meter> {
+        let ids = self
+            .coordinators
+            .iter()
+            .map(|it| it.id().context("a coordinator runs"));
+        Ok(Meter::of(ids.collect::<Result<_>>()?))
+    }
+
+    /// Puts everything on one processor.
+    ///
+    /// # Errors
+    /// When something has ended.
+    pub(crate) fn pin_to(&self, processor: u32) -> Result<()> {
+        let beside = [self.handlers.id(), self.postgres.id()];
+        Meter::of(beside.into_iter().flatten().collect()).pin_to(processor)?;
+        self.meter()?.pin_to(processor)
+    }
+
+    pub(crate) fn stop_redis(&mut self, fault: Fault) -> Result<()> {
         match fault {
             Fault::Killed => self.redis.kill(),
             Fault::Paused => self.redis.pause(),
         }
     }
 
-    pub(super) async fn bring_redis_back(&mut self, fault: Fault) -> Result<()> {
+    pub(crate) async fn bring_redis_back(&mut self, fault: Fault) -> Result<()> {
         match fault {
             Fault::Killed => self.redis.start_again().await,
             Fault::Paused => self.redis.resume(),
