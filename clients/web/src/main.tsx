@@ -3,6 +3,7 @@
 import "@preact/signals";
 import { render } from "preact";
 import "./state/attention";
+import "./state/notifications";
 import "./drawing";
 import { start } from "./state/session";
 import "./styles/base.css";

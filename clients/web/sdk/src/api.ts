@@ -2,8 +2,8 @@
 
 import type { Method } from "./http.ts";
 import type {
-  AuditEntry, Ban, EventPage, Id, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewMessage, NewRoom, Node, Page,
-  Receipt, Revision, Role, Room, RoomChanges, SearchHit, SearchQuery, Seq, Session, SocketTicket, Timestamp, User, UserRef,
+  AuditEntry, Ban, Block, EventPage, Id, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewMessage, NewRoom, Node,
+  Page, Pin, Receipt, Role, Room, RoomChanges, SearchHit, SearchQuery, Seq, Session, SocketTicket, Timestamp, User, Version,
 } from "./protocol.ts";
 
 /** Makes the calls: `Session` does. */
@@ -26,7 +26,7 @@ export class Api {
   me(): Promise<User> {
     return this.get("/users/me");
   }
-  updateMe(fields: { display_name?: string; bio?: string; status?: string }): Promise<User> {
+  updateMe(fields: { display_name?: string; bio?: string; status?: string; shows_reads?: boolean }): Promise<User> {
     return this.caller.call("PATCH", "/v1/users/me", fields);
   }
   /** Erases the account, which takes a while. */
@@ -50,9 +50,8 @@ export class Api {
   revokeOtherSessions(): Promise<void> {
     return this.caller.call("DELETE", "/v1/auth/sessions");
   }
-  async blocks(): Promise<UserRef[]> {
-    const { blocks } = await this.get<{ blocks: (UserRef | { user: UserRef })[] }>("/users/me/blocks");
-    return blocks.map((block) => ("user" in block ? block.user : block));
+  async blocks(): Promise<Block[]> {
+    return (await this.get<{ blocks: Block[] }>("/users/me/blocks")).blocks;
   }
   block(user: Id): Promise<void> {
     return this.caller.call("PUT", `/v1/users/me/blocks/${user}`);
@@ -157,9 +156,8 @@ export class Api {
     return this.caller.call("DELETE", `/v1/rooms/${room}/messages/${seq}`);
   }
   /** The texts that a message had before. */
-  async revisions(room: Id, seq: Seq): Promise<Revision[]> {
-    const answer = await this.get<Record<string, unknown>>(`/rooms/${room}/messages/${seq}/history`);
-    return (Object.values(answer).find(Array.isArray) ?? []) as Revision[];
+  async versions(room: Id, seq: Seq): Promise<Version[]> {
+    return (await this.get<{ versions: Version[] }>(`/rooms/${room}/messages/${seq}/history`)).versions;
   }
   react(room: Id, seq: Seq, emoji: string): Promise<void> {
     return this.caller.call("PUT", `/v1/rooms/${room}/messages/${seq}/reactions/${encodeURIComponent(emoji)}`);
@@ -173,17 +171,16 @@ export class Api {
   unpin(room: Id, seq: Seq): Promise<void> {
     return this.caller.call("DELETE", `/v1/rooms/${room}/messages/${seq}/pin`);
   }
-  async pins(room: Id): Promise<Message[]> {
-    const { pins } = await this.get<{ pins: (Message | { message: Message })[] }>(`/rooms/${room}/pins`);
-    return pins.map((pin) => ("message" in pin ? pin.message : pin));
+  async pins(room: Id): Promise<Pin[]> {
+    return (await this.get<{ pins: Pin[] }>(`/rooms/${room}/pins`)).pins;
   }
   /** Moves the read mark, which only moves forward. */
   markRead(room: Id, seq: Seq): Promise<void> {
     return this.caller.call("PUT", `/v1/rooms/${room}/read`, { seq });
   }
-  /** Who has read up to there. */
-  async receipts(room: Id, seq?: Seq): Promise<Receipt[]> {
-    return (await this.get<{ receipts: Receipt[] }>(`/rooms/${room}/receipts`, { seq })).receipts;
+  /** Who has read up to there, as far as they let it be seen. */
+  receipts(room: Id, seq: Seq, part: Part = {}): Promise<Page<"receipts", Receipt>> {
+    return this.get(`/rooms/${room}/receipts`, { seq, ...part });
   }
   /** The room's log above `after`, every kind of event; with `wait_s` (at most 30) it waits for the first one. */
   events(room: Id, ask: { after: Seq; limit?: number; wait_s?: number }): Promise<EventPage> {

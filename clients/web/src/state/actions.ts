@@ -31,12 +31,23 @@ export async function loadNewer(room: RoomState): Promise<void> {
   await load(room, async () => room.append(await api.messages(room.id, { after: room.newerThan, limit: pageSize })));
 }
 
-/** Shows a message, and what is around it when it is not loaded. */
+/** Shows a message, and what is around it when it is not loaded; what is no message, the next line after it. */
 export async function seek(room: RoomState, seq: Seq): Promise<void> {
-  if (room.message(seq) === undefined) {
-    await load(room, async () => room.moveTo(await api.messages(room.id, { around: seq, limit: pageSize })));
-  }
-  room.sought.value = seq;
+  await idle(room);
+  if (!room.holds(seq)) await load(room, async () => room.moveTo(await api.messages(room.id, { around: seq, limit: pageSize })));
+  const { items } = room;
+  room.sought.value = (items.value.find((item) => item.seq >= seq) ?? items.value.at(-1))?.seq;
+}
+
+/** Resolves once nothing is being loaded. */
+function idle(room: RoomState): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = room.loading.subscribe((loading) => {
+      if (loading === "busy") return;
+      resolve();
+      queueMicrotask(() => stop());
+    });
+  });
 }
 
 async function load(room: RoomState, action: () => Promise<void>): Promise<void> {

@@ -1,21 +1,30 @@
-/** Which dialog is open, and whether the details pane is. */
+/** Which dialog is open, and what stands beside the conversation. */
 
 import { signal } from "@preact/signals";
-import type { Id, Room } from "@chatx/sdk";
+import type { Id, Room, Seq } from "@chatx/sdk";
 
 export type OpenDialog =
   | { kind: "create-room" }
+  | { kind: "new-message" }
   | { kind: "join"; room: Pick<Room, "id" | "name"> }
   | { kind: "invite" }
   | { kind: "settings" }
   | { kind: "room-settings"; room: Id }
+  | { kind: "switch" }
   | { kind: "shortcuts" };
 
 export const dialog = signal<OpenDialog | undefined>(undefined);
 
+export type Side = { kind: "details" } | { kind: "pins" } | { kind: "thread"; root: Seq };
+
 /** Below this width there is one pane at a time. Keep in step with `styles/layout.css`. */
-export const detailsOpen = signal(window.innerWidth >= 1180);
+export const side = signal<Side | undefined>(window.innerWidth >= 1180 ? { kind: "details" } : undefined);
 
 export function closeDialog(): void {
   dialog.value = undefined;
+}
+
+/** Shows that beside the conversation, or nothing if it was there. */
+export function toggleSide(kind: "details" | "pins"): void {
+  side.value = side.value?.kind === kind ? undefined : { kind };
 }

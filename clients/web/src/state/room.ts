@@ -201,6 +201,12 @@ export class RoomState {
     this.mentions.value = 0;
   }
 
+  /** Whether that place of the log is among what is loaded. */
+  holds(seq: Seq): boolean {
+    const above = this.lowest !== undefined && seq >= this.lowest;
+    return above && (this.attached.value || seq <= this.newerThan);
+  }
+
   message(seq: Seq): MessageItem | undefined {
     const item = this.items.value[indexOfSeq(this.items.value, seq)];
     return item?.type === "message" ? item : undefined;

@@ -47,7 +47,7 @@ export async function register(fields: Registration): Promise<void> {
   await chat.register(fields);
 }
 
-export async function updateMe(fields: { display_name?: string; bio?: string; status?: string }): Promise<void> {
+export async function updateMe(fields: { display_name?: string; bio?: string; status?: string; shows_reads?: boolean }): Promise<void> {
   me.value = await chat.session.learn(await api.updateMe(fields));
 }
 

@@ -173,7 +173,7 @@ export function sameDay(a: Timestamp, b: Timestamp): boolean {
   return a === b || new Date(a).toDateString() === new Date(b).toDateString();
 }
 
-/** Whether a message names somebody. */
+/** Whether a message calls somebody, by name or with everybody. */
 export function mentions(message: { mentions?: readonly Mention[] }, user: Id | undefined): boolean {
-  return (message.mentions ?? []).some((mention) => (typeof mention === "string" ? mention : mention.id) === user);
+  return (message.mentions ?? []).some((mention) => mention.id == null || mention.id === user);
 }

@@ -2,8 +2,9 @@
 
 import { useEffect } from "preact/hooks";
 import { openRoom, roomList, rooms, roomsKnown, totalUnread } from "../state/chat";
-import { detailsOpen, dialog } from "../state/dialogs";
+import { dialog, side } from "../state/dialogs";
 import { nameOf } from "../state/names";
+import type { RoomState } from "../state/room";
 import { go, paths, route } from "../state/router";
 import { me, phase } from "../state/session";
 import { strings } from "../strings";
@@ -12,10 +13,13 @@ import { Conversation } from "./conversation";
 import { Discover } from "./discover";
 import { Mark } from "./icons";
 import { ConnectionStatus, dialogIsOpen, Shortcuts, Toasts } from "./notices";
+import { NewMessage } from "./new_message";
 import { CreateRoom, InviteForm, InvitePage, JoinRoom } from "./room_dialogs";
 import { RoomSettings } from "./room_settings";
+import { Search } from "./search";
 import { Settings } from "./settings";
 import { Sidebar } from "./sidebar";
+import { Switcher } from "./switcher";
 
 export function App() {
   switch (phase.value) {
@@ -43,7 +47,7 @@ function Chat() {
   useEffect(() => {
     if (route.value.page === "log-in" || route.value.page === "register") go(paths.rooms, true);
   }, [route.value]);
-  const pane = route.value.page === "rooms" ? "rooms" : detailsOpen.value && openRoom.value !== undefined ? "details" : "main";
+  const pane = route.value.page === "rooms" ? "rooms" : side.value !== undefined && openRoom.value !== undefined ? "details" : "main";
   return (
     <div class="app" data-pane={pane}>
       <a class="skip" href="#main" onClick={(event) => {
@@ -64,6 +68,7 @@ function Chat() {
 function Main() {
   const at = route.value;
   if (at.page === "discover") return <Discover />;
+  if (at.page === "search") return <Search key={at.room} query={at.query} room={at.room} />;
   if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
   if (at.page !== "room") return <Home />;
   const room = rooms.value.get(at.room);
@@ -113,6 +118,10 @@ function Dialogs() {
       return <InviteForm />;
     case "settings":
       return <Settings />;
+    case "new-message":
+      return <NewMessage />;
+    case "switch":
+      return <Switcher />;
     case "shortcuts":
       return <Shortcuts />;
     case "room-settings": {
@@ -132,7 +141,13 @@ function onKey(event: KeyboardEvent): void {
     dialog.value = { kind: "shortcuts" };
   } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    go(paths.discover);
+    dialog.value = { kind: "switch" };
+  } else if (event.key.toLowerCase() === "f" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    go(paths.search("", openRoom.value?.id));
+  } else if (event.altKey && event.shiftKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+    event.preventDefault();
+    step(event.key === "ArrowUp" ? -1 : 1, (room) => room.unread.value > 0);
   } else if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     event.preventDefault();
     step(event.key === "ArrowUp" ? -1 : 1);
@@ -141,8 +156,9 @@ function onKey(event: KeyboardEvent): void {
   }
 }
 
-function step(by: number): void {
-  const list = roomList.value;
+/** Goes to the next room of the list, or the next one for which something holds. */
+function step(by: number, wanted: (room: RoomState) => boolean = () => true): void {
+  const list = roomList.value.filter((room) => room === openRoom.value || wanted(room));
   const at = list.findIndex((room) => room === openRoom.value);
   const next = list[(at + by + list.length) % list.length];
   if (next !== undefined) go(paths.room(next.id));

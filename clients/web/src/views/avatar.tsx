@@ -2,7 +2,8 @@
 
 import type { Id, PresenceState, Room, UserRef } from "@chatx/sdk";
 import { nameOf } from "../state/names";
-import { strings } from "../strings";
+import type { RoomState } from "../state/room";
+import { me } from "../state/session";
 import { Icon } from "./icons";
 
 const hues = 12;
@@ -29,11 +30,25 @@ export function Avatar({ user, state, small }: { user: UserRef; state?: Presence
   );
 }
 
-export function RoomAvatar({ room }: { room: Pick<Room, "id" | "name" | "visibility"> }) {
+/** A room of one's own. A direct conversation with one person looks like them. */
+export function RoomAvatar({ room }: { room: RoomState }) {
+  const info = room.info.value;
+  if (info.visibility !== "direct") return <RoomMark room={info} />;
+  const others = (info.people ?? []).filter((person) => person.id !== me.value?.id);
+  const [other] = others;
+  if (other !== undefined && others.length === 1) return <Avatar user={other} state={room.online.value.get(other.id)?.state ?? "offline"} />;
+  return (
+    <span class={`avatar person hue-${hueOf(room.id)}`} aria-hidden="true">
+      <Icon name="people" />
+    </span>
+  );
+}
+
+export function RoomMark({ room }: { room: Pick<Room, "id" | "name" | "visibility"> }) {
   const closed = room.visibility === "private" ? "lock" : room.visibility === "secret" ? "hidden" : undefined;
   return (
     <span class={`avatar room hue-${hueOf(room.id)}`} aria-hidden="true">
-      {initials(roomName(room))}
+      {initials(room.name)}
       {closed !== undefined && (
         <span class="closed">
           <Icon name={closed} />
@@ -41,8 +56,4 @@ export function RoomAvatar({ room }: { room: Pick<Room, "id" | "name" | "visibil
       )}
     </span>
   );
-}
-
-export function roomName(room: Pick<Room, "name" | "visibility">): string {
-  return room.name === "" ? strings.rooms.direct : room.name;
 }

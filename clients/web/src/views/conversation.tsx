@@ -1,35 +1,57 @@
-/** An open room: its head, its log, where one writes, and its details beside it. */
+/** An open room: its head, its log, where one writes, and what stands beside it. */
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { seek, messageLink, togglePin, toggleReaction } from "../state/actions";
 import { totalUnread } from "../state/chat";
-import { detailsOpen } from "../state/dialogs";
+import { side, toggleSide } from "../state/dialogs";
+import { used } from "../state/emoji";
+import { roomTitle } from "../state/names";
 import type { RoomState } from "../state/room";
-import { paths } from "../state/router";
+import { paths, route } from "../state/router";
 import { api, me } from "../state/session";
 import type { MessageItem } from "../state/timeline";
-import { attempt } from "../state/toasts";
+import { attempt, toast } from "../state/toasts";
 import { strings } from "../strings";
-import { RoomAvatar, roomName } from "./avatar";
+import { RoomAvatar } from "./avatar";
 import { Composer } from "./composer";
 import { Details } from "./details";
 import { Confirm } from "./dialog";
-import { Icon } from "./icons";
+import { Icon, type IconName } from "./icons";
 import { Log } from "./log";
+import type { MessageActions } from "./message";
+import { Pins } from "./pins";
+import { ReactionPicker } from "./reactions";
+import { Thread } from "./thread";
+
+/** What is being done with a message. */
+type Doing = { what: "edit" | "reply" | "delete" | "react"; item: MessageItem };
 
 export function Conversation({ room }: { room: RoomState }) {
-  const [editing, setEditing] = useState<MessageItem>();
-  const [deleting, setDeleting] = useState<MessageItem>();
+  const [doing, setDoing] = useState<Doing>();
   const info = room.info.value;
-  const name = roomName(info);
+  const name = roomTitle(room);
   const unread = totalUnread.value;
+  const sought = route.value.page === "room" ? route.value.seq : undefined;
+  const followed = room.followed.value;
+  const done = () => setDoing(undefined);
+  const actions = useMemo(() => actionsOf(room, setDoing), [room]);
 
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${name} · ${strings.name}`;
   }, [name, unread]);
 
+  useEffect(() => {
+    if (sought !== undefined && followed) void seek(room, sought);
+  }, [room, sought, followed]);
+
+  useEffect(() => () => {
+    // A thread is one of this room.
+    if (side.value?.kind === "thread") side.value = undefined;
+  }, [room]);
+
   function editLast(): void {
     const last = room.items.value.findLast((item) => item.type === "message" && !item.deleted && item.user.id === me.value?.id);
-    if (last?.type === "message") setEditing(last);
+    if (last?.type === "message") setDoing({ what: "edit", item: last });
   }
 
   return (
@@ -39,7 +61,7 @@ export function Conversation({ room }: { room: RoomState }) {
           <a class="icon-button narrow-only" href={paths.rooms} aria-label={strings.conversation.back}>
             <Icon name="back" />
           </a>
-          <RoomAvatar room={info} />
+          <RoomAvatar room={room} />
           <div class="bar-title">
             <h1>{name}</h1>
             <p>
@@ -47,35 +69,76 @@ export function Conversation({ room }: { room: RoomState }) {
               {info.topic ? <span class="bar-topic" title={info.topic}>{info.topic}</span> : null}
             </p>
           </div>
-          <button
-            type="button"
-            class="icon-button"
-            aria-label={strings.conversation.details}
-            title={strings.conversation.details}
-            aria-expanded={detailsOpen.value}
-            data-testid="details"
-            onClick={() => (detailsOpen.value = !detailsOpen.value)}
-          >
-            <Icon name="panel" />
-          </button>
+          <a class="icon-button" href={paths.search("", room.id)} aria-label={strings.search.here} title={strings.search.here}>
+            <Icon name="search" />
+          </a>
+          <SideButton kind="pins" icon="pin" label={strings.pins.title} />
+          <SideButton kind="details" icon="panel" label={strings.conversation.details} />
         </header>
-        <Log key={room.id} room={room} editing={editing} onEdit={setEditing} onDelete={setDeleting} />
+        <Log key={room.id} room={room} editing={doing?.what === "edit" ? doing.item.seq : undefined} actions={actions} />
         {info.archived_at == null ? (
-          <Composer room={room} editing={editing} onEditLast={editLast} onEditDone={() => setEditing(undefined)} />
+          <Composer
+            room={room}
+            editing={doing?.what === "edit" ? doing.item : undefined}
+            replying={doing?.what === "reply" ? doing.item : undefined}
+            onEditLast={editLast}
+            onDone={done}
+          />
         ) : (
           <p class="archived">{strings.rooms.archived}</p>
         )}
       </main>
-      {detailsOpen.value && <Details key={room.id} room={room} />}
-      {deleting !== undefined && (
+      {side.value?.kind === "details" && <Details key={room.id} room={room} />}
+      {side.value?.kind === "pins" && <Pins key={room.id} room={room} />}
+      {side.value?.kind === "thread" && <Thread key={`${room.id} ${side.value.root}`} room={room} root={side.value.root} actions={actions} />}
+      {doing?.what === "delete" && (
         <Confirm
           title={strings.conversation.deleteTitle}
           text={strings.conversation.deleteText}
           action={strings.conversation.delete}
-          onConfirm={() => attempt(() => api.delete(room.id, deleting.seq))}
-          onClose={() => setDeleting(undefined)}
+          onConfirm={() => attempt(() => api.delete(room.id, doing.item.seq))}
+          onClose={done}
+        />
+      )}
+      {doing?.what === "react" && (
+        <ReactionPicker
+          onClose={done}
+          onPick={(emoji) => {
+            done();
+            actions.react(doing.item, emoji);
+          }}
         />
       )}
     </>
+  );
+}
+
+function actionsOf(room: RoomState, doing: (next: Doing) => void): MessageActions {
+  return {
+    edit: (item) => doing({ what: "edit", item }),
+    delete: (item) => doing({ what: "delete", item }),
+    reply: (item) => doing({ what: "reply", item }),
+    pickReaction: (item) => doing({ what: "react", item }),
+    thread: (root) => (side.value = { kind: "thread", root }),
+    react: (item, emoji) => {
+      used(emoji);
+      void attempt(() => toggleReaction(room, item, emoji));
+    },
+    pin: (item) => void attempt(() => togglePin(room, item)),
+    copyLink: (item) =>
+      void attempt(async () => {
+        await navigator.clipboard.writeText(messageLink(room.id, item.seq));
+        toast(strings.conversation.linkCopied);
+      }),
+    seek: (seq) => void seek(room, seq),
+  };
+}
+
+function SideButton({ kind, icon, label }: { kind: "details" | "pins"; icon: IconName; label: string }) {
+  return (
+    <button type="button" class="icon-button" aria-label={label} title={label} aria-expanded={side.value?.kind === kind}
+      data-testid={kind} onClick={() => toggleSide(kind)}>
+      <Icon name={icon} />
+    </button>
   );
 }

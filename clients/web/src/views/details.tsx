@@ -2,31 +2,28 @@
 
 import { useState } from "preact/hooks";
 import { inviteLink, leaveRoom } from "../state/actions";
-import { detailsOpen, dialog } from "../state/dialogs";
+import { dialog } from "../state/dialogs";
+import { roomTitle } from "../state/names";
 import { atLeast, mayChangeRoom } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { attempt, toast } from "../state/toasts";
 import { strings } from "../strings";
-import { roomName } from "./avatar";
 import { Confirm } from "./dialog";
 import { Icon } from "./icons";
 import { Members } from "./members";
+import { SidePane } from "./side";
 
 export function Details({ room }: { room: RoomState }) {
   const [leaving, setLeaving] = useState(false);
   const info = room.info.value;
   const mayInvite = info.visibility !== "direct" && (info.visibility === "public" || atLeast(info.role, "moderator"));
   return (
-    <aside class="details" aria-label={strings.conversation.details}>
-      <header class="bar">
-        <h2>{strings.details.title}</h2>
-        <button type="button" class="icon-button" aria-label={strings.details.close} onClick={() => (detailsOpen.value = false)}>
-          <Icon name="close" />
-        </button>
-      </header>
+    <SidePane title={strings.details.title} testid="details">
       <div class="details-body">
         <section>
-          <p class={info.topic ? "topic" : "topic muted"}>{info.topic || strings.details.noTopic}</p>
+          {info.visibility !== "direct" && (
+            <p class={info.topic ? "topic" : "topic muted"}>{info.topic || strings.details.noTopic}</p>
+          )}
           <p class="muted">
             {strings.visibility[info.visibility]} · {strings.rooms.members(info.members)}
           </p>
@@ -39,23 +36,25 @@ export function Details({ room }: { room: RoomState }) {
               {strings.details.settings}
             </button>
           )}
-          <button type="button" class="button" data-testid="leave" onClick={() => setLeaving(true)}>
-            <Icon name="leave" />
-            {strings.details.leave}
-          </button>
+          {info.visibility !== "direct" && (
+            <button type="button" class="button" data-testid="leave" onClick={() => setLeaving(true)}>
+              <Icon name="leave" />
+              {strings.details.leave}
+            </button>
+          )}
         </section>
         <Members room={room} />
       </div>
       {leaving && (
         <Confirm
-          title={strings.details.leaveTitle(roomName(info))}
+          title={strings.details.leaveTitle(roomTitle(room))}
           text={strings.details.leaveText}
           action={strings.details.leave}
           onConfirm={() => attempt(() => leaveRoom(room.id))}
           onClose={() => setLeaving(false)}
         />
       )}
-    </aside>
+    </SidePane>
   );
 }
 

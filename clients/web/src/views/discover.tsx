@@ -10,7 +10,7 @@ import { paths } from "../state/router";
 import { api } from "../state/session";
 import { attempt } from "../state/toasts";
 import { refusalText, strings } from "../strings";
-import { RoomAvatar } from "./avatar";
+import { RoomMark } from "./avatar";
 import { Icon } from "./icons";
 
 interface Found {
@@ -117,7 +117,7 @@ function Card({ room }: { room: Room }) {
   const mine = rooms.value.has(room.id);
   return (
     <li class="card" data-testid="discover-item" data-room={room.id}>
-      <RoomAvatar room={room} />
+      <RoomMark room={room} />
       <div class="card-text">
         <h2>{room.name}</h2>
         {room.topic ? <p>{room.topic}</p> : null}

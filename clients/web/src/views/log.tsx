@@ -1,75 +1,156 @@
-/** A room's log: it scrolls, loads what is older as one goes up, and stays where one is when anything arrives. */
+/**
+ * A room's log: it draws what is in sight of however many messages, loads more as one comes near an end, and stays where
+ * one is when anything arrives.
+ */
 
 import { useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { loadOlder } from "../state/actions";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Seq } from "@chatx/sdk";
+import { loadNewer, loadOlder, seek } from "../state/actions";
+import { type Block, blockOf, type Drawn, Heights, toBlocks } from "../state/blocks";
 import { markReadIfSeen, status } from "../state/chat";
-import { nameOf } from "../state/names";
+import { nameOf, roomTitle } from "../state/names";
 import { atEnd, visible } from "../state/page";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
-import { me } from "../state/session";
+import { chat, me } from "../state/session";
 import { dayName } from "../state/times";
-import { continues, type Item, type MessageItem, sameDay } from "../state/timeline";
+import { continues, indexOfSeq, type Item, sameDay } from "../state/timeline";
 import { strings } from "../strings";
-import { roomName } from "./avatar";
 import { Icon } from "./icons";
-import { Row, Unsent } from "./message";
+import { type MessageActions, Row, Unsent } from "./message";
 
 /** This close to the end counts as the end. */
 const endWithinPx = 60;
-/** This close to the top, older messages are loaded. */
-const olderWithinPx = 600;
+/** This close to what is not loaded, it is loaded. */
+const loadWithinPx = 900;
+/** So much is drawn above and below what is in sight. */
+const marginPx = 700;
 /** A log that grows while one looks at its end lets go of its top. */
-const mostItems = 600;
+const mostItems = 10_000;
+const keptItems = 2_000;
+/** How long a message that was sought stands out. */
+const soughtMs = 2_400;
 
 interface LogProps {
   room: RoomState;
-  editing: MessageItem | undefined;
-  onEdit(item: MessageItem): void;
-  onDelete(item: MessageItem): void;
+  editing: Seq | undefined;
+  actions: MessageActions;
 }
 
-export function Log({ room, editing, onEdit, onDelete }: LogProps) {
+/** A line that stays where it is, in pixels from the upper edge of what is in sight. */
+interface Anchor {
+  seq: Seq;
+  top: number;
+}
+
+export function Log({ room, editing, actions }: LogProps) {
   const view = useRef<HTMLDivElement>(null);
-  const content = useRef<HTMLDivElement>(null);
-  const firstSeq = useRef<number | undefined>(undefined);
-  const height = useRef(0);
+  const lines = useRef<HTMLDivElement>(null);
+  const heights = useRef(new Heights());
+  const anchor = useRef<Anchor | undefined>(undefined);
+  const [, redraw] = useState(0);
+  const [found, setFound] = useState<Seq>();
 
   const items = room.items.value;
   const unsent = room.unsent.value;
+  const blocks = useMemo(() => toBlocks(items), [items]);
+  /** The blocks as last drawn, for what is called later. */
+  const known = useRef(blocks);
+  known.current = blocks;
+  const drawn = useRef<Drawn>({ from: 0, to: 0, above: 0, below: 0 });
+  drawn.current = range();
 
-  // Older messages came in above: move by what they added, so that the eye stays on its line.
+  /** What is to be drawn from where the view stands; at the end it is counted from below. */
+  function range(): Drawn {
+    const element = view.current;
+    const size = element?.clientHeight ?? 800;
+    const total = heights.current.offset(blocks, Infinity);
+    if (anchor.current !== undefined && !atEnd.value) {
+      const top = heights.current.offset(blocks, blockOf(anchor.current.seq)) - anchor.current.top;
+      return heights.current.drawn(blocks, top - marginPx, top + size + marginPx);
+    }
+    if (atEnd.value || element === null) return heights.current.drawn(blocks, total - size - marginPx, Infinity);
+    const top = element.scrollTop - (lines.current?.offsetTop ?? 0);
+    return heights.current.drawn(blocks, top - marginPx, top + size + marginPx);
+  }
+
+  // After each drawing: what was guessed is measured, and the line that one looks at is put back in its place.
   useLayoutEffect(() => {
     const element = view.current;
     if (element === null) return;
-    const first = items[0]?.seq;
-    const grewAbove = firstSeq.current !== undefined && first !== undefined && first < firstSeq.current;
-    if (grewAbove && !atEnd.value) element.scrollTop += element.scrollHeight - height.current;
-    else if (atEnd.value) element.scrollTop = element.scrollHeight;
-    firstSeq.current = first;
-    height.current = element.scrollHeight;
-    if (atEnd.value && items.length > mostItems) room.trim();
+    measure();
+    keepPlace();
+    if (atEnd.value && items.length > mostItems) room.trim(keptItems);
   });
 
+  /** Whether a height was learnt. */
+  function measure(): boolean {
+    let learnt = false;
+    for (const child of lines.current?.children ?? []) {
+      if (!(child instanceof HTMLElement)) continue;
+      const block = known.current.find(({ key }) => key === Number(child.dataset["block"]));
+      if (block !== undefined) learnt = heights.current.measure(block, child.offsetHeight) || learnt;
+    }
+    return learnt;
+  }
+
+  function keepPlace(): void {
+    const element = view.current;
+    if (element === null) return;
+    if (atEnd.value) element.scrollTop = element.scrollHeight;
+    else if (anchor.current !== undefined) {
+      const line = lineOf(anchor.current.seq);
+      if (line === null) return;
+      const off = line.getBoundingClientRect().top - element.getBoundingClientRect().top - anchor.current.top;
+      if (Math.abs(off) >= 1) element.scrollTop += off;
+    }
+  }
+
+  function lineOf(seq: Seq): Element | null {
+    return lines.current?.querySelector(`[data-seq="${seq}"]`) ?? null;
+  }
+
+  /** Remembers the first line in sight. */
+  function takeAnchor(): void {
+    const element = view.current;
+    if (element === null || lines.current === null) return;
+    const edge = element.getBoundingClientRect().top;
+    for (const block of lines.current.children) {
+      if (block.getBoundingClientRect().bottom <= edge) continue;
+      for (const line of block.querySelectorAll<HTMLElement>("[data-seq]")) {
+        const box = line.getBoundingClientRect();
+        if (box.bottom <= edge) continue;
+        // Where only a gap is in sight, nothing is to be kept.
+        anchor.current = box.top < edge + element.clientHeight ? { seq: Number(line.dataset["seq"]), top: box.top - edge } : undefined;
+        return;
+      }
+    }
+    anchor.current = undefined;
+  }
+
   // One's own new message is always shown.
-  const written = unsent.length;
-  const writtenBefore = useRef(written);
+  const writtenBefore = useRef(unsent.length);
   useLayoutEffect(() => {
-    if (written > writtenBefore.current) toEnd();
-    writtenBefore.current = written;
-  }, [written]);
+    if (unsent.length > writtenBefore.current) toEnd();
+    writtenBefore.current = unsent.length;
+  }, [unsent.length]);
 
   // What grows later (the composer, a keyboard, a font) does not push the end out of sight.
   useEffect(() => {
+    let width = view.current?.clientWidth ?? 0;
     const observer = new ResizeObserver(() => {
-      if (atEnd.value) toEnd();
-      if (view.current !== null) height.current = view.current.scrollHeight;
-      fillPage();
+      const element = view.current;
+      if (element === null) return;
+      if (element.clientWidth !== width) heights.current.forget();
+      width = element.clientWidth;
+      measure();
+      keepPlace();
+      loadNearby();
     });
     if (view.current !== null) observer.observe(view.current);
-    if (content.current !== null) observer.observe(content.current);
+    if (lines.current !== null) observer.observe(lines.current);
     return () => observer.disconnect();
   }, []);
 
@@ -77,75 +158,90 @@ export function Log({ room, editing, onEdit, onDelete }: LogProps) {
     atEnd.value = true;
     return () => {
       atEnd.value = true;
+      room.moveToEnd(chat.live?.head(room.id) ?? 0);
       room.trim();
     };
   }, []);
 
   useSignalEffect(() => {
     const waiting = room.followed.value && !room.complete.value && room.items.value.length === 0;
-    if (waiting && room.loading.value === "idle") void loadOlder(room);
+    if (waiting && room.loading.value === "idle" && room.attached.value) void loadOlder(room);
+  });
+
+  // Somebody asked to see a message that is loaded: a third down from the top.
+  useSignalEffect(() => {
+    const seq = room.sought.value;
+    if (seq === undefined || indexOfSeq(room.items.value, seq) < 0) return;
+    room.sought.value = undefined;
+    atEnd.value = false;
+    anchor.current = { seq, top: (view.current?.clientHeight ?? 600) / 3 };
+    setFound(seq);
+    redraw((count) => count + 1);
+    setTimeout(() => setFound((now) => (now === seq ? undefined : now)), soughtMs);
   });
 
   function toEnd(): void {
-    if (view.current !== null) view.current.scrollTop = view.current.scrollHeight;
+    anchor.current = undefined;
+    room.moveToEnd(chat.live?.head(room.id) ?? 0);
     atEnd.value = true;
+    redraw((count) => count + 1);
+    keepPlace();
   }
 
   /** A tall window may show all that is loaded, and then nothing can be scrolled: there is more to load. */
-  function fillPage(): void {
+  function loadNearby(): void {
     const element = view.current;
-    if (element === null || !room.followed.value || room.complete.value || room.loading.value !== "idle") return;
-    if (element.scrollTop < olderWithinPx) void loadOlder(room);
+    if (element === null || !room.followed.value || room.loading.value !== "idle") return;
+    const fromEnd = element.scrollHeight - element.scrollTop - element.clientHeight;
+    if (!room.complete.value && element.scrollTop < loadWithinPx) void loadOlder(room);
+    else if (!room.attached.value && fromEnd < loadWithinPx) void loadNewer(room);
   }
 
   function onScroll(): void {
     const element = view.current;
     if (element === null) return;
-    atEnd.value = element.scrollHeight - element.scrollTop - element.clientHeight < endWithinPx;
+    const fromEnd = element.scrollHeight - element.scrollTop - element.clientHeight;
+    atEnd.value = fromEnd < endWithinPx && room.attached.value;
+    takeAnchor();
     if (atEnd.value && visible.value) markReadIfSeen(room);
-    fillPage();
+    const { from, to } = range();
+    if (from !== drawn.current.from || to !== drawn.current.to) redraw((count) => count + 1);
+    loadNearby();
   }
 
-  const info = room.info.value;
-  const mayDelete = atLeast(info.role, "moderator");
-  const divider = dividerIndex(room);
+  const context: LineContext = {
+    room, items, editing, actions, found,
+    mayDelete: atLeast(room.info.value.role, "moderator"),
+    divider: dividerIndex(room),
+  };
   const last = items.at(-1);
   const self = me.value;
+  const { from, to, above, below } = drawn.current;
   return (
     <div class="log-frame">
+      <UnreadAbove room={room} />
       <div
         class="log"
         ref={view}
         onScroll={onScroll}
         role="log"
-        aria-label={strings.conversation.log(roomName(info))}
+        aria-label={strings.conversation.log(roomTitle(room))}
         aria-live={room.loading.value === "busy" ? "off" : "polite"}
         tabIndex={0}
         data-testid="log"
       >
-        <div class="log-content" ref={content}>
+        <div class="log-content">
           <Top room={room} />
-          {items.map((item, index) => {
-            const before = items[index - 1];
-            const day = before === undefined || !sameDay(before.at, item.at);
-            const unread = index === divider;
-            return (
-              <Fragment key={item.seq}>
-                {day && <p class="day"><span>{dayName(item.at)}</span></p>}
-                {unread && <p class="unread-line" role="separator"><span>{strings.conversation.newMessages}</span></p>}
-                <Row
-                  item={item}
-                  lead={day || unread || !continues(before, item)}
-                  own={item.type === "message" && item.user.id === self?.id}
-                  mayDelete={mayDelete}
-                  editing={editing?.seq === item.seq}
-                  onEdit={onEdit}
-                  onDelete={onDelete}
-                />
-              </Fragment>
-            );
-          })}
-          {self !== undefined && unsent.map((entry, index) => (
+          <Gap height={above} />
+          <div class="lines" ref={lines}>
+            {blocks.slice(from, to).map((block) => (
+              <div key={block.key} class="block" data-block={block.key}>
+                <Lines block={block} context={context} />
+              </div>
+            ))}
+          </div>
+          <Gap height={below} />
+          {room.attached.value && self !== undefined && unsent.map((entry, index) => (
             <Unsent
               key={entry.client_id}
               entry={entry}
@@ -157,13 +253,73 @@ export function Log({ room, editing, onEdit, onDelete }: LogProps) {
           <ReadBy room={room} />
         </div>
       </div>
-      {!atEnd.value && (
-        <button type="button" class="to-end" onClick={toEnd} aria-label={strings.conversation.toEnd}>
+      {(!atEnd.value || !room.attached.value) && (
+        <button type="button" class="to-end" onClick={toEnd} aria-label={strings.conversation.toEnd} data-testid="to-end">
           {room.unread.value > 0 && <span>{strings.conversation.unreadBelow(room.unread.value)}</span>}
           <Icon name="down" />
         </button>
       )}
     </div>
+  );
+}
+
+/** Stands for what is not drawn. */
+function Gap({ height }: { height: number }) {
+  const element = useRef<HTMLDivElement>(null);
+  useLayoutEffect(() => {
+    if (element.current !== null) element.current.style.height = `${height}px`;
+  }, [height]);
+  return <div ref={element} aria-hidden="true" />;
+}
+
+interface LineContext {
+  room: RoomState;
+  items: readonly Item[];
+  editing: Seq | undefined;
+  actions: MessageActions;
+  found: Seq | undefined;
+  mayDelete: boolean;
+  /** Before which item the line stands that says where the unread begins; -1 for nowhere. */
+  divider: number;
+}
+
+function Lines({ block, context }: { block: Block; context: LineContext }) {
+  const { room, items, divider, found, editing } = context;
+  return items.slice(block.start, block.end).map((item, offset) => {
+    const index = block.start + offset;
+    const before = items[index - 1];
+    const day = before === undefined || !sameDay(before.at, item.at);
+    const unread = index === divider;
+    return (
+      <Fragment key={item.seq}>
+        {day && <p class="day"><span>{dayName(item.at)}</span></p>}
+        {unread && <p class="unread-line" role="separator"><span>{strings.conversation.newMessages}</span></p>}
+        <Row
+          item={item}
+          room={room}
+          lead={day || unread || !continues(before, item)}
+          own={item.type === "message" && item.user.id === me.value?.id}
+          mayDelete={context.mayDelete}
+          editing={editing === item.seq}
+          found={found === item.seq}
+          replied={item.type === "message" && item.replyTo !== undefined ? room.message(item.replyTo) : undefined}
+          actions={context.actions}
+        />
+      </Fragment>
+    );
+  });
+}
+
+/** Where the unread begin further up than what is loaded, the way there. */
+function UnreadAbove({ room }: { room: RoomState }) {
+  const divider = room.divider.value;
+  const first = room.items.value[0]?.seq;
+  if (divider === undefined || first === undefined || divider + 1 >= first || room.complete.value) return null;
+  return (
+    <button type="button" class="unread-above" data-testid="to-unread" onClick={() => void seek(room, divider)}>
+      <Icon name="up" />
+      {strings.conversation.toUnread}
+    </button>
   );
 }
 
@@ -174,7 +330,9 @@ function Top({ room }: { room: RoomState }) {
     return (
       <p class="log-top">
         {strings.conversation.olderFailed}{" "}
-        <button type="button" class="link" onClick={() => void loadOlder(room)}>{strings.conversation.tryAgain}</button>
+        <button type="button" class="link" onClick={() => void (room.attached.value ? loadOlder(room) : loadNewer(room))}>
+          {strings.conversation.tryAgain}
+        </button>
       </p>
     );
   }
@@ -182,7 +340,7 @@ function Top({ room }: { room: RoomState }) {
   const silent = !room.items.value.some((item) => item.type === "message") && room.unsent.value.length === 0;
   return (
     <div class="beginning">
-      <h2>{strings.conversation.beginning(roomName(info))}</h2>
+      <h2>{strings.conversation.beginning(roomTitle(room))}</h2>
       <p>{info.topic || (silent ? strings.conversation.empty : "")}</p>
     </div>
   );
@@ -201,7 +359,7 @@ function dividerIndex(room: RoomState): number {
 /** Who is known to have read one's last message, when it is the last of all. */
 function ReadBy({ room }: { room: RoomState }) {
   const last = room.items.value.findLast((item) => item.type === "message");
-  if (last?.type !== "message" || last.user.id !== me.value?.id || room.unsent.value.length > 0) return null;
+  if (!room.attached.value || last?.type !== "message" || last.user.id !== me.value?.id || room.unsent.value.length > 0) return null;
   const readers = [...room.reads.value]
     .filter(([, seq]) => seq >= last.seq)
     .map(([id]) => room.person(id))

@@ -1,8 +1,8 @@
 /** Who is in a room, with their presence and role, and what those who may can do about them. */
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Ban, Member } from "@chatx/sdk";
-import { loadMoreMembers } from "../state/actions";
+import { loadMoreMembers, talkTo } from "../state/actions";
 import { loadMembers } from "../state/chat";
 import { nameOf } from "../state/names";
 import { atLeast, grantable, mayModerate, roles } from "../state/permissions";
@@ -12,7 +12,7 @@ import { attempt } from "../state/toasts";
 import { strings } from "../strings";
 import { Avatar } from "./avatar";
 import { Confirm } from "./dialog";
-import { Icon } from "./icons";
+import { Menu, MenuItem } from "./menu";
 
 const hourMs = 3_600_000;
 
@@ -50,7 +50,6 @@ export function Members({ room }: { room: RoomState }) {
 
 function MemberRow({ room, member }: { room: RoomState; member: Member }) {
   const { user } = member;
-  const own = room.info.value.role;
   const self = user.id === me.value?.id;
   const state = room.online.value.get(user.id)?.state ?? "offline";
   const muted = member.muted_until != null && Date.parse(member.muted_until) > Date.now();
@@ -63,29 +62,17 @@ function MemberRow({ room, member }: { room: RoomState; member: Member }) {
       </span>
       {muted && <span class="tag">{strings.details.muted}</span>}
       {member.role !== "member" && <span class="tag">{strings.roles[member.role]}</span>}
-      {!self && mayModerate(own, member.role) && <Actions room={room} member={member} muted={muted} />}
+      {!self && <Actions room={room} member={member} muted={muted} />}
     </li>
   );
 }
 
 function Actions({ room, member, muted }: { room: RoomState; member: Member; muted: boolean }) {
-  const [asking, setAsking] = useState<"kick" | "ban">();
-  const menu = useRef<HTMLDetailsElement>(null);
+  const [asking, setAsking] = useState<"kick" | "ban" | "block">();
   const { user } = member;
   const name = nameOf(user);
-  const role = room.info.value.role;
-
-  function close(): void {
-    menu.current?.removeAttribute("open");
-  }
-
-  useEffect(() => {
-    const elsewhere = (event: Event) => {
-      if (event.target instanceof Node && !menu.current?.contains(event.target)) close();
-    };
-    document.addEventListener("pointerdown", elsewhere);
-    return () => document.removeEventListener("pointerdown", elsewhere);
-  }, []);
+  const own = room.info.value.role;
+  const moderates = room.info.value.visibility !== "direct" && mayModerate(own, member.role);
 
   function done(action: () => Promise<unknown>): Promise<boolean> {
     return attempt(async () => {
@@ -94,47 +81,36 @@ function Actions({ room, member, muted }: { room: RoomState; member: Member; mut
     });
   }
 
-  function act(action: () => Promise<unknown>): void {
-    close();
-    void done(action);
-  }
-
-  function ask(what: "kick" | "ban"): void {
-    close();
-    setAsking(what);
-  }
-
   return (
     <>
-      <details
-        class="menu"
-        ref={menu}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape" || !menu.current?.open) return;
-          event.stopPropagation();
-          close();
-          menu.current.querySelector("summary")?.focus();
-        }}
-      >
-        <summary class="icon-button" aria-label={strings.details.actions(name)} data-testid="member-actions">
-          <Icon name="more" />
-        </summary>
-        <div class="menu-items">
-          {grantable(role, member.role).map((grant) => (
-            <button key={grant} type="button" onClick={() => act(() => api.setRole(room.id, user.id, grant))}>
-              {strings.details.makeRole(strings.roles[grant])}
-            </button>
-          ))}
-          <button
-            type="button"
-            onClick={() => act(() => api.mute(room.id, user.id, muted ? null : new Date(Date.now() + hourMs).toISOString()))}
-          >
-            {muted ? strings.details.unmute : strings.details.mute}
-          </button>
-          <button type="button" class="bad" data-testid="kick" onClick={() => ask("kick")}>{strings.details.kick}</button>
-          <button type="button" class="bad" data-testid="ban" onClick={() => ask("ban")}>{strings.details.ban}</button>
-        </div>
-      </details>
+      <Menu label={strings.details.actions(name)} testid="member-actions">
+        {() => (
+          <>
+            <MenuItem icon="message" testid="message" onChoose={() => void attempt(() => talkTo([user.id]))}>{strings.details.message}</MenuItem>
+            {moderates && grantable(own, member.role).map((grant) => (
+              <MenuItem key={grant} icon="people" onChoose={() => void done(() => api.setRole(room.id, user.id, grant))}>
+                {strings.details.makeRole(strings.roles[grant])}
+              </MenuItem>
+            ))}
+            {moderates && (
+              <MenuItem
+                icon="hidden"
+                testid="mute"
+                onChoose={() => void done(() => api.mute(room.id, user.id, muted ? null : new Date(Date.now() + hourMs).toISOString()))}
+              >
+                {muted ? strings.details.unmute : strings.details.mute}
+              </MenuItem>
+            )}
+            <MenuItem icon="block" bad testid="block" onChoose={() => setAsking("block")}>{strings.details.block}</MenuItem>
+            {moderates && <MenuItem icon="leave" bad testid="kick" onChoose={() => setAsking("kick")}>{strings.details.kick}</MenuItem>}
+            {moderates && <MenuItem icon="lock" bad testid="ban" onChoose={() => setAsking("ban")}>{strings.details.ban}</MenuItem>}
+          </>
+        )}
+      </Menu>
+      {asking === "block" && (
+        <Confirm title={strings.details.blockTitle(name)} text={strings.details.blockText} action={strings.details.block}
+          onConfirm={() => attempt(() => api.block(user.id))} onClose={() => setAsking(undefined)} />
+      )}
       {asking === "kick" && (
         <Confirm title={strings.details.kickTitle(name)} text={strings.details.kickText} action={strings.details.kick}
           onConfirm={() => done(() => api.kick(room.id, user.id))} onClose={() => setAsking(undefined)} />

@@ -1,25 +1,48 @@
 /** One line of the log: a message, a quiet notice, or a message that is still on its way. */
 
 import { Component } from "preact";
-import type { OutboxEntry, UserRef } from "@chatx/sdk";
-import { chat } from "../state/session";
+import type { OutboxEntry, Seq, UserRef } from "@chatx/sdk";
 import { nameOf } from "../state/names";
+import { atLeast } from "../state/permissions";
+import type { RoomState } from "../state/room";
+import { chat, me } from "../state/session";
 import { clockTime, fullTime } from "../state/times";
-import type { Item, MessageItem, NoticeEvent, NoticeItem } from "../state/timeline";
+import { type Item, mentions, type MessageItem, type NoticeEvent, type NoticeItem } from "../state/timeline";
 import { codeText, strings } from "../strings";
 import { Avatar, hueOf } from "./avatar";
 import { Icon } from "./icons";
+import { Menu, MenuItem } from "./menu";
 import { Text } from "./text";
+
+/** What can be done with a message; one object for as long as the room is open. */
+export interface MessageActions {
+  edit(item: MessageItem): void;
+  delete(item: MessageItem): void;
+  reply(item: MessageItem): void;
+  thread(root: Seq): void;
+  react(item: MessageItem, emoji: string): void;
+  pickReaction(item: MessageItem): void;
+  pin(item: MessageItem): void;
+  copyLink(item: MessageItem): void;
+  /** Goes to another message. */
+  seek(seq: Seq): void;
+}
 
 interface RowProps {
   item: Item;
+  room: RoomState;
   /** Whether it stands under its sender's name, not under a message of theirs. */
   lead: boolean;
   own: boolean;
   mayDelete: boolean;
   editing: boolean;
-  onEdit(item: MessageItem): void;
-  onDelete(item: MessageItem): void;
+  /** Whether it is the one that somebody just went to. */
+  found: boolean;
+  /** The message that it answers, if that is loaded. */
+  replied: MessageItem | undefined;
+  /** Whether it is shown within its thread, where nobody needs to be told of that. */
+  inThread?: boolean;
+  actions: MessageActions;
 }
 
 /** Drawn again only when something of its own changed: a long log stays cheap while it grows. */
@@ -34,37 +57,114 @@ export class Row extends Component<RowProps> {
   }
 }
 
-function Message({ item, lead, own, mayDelete, editing, onEdit, onDelete }: RowProps & { item: MessageItem }) {
-  const kind = `message${lead ? " lead" : ""}${own ? " own" : ""}${editing ? " editing" : ""}`;
+function Message(props: RowProps & { item: MessageItem }) {
+  const { item, room, lead, own, editing, found, actions } = props;
+  const called = !own && mentions(item, me.value?.id);
+  const kind = ["message", lead && "lead", own && "own", editing && "editing", found && "found", called && "called"];
   return (
-    <div class={kind} data-testid="message" data-seq={item.seq}>
+    <div class={kind.filter(Boolean).join(" ")} data-testid="message" data-seq={item.seq}>
       <Gutter lead={lead} user={item.user} at={item.at} />
       <div class="message-content">
+        {item.replyTo !== undefined && !props.inThread && <Replied seq={item.replyTo} replied={props.replied} actions={actions} />}
         {lead && <Byline user={item.user} at={item.at} />}
         {item.deleted ? (
           <p class="tombstone">{strings.conversation.deleted}</p>
         ) : (
           <p class="message-body" data-testid="message-body">
-            <Text body={item.body} />
+            <Text body={item.body} mentions={item.mentions} />
             {item.edited && <span class="edited"> ({strings.conversation.edited})</span>}
           </p>
         )}
+        <Marks item={item} inThread={props.inThread === true} actions={actions} />
       </div>
-      {!item.deleted && (own || mayDelete) && (
-        <div class="message-actions">
-          {own && (
-            <button type="button" class="icon-button" aria-label={strings.conversation.edit} title={strings.conversation.edit}
-              data-testid="edit" onClick={() => onEdit(item)}>
-              <Icon name="edit" />
-            </button>
-          )}
-          <button type="button" class="icon-button" aria-label={strings.conversation.delete} title={strings.conversation.delete}
-            data-testid="delete" onClick={() => onDelete(item)}>
-            <Icon name="trash" />
-          </button>
-        </div>
-      )}
+      {!item.deleted && room.info.peek().archived_at == null && <Toolbar {...props} />}
     </div>
+  );
+}
+
+/** The line above an answer: whom it answers, and what they said. */
+function Replied({ seq, replied, actions }: { seq: Seq; replied: MessageItem | undefined; actions: MessageActions }) {
+  return (
+    <button type="button" class="replied" onClick={() => actions.seek(seq)}>
+      <Icon name="reply" />
+      {replied === undefined ? (
+        <span>{strings.conversation.earlier}</span>
+      ) : (
+        <>
+          <strong>{nameOf(replied.user)}</strong>
+          <span>{replied.deleted ? strings.conversation.deleted : replied.body}</span>
+        </>
+      )}
+    </button>
+  );
+}
+
+/** What stands below a message: signs, its thread, its pin. */
+function Marks({ item, inThread, actions }: { item: MessageItem; inThread: boolean; actions: MessageActions }) {
+  const root = inThread ? undefined : (item.thread ?? (item.replies > 0 ? item.seq : undefined));
+  if (item.reactions.length === 0 && root === undefined && !item.pinned) return null;
+  return (
+    <div class="marks">
+      {item.reactions.map(({ emoji, count, me: mine }) => (
+        <button
+          key={emoji}
+          type="button"
+          class="reaction"
+          aria-pressed={mine}
+          aria-label={strings.conversation.reaction(emoji, count)}
+          data-testid="reaction"
+          onClick={() => actions.react(item, emoji)}
+        >
+          <span aria-hidden="true">{emoji}</span>
+          <span aria-hidden="true" class="count">{count}</span>
+        </button>
+      ))}
+      {root !== undefined && (
+        <button type="button" class="thread-link" data-testid="thread" onClick={() => actions.thread(root)}>
+          <Icon name="thread" />
+          {item.thread === undefined ? strings.conversation.replies(item.replies) : strings.conversation.inThread}
+        </button>
+      )}
+      {item.pinned && <span class="pinned"><Icon name="pin" />{strings.conversation.pinned}</span>}
+    </div>
+  );
+}
+
+function Toolbar({ item, room, own, mayDelete, inThread, actions }: RowProps & { item: MessageItem }) {
+  const texts = strings.conversation;
+  const mayPin = atLeast(room.info.value.role, "moderator") || room.info.value.visibility === "direct";
+  return (
+    <div class="message-actions">
+      <Tool icon="smile" label={texts.react} testid="react" onClick={() => actions.pickReaction(item)} />
+      {!inThread && (
+        <>
+          <Tool icon="reply" label={texts.reply} testid="reply" onClick={() => actions.reply(item)} />
+          <Tool icon="thread" label={texts.openThread} testid="open-thread" onClick={() => actions.thread(item.thread ?? item.seq)} />
+        </>
+      )}
+      <Menu label={texts.more} testid="more">
+        {() => (
+          <>
+            {own && !inThread && <MenuItem icon="edit" testid="edit" onChoose={() => actions.edit(item)}>{texts.edit}</MenuItem>}
+            <MenuItem icon="link" testid="copy-link" onChoose={() => actions.copyLink(item)}>{texts.copyLink}</MenuItem>
+            {mayPin && (
+              <MenuItem icon="pin" testid="pin" onChoose={() => actions.pin(item)}>{item.pinned ? texts.unpin : texts.pin}</MenuItem>
+            )}
+            {(own || mayDelete) && (
+              <MenuItem icon="trash" bad testid="delete" onChoose={() => actions.delete(item)}>{texts.delete}</MenuItem>
+            )}
+          </>
+        )}
+      </Menu>
+    </div>
+  );
+}
+
+function Tool({ icon, label, testid, onClick }: { icon: Parameters<typeof Icon>[0]["name"]; label: string; testid: string; onClick(): void }) {
+  return (
+    <button type="button" class="icon-button" aria-label={label} title={label} data-testid={testid} onClick={onClick}>
+      <Icon name={icon} />
+    </button>
   );
 }
 

@@ -96,6 +96,7 @@ export function Shortcuts() {
           </div>
         ))}
       </dl>
+      <p class="hint">{strings.shortcuts.markup}</p>
     </Dialog>
   );
 }

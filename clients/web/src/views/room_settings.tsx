@@ -8,7 +8,6 @@ import { mayDeleteRoom } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
-import { roomName } from "./avatar";
 import { Field, Problem, useForm } from "./form";
 import { FormDialog } from "./form_dialog";
 import { VisibilityChoice } from "./room_dialogs";
@@ -68,7 +67,7 @@ export function RoomSettings({ room }: { room: RoomState }) {
 function DeleteRoom({ room }: { room: RoomState }) {
   const [typed, setTyped] = useState("");
   const [asked, setAsked] = useState(false);
-  const name = roomName(room.info.value);
+  const name = room.info.value.name;
   const form = useForm(async () => {
     await deleteRoom(room.id);
     closeDialog();

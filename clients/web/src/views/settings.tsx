@@ -1,13 +1,16 @@
 /** One's own settings: profile, appearance, password, and where one is logged in. */
 
 import { useEffect, useState } from "preact/hooks";
-import { limits, type Session } from "@chatx/sdk";
+import { type Block, limits, type Session } from "@chatx/sdk";
 import { closeDialog } from "../state/dialogs";
+import { nameOf } from "../state/names";
+import { possible, want, type Wanted, wanted } from "../state/notifications";
 import { theme } from "../state/preferences";
 import { api, chat, me, updateMe } from "../state/session";
 import { dayName, clockTime } from "../state/times";
 import { attempt, toast } from "../state/toasts";
 import { strings } from "../strings";
+import { Avatar } from "./avatar";
 import { Dialog } from "./dialog";
 import { Field, Problem, Submit, useForm } from "./form";
 import { Icon } from "./icons";
@@ -17,6 +20,8 @@ export function Settings() {
     <Dialog title={strings.settings.title} onClose={closeDialog} wide>
       <Profile />
       <Appearance />
+      <Notifications />
+      <Privacy />
       <Password />
       <Sessions />
       <footer>
@@ -69,6 +74,55 @@ function Appearance() {
         </label>
       ))}
     </fieldset>
+  );
+}
+
+function Notifications() {
+  if (!possible) return null;
+  async function choose(next: Wanted): Promise<void> {
+    if (!(await want(next))) toast(strings.notifications.refused, "bad");
+  }
+  return (
+    <section class="setting">
+      <fieldset class="segments">
+        <legend>{strings.notifications.heading}</legend>
+        {(["off", "personal", "all"] as const).map((choice) => (
+          <label key={choice}>
+            <input type="radio" name="notifications" checked={wanted.value === choice} onChange={() => void choose(choice)} />
+            <span>{strings.notifications.wanted[choice]}</span>
+          </label>
+        ))}
+      </fieldset>
+      <p class="hint">{strings.notifications.text}</p>
+    </section>
+  );
+}
+
+/** What others see, and whom one does not want to hear. */
+function Privacy() {
+  const [blocked, setBlocked] = useState<readonly Block[]>();
+  const load = () => void attempt(async () => setBlocked(await api.blocks()));
+  const shows = me.value?.shows_reads ?? true;
+  return (
+    <section class="setting">
+      <label class="check">
+        <input type="checkbox" checked={shows} onChange={(event) => void attempt(() => updateMe({ shows_reads: event.currentTarget.checked }))} />
+        {strings.settings.reading}
+      </label>
+      <details class="bans" onToggle={(event) => event.currentTarget.open && load()}>
+        <summary>{strings.settings.blocked}</summary>
+        {blocked?.length === 0 && <p class="muted">{strings.settings.noneBlocked}</p>}
+        <ul class="members">
+          {blocked?.map(({ user }) => (
+            <li key={user.id} class="member">
+              <Avatar user={user} small />
+              <span class="member-name">{nameOf(user)}</span>
+              <button type="button" class="link" onClick={() => void attempt(() => api.unblock(user.id)).then(load)}>{strings.settings.unblock}</button>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </section>
   );
 }
 

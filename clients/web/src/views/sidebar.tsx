@@ -3,15 +3,16 @@
 import { strings } from "../strings";
 import { chosenPresence } from "../state/preferences";
 import { openRoom, roomList, roomsKnown } from "../state/chat";
-import { nameOf } from "../state/names";
+import { nameOf, roomTitle } from "../state/names";
 import { dialog } from "../state/dialogs";
-import type { RoomState } from "../state/room";
+import type { LastMessage, RoomState } from "../state/room";
 import { paths, route } from "../state/router";
 import { me } from "../state/session";
 import { fullTime, shortTime } from "../state/times";
 import type { ChosenPresence } from "@chatx/sdk";
-import { Avatar, RoomAvatar, roomName } from "./avatar";
+import { Avatar, RoomAvatar } from "./avatar";
 import { Icon, Mark } from "./icons";
+import { Menu, MenuItem } from "./menu";
 
 export function Sidebar() {
   return (
@@ -31,17 +32,21 @@ export function Sidebar() {
         >
           <Icon name="compass" />
         </a>
-        <button
-          type="button"
-          class="icon-button"
-          data-testid="create-room"
-          aria-label={strings.rooms.create}
-          title={strings.rooms.create}
-          onClick={() => (dialog.value = { kind: "create-room" })}
-        >
-          <Icon name="plus" />
-        </button>
+        <Menu label={strings.rooms.begin} icon="plus" testid="begin">
+          {() => (
+            <>
+              <MenuItem icon="message" testid="new-message" onChoose={() => (dialog.value = { kind: "new-message" })}>{strings.direct.title}</MenuItem>
+              <MenuItem icon="people" testid="new-room" onChoose={() => (dialog.value = { kind: "create-room" })}>{strings.rooms.create}</MenuItem>
+              <MenuItem icon="link" onChoose={() => (dialog.value = { kind: "invite" })}>{strings.rooms.inviteTitle}</MenuItem>
+            </>
+          )}
+        </Menu>
       </header>
+      <button type="button" class="find" data-testid="find" onClick={() => (dialog.value = { kind: "switch" })}>
+        <Icon name="search" />
+        <span>{strings.search.anything}</span>
+        <kbd class="wide-only">{strings.search.key}</kbd>
+      </button>
       <h1 class="visually-hidden">{strings.rooms.mine}</h1>
       <RoomList />
       <Me />
@@ -89,6 +94,8 @@ function RoomItem({ room }: { room: RoomState }) {
   const last = room.lastMessage.value;
   const unread = room.unread.value;
   const typist = room.typing.value[0];
+  const direct = info.visibility === "direct";
+  const called = direct || room.mentions.value > 0;
   return (
     <a
       class={unread > 0 ? "room-item unread" : "room-item"}
@@ -97,8 +104,8 @@ function RoomItem({ room }: { room: RoomState }) {
       data-room={room.id}
       aria-current={openRoom.value === room ? "page" : undefined}
     >
-      <RoomAvatar room={info} />
-      <span class="room-name">{roomName(info)}</span>
+      <RoomAvatar room={room} />
+      <span class="room-name">{roomTitle(room)}</span>
       {last !== null && (
         <time class="room-time" dateTime={last.at} title={fullTime(last.at)}>
           {shortTime(last.at)}
@@ -112,17 +119,23 @@ function RoomItem({ room }: { room: RoomState }) {
         ) : last.deleted_at != null ? (
           strings.rooms.deletedMessage
         ) : (
-          `${last.user.id === me.value?.id ? strings.rooms.you : nameOf(last.user)}: ${last.body}`
+          lastText(room, last)
         )}
       </span>
       {unread > 0 && (
-        <span class="badge">
-          <span aria-hidden="true">{unread > 99 ? "99+" : unread}</span>
-          <span class="visually-hidden">{strings.rooms.unread(unread)}</span>
+        <span class={called ? "badge called" : "badge"}>
+          <span aria-hidden="true">{called && !direct ? "@" : ""}{unread > 99 ? "99+" : unread}</span>
+          <span class="visually-hidden">{called ? strings.rooms.unreadCalled(unread) : strings.rooms.unread(unread)}</span>
         </span>
       )}
     </a>
   );
+}
+
+function lastText(room: RoomState, last: LastMessage): string {
+  if (last.user.id === me.value?.id) return `${strings.rooms.you}: ${last.body}`;
+  // In a conversation with one person there is no doubt who said it.
+  return room.info.value.members === 2 && room.info.value.visibility === "direct" ? last.body : `${nameOf(last.user)}: ${last.body}`;
 }
 
 function Me() {

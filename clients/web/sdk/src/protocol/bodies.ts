@@ -33,6 +33,8 @@ export interface User extends UserRef {
   created_at?: Timestamp;
   /** Left out where it is not known or not to be seen. */
   presence?: PresenceState | null;
+  /** Whether others see how far they have read; told to its owner only. */
+  shows_reads?: boolean;
 }
 
 /** The answer to register, log in and refresh. With cookies the tokens are not in the body. */
@@ -148,12 +150,23 @@ export interface Receipt {
   user: UserRef;
   /** Up to where they have read. */
   seq: Seq;
+  at?: Timestamp;
+}
+
+/** Somebody whom the caller wants to hear nothing of. */
+export interface Block {
+  user: UserRef;
+  at?: Timestamp;
 }
 
 // Messages.
 
-/** Who is named by a message. */
-export type Mention = Id | UserRef;
+/** Who is called by a message. */
+export interface Mention {
+  /** Left out for `@room`, which calls everybody. */
+  id?: Id | null;
+  username: string;
+}
 
 export interface Reaction {
   emoji: string;
@@ -229,25 +242,33 @@ export interface MessageQuery {
 }
 
 /** A text that a message had before it was edited. */
-export interface Revision {
+export interface Version {
   body: string;
   at: Timestamp;
 }
 
+export interface Pin {
+  message: Message;
+  /** Who pinned it. */
+  user: UserRef;
+  at: Timestamp;
+}
+
 export interface SearchQuery {
-  q: string;
+  q?: string;
   room?: Id;
   sender?: Id;
   since?: Timestamp;
   until?: Timestamp;
   has?: "file" | "link";
   cursor?: string;
+  limit?: number;
 }
 
 export interface SearchHit {
   message: Message;
-  room: Pick<Room, "id" | "name"> | Id;
-  /** The part of the text that was found. */
+  room: Pick<Room, "id" | "name">;
+  /** The part of the text around the first word that was looked for, on one line. */
   snippet: string;
 }
 
