@@ -120,6 +120,42 @@ fn client_messages() -> Map<String, Value> {
             None,
         ),
         frame(
+            "react",
+            "React to a message; answered by `ack`.",
+            &["room", "seq", "emoji"],
+            json!({
+                "room": id(), "seq": seq(), "emoji": text(64),
+            }),
+            None,
+        ),
+        frame(
+            "unreact",
+            "Take a reaction back; answered by `ack`.",
+            &["room", "seq", "emoji"],
+            json!({
+                "room": id(), "seq": seq(), "emoji": text(64),
+            }),
+            None,
+        ),
+        frame(
+            "pin",
+            "Pin a message; answered by `ack`.",
+            &["room", "seq"],
+            json!({
+                "room": id(), "seq": seq(),
+            }),
+            None,
+        ),
+        frame(
+            "unpin",
+            "Take a pin away; answered by `ack`.",
+            &["room", "seq"],
+            json!({
+                "room": id(), "seq": seq(),
+            }),
+            None,
+        ),
+        frame(
             "set_read",
             "Mark as read up to a place; not answered.",
             &["room", "seq"],

@@ -13,6 +13,10 @@
 //! | `/v1/rooms/{room}/bans`, `…/bans/{user}` | `bans` |
 //! | `/v1/rooms/{room}/invites`, `…/invites/{code}` | `invites` |
 //! | `/v1/rooms/{room}/messages`, `…/messages/{seq}` | `messages` |
+//! | `…/messages/{seq}/reactions/{emoji}` | `reactions` |
+//! | `…/messages/{seq}/pin`, `/v1/rooms/{room}/pins` | `pins` |
+//! | `…/messages/{seq}/history`, `/v1/rooms/{room}/receipts` | `receipts` |
+//! | `/v1/dms`, `/v1/users/me/blocks`, `…/blocks/{user}` | `dms` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
 //! | `/v1/socket` | `socket` |
 //! | `/v1/admin/audit`, `/v1/admin/nodes` | `admin` |
@@ -37,10 +41,14 @@ mod tokens;
 mod users;
 
 mod bans;
+mod dms;
 mod invites;
 mod members;
 mod messages;
+mod pins;
+mod reactions;
 mod reads;
+mod receipts;
 mod rooms;
 
 mod admin;
@@ -114,6 +122,10 @@ fn table() -> OpenApiRouter<App> {
         .merge(bans::routes())
         .merge(invites::routes())
         .merge(messages::routes())
+        .merge(reactions::routes())
+        .merge(pins::routes())
+        .merge(receipts::routes())
+        .merge(dms::routes())
         .merge(reads::routes())
         .merge(socket::routes())
         .merge(admin::routes())

@@ -3,6 +3,7 @@
 mod support;
 
 mod conversation;
+mod marks;
 mod snapshot;
 mod crowd;
 mod membership;

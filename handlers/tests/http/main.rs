@@ -4,6 +4,7 @@
 
 mod accounts;
 mod admin;
+mod conversation;
 mod cookies;
 mod documents;
 mod limits;
