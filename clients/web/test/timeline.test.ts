@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Heights, toBlocks } from "../src/state/blocks";
 import { pieces } from "../src/state/links";
+import { blocks, plain } from "../src/state/markup";
 import { applyAmendments, continues, fold, type Item, pageItems } from "../src/state/timeline";
 import { message, other, room } from "./events.ts";
 
@@ -60,4 +62,31 @@ test("only web addresses become links, without the punctuation around them", () 
     { text: ") javascript:alert(1)" },
   ]);
   assert.deepEqual(pieces("<b>no</b>"), [{ text: "<b>no</b>" }]);
+});
+
+test("markup is read as people mean it, and everything else stays text", () => {
+  const kinds = (body: string) => blocks(body).flatMap((block) => (block.kind === "code" ? ["block"] : block.inside.map((part) => part.kind)));
+  assert.deepEqual(kinds("a **b** _c_ ~~d~~ `e` @ada"), [
+    "text", "strong", "text", "emphasis", "text", "struck", "text", "code", "text", "mention",
+  ]);
+  assert.deepEqual(kinds("snake_case_name 2 * 3 * 4 a@b.example `@ada` <b>"), ["text", "code", "text"]);
+  assert.deepEqual(kinds("https://a.example/_b_/**c**/d"), ["link"]);
+  assert.deepEqual(blocks("x\n```\n**no** @nobody\n```\n> said").map((block) => block.kind), ["text", "code", "quote"]);
+  assert.deepEqual(kinds("```\nnever closed"), ["text"]);
+  assert.equal(plain("> so\n**b** `c`"), "so b c");
+});
+
+test("a long log is drawn by blocks that keep their place when older ones are loaded", () => {
+  const items = (from: number, to: number) => fold([], Array.from({ length: to - from }, (_, index) => message(from + index)), self);
+  const heights = new Heights();
+  const late = toBlocks(items(48_000, 100_000));
+  const { from, to, above, below } = heights.drawn(late, 100_000, 101_000);
+  const drawn = late.slice(from, to).reduce((sum, block) => sum + heights.of(block), 0);
+  assert.ok(to - from < 4, "few are drawn");
+  assert.ok(above <= 100_000 && above + drawn >= 101_000, "what is in sight is");
+  assert.ok(Math.abs(above + drawn + below - heights.offset(late, Infinity)) < 1);
+  const [first] = late.slice(from);
+  heights.measure(first!, 500);
+  const earlier = toBlocks(items(1, 100_000)).find((block) => block.key === first!.key);
+  assert.equal(heights.of(earlier!), 500, "it is the same block");
 });

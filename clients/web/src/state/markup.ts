@@ -14,6 +14,13 @@ export type Inline =
 
 export type Block = { kind: "text"; inside: Inline[] } | { kind: "quote"; inside: Inline[] } | { kind: "code"; text: string };
 
+/** The text on one line without its marks, to tell of it in short. */
+export function plain(body: string): string {
+  const text = (part: Inline): string => ("inside" in part ? part.inside.map(text).join("") : part.text);
+  return blocks(body.slice(0, longestInShort)).map((block) => ("inside" in block ? block.inside.map(text).join("") : block.text)).join(" ");
+}
+
+const longestInShort = 240;
 const fence = /^ {0,3}```[^`]*$/;
 
 export function blocks(body: string): Block[] {

@@ -2,6 +2,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { limits, scalarCount, type Seq } from "@chatx/sdk";
+import { plain } from "../state/markup";
 import { nameOf, roomTitle } from "../state/names";
 import type { RoomState } from "../state/room";
 import { api, chat } from "../state/session";
@@ -114,7 +115,7 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
     >
       {thread === undefined && <Typing room={room} />}
       {editing !== undefined && <Note icon="edit" onCancel={onDone}>{strings.conversation.editing}</Note>}
-      {replying !== undefined && <Note icon="reply" onCancel={onDone}>{strings.conversation.replying(nameOf(replying.user), replying.body)}</Note>}
+      {replying !== undefined && <Note icon="reply" onCancel={onDone}>{strings.conversation.replying(nameOf(replying.user), plain(replying.body))}</Note>}
       <div class="composer-box">
         <CallSuggestions calls={calls} />
         <textarea

@@ -2,6 +2,7 @@
 
 import { Component } from "preact";
 import type { OutboxEntry, Seq, UserRef } from "@chatx/sdk";
+import { plain } from "../state/markup";
 import { nameOf } from "../state/names";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
@@ -10,7 +11,7 @@ import { clockTime, fullTime } from "../state/times";
 import { type Item, mentions, type MessageItem, type NoticeEvent, type NoticeItem } from "../state/timeline";
 import { codeText, strings } from "../strings";
 import { Avatar, hueOf } from "./avatar";
-import { Icon } from "./icons";
+import { Icon, type IconName } from "./icons";
 import { Menu, MenuItem } from "./menu";
 import { Text } from "./text";
 
@@ -45,27 +46,56 @@ interface RowProps {
   actions: MessageActions;
 }
 
+interface RowState {
+  /** Whether somebody points at it, or has the focus in it: only then it has its tools, for a long log has many lines. */
+  touched: boolean;
+}
+
 /** Drawn again only when something of its own changed: a long log stays cheap while it grows. */
-export class Row extends Component<RowProps> {
-  override shouldComponentUpdate(next: RowProps): boolean {
-    return (Object.keys(next) as (keyof RowProps)[]).some((key) => next[key] !== this.props[key]);
+export class Row extends Component<RowProps, RowState> {
+  override state: RowState = { touched: false };
+  private readonly touch = () => this.setState({ touched: true });
+  /** A menu that is open keeps its tools, and so does the focus of somebody who goes by keys. */
+  private readonly leave = (event: PointerEvent | FocusEvent) => {
+    const line = event.currentTarget as Element;
+    if (event.type === "focusout" && event.relatedTarget instanceof Node && line.contains(event.relatedTarget)) return;
+    if (line.querySelector(":popover-open, :focus-visible") === null) this.setState({ touched: false });
+  };
+
+  override shouldComponentUpdate(next: RowProps, state: RowState): boolean {
+    return state.touched !== this.state.touched || (Object.keys(next) as (keyof RowProps)[]).some((key) => next[key] !== this.props[key]);
   }
 
   override render() {
     const { item } = this.props;
-    return item.type === "notice" ? <Notice item={item} /> : <Message {...this.props} item={item} />;
+    if (item.type === "notice") return <Notice item={item} />;
+    return <Message {...this.props} item={item} touched={this.state.touched} touch={this.touch} leave={this.leave} />;
   }
 }
 
-function Message(props: RowProps & { item: MessageItem }) {
+function Message(props: RowProps & RowState & { item: MessageItem; touch(): void; leave(event: PointerEvent | FocusEvent): void }) {
   const { item, room, lead, own, editing, found, actions } = props;
   const called = !own && mentions(item, me.value?.id);
   const kind = ["message", lead && "lead", own && "own", editing && "editing", found && "found", called && "called"];
   return (
-    <div class={kind.filter(Boolean).join(" ")} data-testid="message" data-seq={item.seq}>
+    <div
+      class={kind.filter(Boolean).join(" ")}
+      tabIndex={0}
+      data-testid="message"
+      data-seq={item.seq}
+      onPointerEnter={props.touch}
+      onFocusIn={props.touch}
+      onPointerLeave={props.leave}
+      onFocusOut={props.leave}
+    >
       <Gutter lead={lead} user={item.user} at={item.at} />
       <div class="message-content">
-        {item.replyTo !== undefined && !props.inThread && <Replied seq={item.replyTo} replied={props.replied} actions={actions} />}
+        {item.thread !== undefined && !props.inThread && (
+          <Above icon="thread" testid="thread" about={room.message(item.thread)} onClick={() => actions.thread(item.thread ?? item.seq)} />
+        )}
+        {item.replyTo !== undefined && !props.inThread && (
+          <Above icon="reply" testid="replied" about={props.replied} onClick={() => actions.seek(item.replyTo ?? item.seq)} />
+        )}
         {lead && <Byline user={item.user} at={item.at} />}
         {item.deleted ? (
           <p class="tombstone">{strings.conversation.deleted}</p>
@@ -77,22 +107,31 @@ function Message(props: RowProps & { item: MessageItem }) {
         )}
         <Marks item={item} inThread={props.inThread === true} actions={actions} />
       </div>
-      {!item.deleted && room.info.peek().archived_at == null && <Toolbar {...props} />}
+      {props.touched && !item.deleted && room.info.peek().archived_at == null && <Toolbar {...props} />}
     </div>
   );
 }
 
+interface AboveProps {
+  icon: IconName;
+  testid: string;
+  /** The message that is answered, if it is loaded. */
+  about: MessageItem | undefined;
+  onClick(): void;
+}
+
 /** The line above an answer: whom it answers, and what they said. */
-function Replied({ seq, replied, actions }: { seq: Seq; replied: MessageItem | undefined; actions: MessageActions }) {
+function Above({ icon, testid, about, onClick }: AboveProps) {
+  const thread = icon === "thread";
   return (
-    <button type="button" class="replied" onClick={() => actions.seek(seq)}>
-      <Icon name="reply" />
-      {replied === undefined ? (
-        <span>{strings.conversation.earlier}</span>
+    <button type="button" class={thread ? "above thread" : "above"} data-testid={testid} onClick={onClick}>
+      <Icon name={icon} />
+      {about === undefined ? (
+        <span>{thread ? strings.conversation.inThread : strings.conversation.earlier}</span>
       ) : (
         <>
-          <strong>{nameOf(replied.user)}</strong>
-          <span>{replied.deleted ? strings.conversation.deleted : replied.body}</span>
+          <strong>{nameOf(about.user)}</strong>
+          <span>{about.deleted ? strings.conversation.deleted : plain(about.body)}</span>
         </>
       )}
     </button>
@@ -101,8 +140,8 @@ function Replied({ seq, replied, actions }: { seq: Seq; replied: MessageItem | u
 
 /** What stands below a message: signs, its thread, its pin. */
 function Marks({ item, inThread, actions }: { item: MessageItem; inThread: boolean; actions: MessageActions }) {
-  const root = inThread ? undefined : (item.thread ?? (item.replies > 0 ? item.seq : undefined));
-  if (item.reactions.length === 0 && root === undefined && !item.pinned) return null;
+  const answered = item.replies > 0 && !inThread;
+  if (item.reactions.length === 0 && !answered && !item.pinned) return null;
   return (
     <div class="marks">
       {item.reactions.map(({ emoji, count, me: mine }) => (
@@ -119,10 +158,10 @@ function Marks({ item, inThread, actions }: { item: MessageItem; inThread: boole
           <span aria-hidden="true" class="count">{count}</span>
         </button>
       ))}
-      {root !== undefined && (
-        <button type="button" class="thread-link" data-testid="thread" onClick={() => actions.thread(root)}>
+      {answered && (
+        <button type="button" class="thread-link" data-testid="thread" onClick={() => actions.thread(item.seq)}>
           <Icon name="thread" />
-          {item.thread === undefined ? strings.conversation.replies(item.replies) : strings.conversation.inThread}
+          {strings.conversation.replies(item.replies)}
         </button>
       )}
       {item.pinned && <span class="pinned"><Icon name="pin" />{strings.conversation.pinned}</span>}
@@ -160,7 +199,7 @@ function Toolbar({ item, room, own, mayDelete, inThread, actions }: RowProps & {
   );
 }
 
-function Tool({ icon, label, testid, onClick }: { icon: Parameters<typeof Icon>[0]["name"]; label: string; testid: string; onClick(): void }) {
+function Tool({ icon, label, testid, onClick }: { icon: IconName; label: string; testid: string; onClick(): void }) {
   return (
     <button type="button" class="icon-button" aria-label={label} title={label} data-testid={testid} onClick={onClick}>
       <Icon name={icon} />
