@@ -118,9 +118,9 @@ impl Store {
     pub async fn create_session(&self, session: &NewSession, seen: &str) -> Result<Me> {
         let mut tx = self.begin().await?;
         let sql = tx.connection().dialect(
-            "select id, username, email, display_name, bio, status, admin, created_at from users \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
              where id = $1 and password_hash = $2 and suspended_at is null and erased_at is null for share",
-            "select id, username, email, display_name, bio, status, admin, created_at from users \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
              where id = $1 and password_hash = $2 and suspended_at is null and erased_at is null",
         );
         let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(sql)
@@ -360,7 +360,7 @@ async fn grant(tx: &mut Tx, session: SessionId, row: &StandingRow) -> Result<Opt
 
 async fn open_account(tx: &mut Tx, user: UserId) -> Result<Option<Me>> {
     let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(
-        "select id, username, email, display_name, bio, status, admin, created_at from users \
+        "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
          where id = $1 and suspended_at is null and erased_at is null",
     )
     .bind(user.uuid())
