@@ -6,10 +6,11 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     EventId, Fields, FileId, Limits, Parse, RoomId, Seq, Timestamp, UserId, Violation,
     accounts::UserSummary,
-    fields::{Whole, id, moment},
+    fields::{Whole, id, moment, word},
     marks::Reaction,
     mentions::Mention,
-    text::{ClientId, MessageBody},
+    search::{Has, Wanted},
+    text::{ClientId, MessageBody, Words},
 };
 
 /// A message as it stands now: edits are in its body, a deleted one has none.
@@ -257,6 +258,13 @@ pub struct HistoryQuery {
     #[schema(value_type = Option<Timestamp>)]
     #[param(value_type = Timestamp, required = false)]
     until: Option<String>,
+    /// Only with these words, as in `GET /v1/search`.
+    #[param(min_length = 1, max_length = 256)]
+    q: Option<String>,
+    /// Only with a file, or with a link in the text.
+    #[schema(value_type = Option<Has>)]
+    #[param(inline, value_type = Has, required = false)]
+    has: Option<String>,
     /// Only what is in the thread that begins at this seq, and where it begins.
     #[schema(value_type = Option<u64>)]
     #[param(value_type = u64, required = false, minimum = 1)]
@@ -284,12 +292,8 @@ pub struct History {
     pub span: Span,
     /// At most so many.
     pub limit: u32,
-    /// Only by this person.
-    pub sender: Option<UserId>,
-    /// Only from then on.
-    pub since: Option<Timestamp>,
-    /// Only before then.
-    pub until: Option<Timestamp>,
+    /// Only what is looked for.
+    pub wanted: Wanted,
     /// Only what is in the thread that begins there, and where it begins.
     pub thread: Option<Seq>,
 }
@@ -313,17 +317,19 @@ impl Parse for History {
             }
         };
         let limit = crate::rooms::page_limit(&mut fields, raw.limit, limits);
-        let sender = fields.optional("sender", raw.sender, id);
-        let since = fields.optional("since", raw.since, moment);
-        let until = fields.optional("until", raw.until, moment);
+        let wanted = Wanted {
+            words: fields.optional("q", raw.q, |raw| Words::parse(&raw)),
+            sender: fields.optional("sender", raw.sender, id),
+            since: fields.optional("since", raw.since, moment),
+            until: fields.optional("until", raw.until, moment),
+            has: fields.optional("has", raw.has, word),
+        };
         let thread = fields.optional("thread", raw.thread, Whole::seq);
         if fields.is_empty() {
             Ok(Self {
                 span,
                 limit,
-                sender,
-                since,
-                until,
+                wanted,
                 thread,
             })
         } else {

@@ -73,6 +73,13 @@ pub struct Wanted {
     pub has: Option<Has>,
 }
 
+impl Wanted {
+    /// Whether more than a time is named: not all messages of that time are wanted.
+    pub fn is_sought(&self) -> bool {
+        self.words.is_some() || self.sender.is_some() || self.has.is_some()
+    }
+}
+
 /// A checked search.
 #[derive(Clone, Debug)]
 pub struct Search {

@@ -12,9 +12,12 @@ use sqlx::FromRow;
 use super::{Result, event_row::EventRow};
 
 /// Selects messages as the person whose id is the parameter `$viewer` sees them; what follows `where`, and
-/// the order, is given.
+/// the order, is given, and more columns, each after a comma, can be.
 macro_rules! select_messages {
     ($viewer:literal, $tail:literal) => {
+        select_messages!($viewer, "", $tail)
+    };
+    ($viewer:literal, $more:literal, $tail:literal) => {
         concat!(
             "select e.room_id, e.seq, e.n, e.id, e.kind, e.user_id, u.username, u.display_name,
                 e.member_id, null as member_username, null as member_display_name,
@@ -31,8 +34,9 @@ macro_rules! select_messages {
                     select count(*) from events x
                     where x.room_id = e.room_id and x.thread = e.seq and x.deleted_at is null
                 ) as replies,
-                exists (select 1 from pins x where x.room_id = e.room_id and x.seq = e.seq) as is_pinned
-            from events e join users u on u.id = e.user_id ",
+                exists (select 1 from pins x where x.room_id = e.room_id and x.seq = e.seq) as is_pinned",
+            $more,
+            " from events e join users u on u.id = e.user_id ",
             $tail
         )
     };

@@ -22,12 +22,13 @@ use uuid::Uuid;
 
 use self::{
     stretches::{PLACES, first_of, last_of},
-    texts::{Key, Moment, Run, Text},
+    texts::{Moment, Run, Text},
 };
 use super::{Result, Store, columns::At, cursor, pool::on};
 
 pub(super) use stretches::follow;
-pub(super) use texts::Order;
+pub(super) use texts::{Key, Order};
+pub(super) use walk::Ground;
 
 /// How many of the latest places, over all rooms, are read without asking the index: a word that is in one
 /// of a hundred messages is found there.

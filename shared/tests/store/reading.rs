@@ -9,6 +9,7 @@ use protocol::{
         ChangeMember, ChangeRoom, CreateRoom, FindRooms, HistoryVisibility, Page, RoomSort,
         Visibility,
     },
+    search::Wanted,
 };
 use serde_json::json;
 use shared::store::{Appended, ResumeFrom};
@@ -39,7 +40,10 @@ async fn history_pages_both_ways(ground: Ground) -> Result<()> {
         let history = History {
             span,
             limit,
-            sender,
+            wanted: Wanted {
+                sender,
+                ..Wanted::default()
+            },
             ..History::default()
         };
         let list = ground.store.history(room, ada.id, &history).await?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use protocol::{
     ErrorCode, Limits, RoomId, Seq, UserId,
     accounts::UserSummary,
+    messages::{History, Span},
     rooms::{CreateRoom, HistoryVisibility},
     search::{Has, HitList, Search, Wanted},
     text::Words,
@@ -23,6 +24,7 @@ on_both_engines!(
     an_edit_and_a_delete_hold_at_once,
     pages_follow_each_other_without_gap_or_overlap,
     filters_go_together,
+    history_finds_what_is_looked_for_both_ways,
     refuses_what_is_not_there,
 );
 
@@ -334,5 +336,78 @@ async fn refuses_what_is_not_there(ground: Ground) -> anyhow::Result<()> {
         ErrorCode::ValidationFailed
     );
     assert_eq!(Limits::default().page_default, 50);
+    Ok(())
+}
+
+/// The same walk in both directions, over places that are in the index and places that are not.
+async fn history_finds_what_is_looked_for_both_ways(ground: Ground) -> anyhow::Result<()> {
+    let [ada, bob] = ground.people(["ada", "bob"]).await?;
+    let room = ground.room(&ada, "tea").await?.id;
+    ground.join(room, &bob).await?;
+    let mut said = Vec::new();
+    for round in 0..3 {
+        said.push(ground.write(room, &bob, &format!("needle {round}")).await?);
+        if round < 2 {
+            ground.bury(room, &ada).await?;
+        }
+    }
+    ground.write(room, &ada, "haystack").await?;
+    let pages = async |span, limit, wanted: &Wanted| {
+        let history = History {
+            span,
+            limit,
+            wanted: wanted.clone(),
+            ..History::default()
+        };
+        let list = ground.store.history(room, ada.id, &history).await?;
+        let seqs: Vec<Seq> = list.messages.iter().map(|message| message.seq).collect();
+        anyhow::Ok((seqs, list.has_more))
+    };
+    let by_word = search("needle").wanted;
+    let by_sender = Wanted {
+        sender: Some(bob.id),
+        ..Wanted::default()
+    };
+    for wanted in [&by_word, &by_sender] {
+        assert_eq!(
+            pages(Span::Latest, 50, wanted).await?,
+            (said.clone(), false)
+        );
+        assert_eq!(
+            pages(Span::Latest, 2, wanted).await?,
+            (said[1..].to_vec(), true)
+        );
+        assert_eq!(
+            pages(Span::Before(said[1]), 2, wanted).await?,
+            (vec![said[0]], false)
+        );
+        assert_eq!(
+            pages(Span::After(Seq(0)), 2, wanted).await?,
+            (said[..2].to_vec(), true)
+        );
+        assert_eq!(
+            pages(Span::After(said[0]), 2, wanted).await?,
+            (said[1..].to_vec(), false)
+        );
+        assert_eq!(
+            pages(Span::Around(said[1]), 3, wanted).await?,
+            (said.clone(), false)
+        );
+    }
+    let middle = ground.store.message(room, ada.id, said[1]).await?.at;
+    let since = Wanted {
+        since: Some(middle),
+        ..Wanted::default()
+    };
+    assert_eq!(
+        pages(Span::After(Seq(0)), 1, &since).await?,
+        (vec![said[1]], true)
+    );
+    let until = Wanted {
+        until: Some(middle),
+        ..Wanted::default()
+    };
+    let (before, _) = pages(Span::Latest, 1, &until).await?;
+    assert_eq!(before, [said[1].previous()]);
     Ok(())
 }

@@ -36,9 +36,9 @@ impl Session {
         };
         let call = call
             .ask("limit", chosen(history.limit))
-            .ask("sender", history.sender)
-            .ask("since", history.since)
-            .ask("until", history.until);
+            .ask("sender", history.wanted.sender)
+            .ask("since", history.wanted.since)
+            .ask("until", history.wanted.until);
         self.read(call).await
     }
 
