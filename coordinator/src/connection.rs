@@ -16,7 +16,8 @@ mod wire;
 
 pub(crate) use openings::Wish;
 pub(crate) use subscriptions::{BURST_BYTES, FramesOut, Subscriptions};
-pub(crate) use wire::Wire;
+pub(crate) use reading::with_scratch;
+pub(crate) use wire::Begun;
 
 use std::{
     mem,
@@ -25,7 +26,6 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use bytes::Bytes;
 use ending::End;
 use frames::Renewed;
 use metrics::{counter, gauge};
@@ -131,7 +131,7 @@ impl Connection {
 const KEPT_ITEMS: usize = 64;
 
 /// Serves one socket until it ends.
-pub(crate) async fn run(node: Node, wire: Wire, early: Bytes, passport: Passport) {
+pub(crate) async fn run(node: Node, begun: Begun, passport: Passport) {
     let id = node.app.clock.id();
     let span = info_span!(
         "connection",
@@ -145,7 +145,7 @@ pub(crate) async fn run(node: Node, wire: Wire, early: Bytes, passport: Passport
         let opened_at = Instant::now();
         info!(ip = %passport.ip, "connection opened");
 
-        let socket = Socket::new(wire, &early, &node.app.settings.limits);
+        let socket = Socket::new(begun, &node.app.settings.limits);
         let mut owner = Owner::new(node, connection, socket, &passport);
         let end = owner.run_inner().await;
         drop(here);

@@ -2,13 +2,12 @@
 //! theirs to say.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts};
-use hyper::upgrade::OnUpgrade;
+use bytes::{BufMut, Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A request for a WebSocket.
 pub(crate) struct Handshake {
-    upgrade: OnUpgrade,
     /// Whether the other side named our subprotocol.
     pub(crate) speaks: bool,
     /// Proves to the other side that its handshake was understood.
@@ -18,32 +17,52 @@ pub(crate) struct Handshake {
 
 impl Handshake {
     /// Reads a request; `None` if it asks for no WebSocket, or only for other subprotocols.
-    pub(crate) fn read(request: &mut Parts, subprotocol: &'static str) -> Option<Self> {
+    pub(crate) fn read(request: &Parts, subprotocol: &'static str) -> Option<Self> {
         let accept = accept_key(request)?;
         let speaks = offers(&request.headers, subprotocol)?;
-        let upgrade = request.extensions.remove::<OnUpgrade>()?;
         Some(Self {
-            upgrade,
             speaks,
             accept,
             subprotocol,
         })
     }
 
-    /// The answer that the protocol is switched, and the connection.
-    pub(crate) fn switch(self) -> (Response, OnUpgrade) {
+    /// The answer that the protocol is switched.
+    pub(crate) fn into_response(self) -> Response {
         let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, self.accept);
-        if self.speaks {
-            let subprotocol = HeaderValue::from_static(self.subprotocol);
-            headers.insert(header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        response.headers_mut().extend(self.headers());
+        response
+    }
+
+    /// The same as it is written.
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let mut bytes = BytesMut::with_capacity(HEAD_BYTES);
+        bytes.put_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+        for (name, value) in self.headers() {
+            bytes.put_slice(name.as_str().as_bytes());
+            bytes.put_slice(b": ");
+            bytes.put_slice(value.as_bytes());
+            bytes.put_slice(b"\r\n");
         }
-        (response, self.upgrade)
+        bytes.put_slice(b"\r\n");
+        bytes.freeze()
+    }
+
+    fn headers(self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let subprotocol = HeaderValue::from_static(self.subprotocol);
+        let spoken = (header::SEC_WEBSOCKET_PROTOCOL, subprotocol);
+        [
+            (header::CONNECTION, HeaderValue::from_static("upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::SEC_WEBSOCKET_ACCEPT, self.accept),
+        ]
+        .into_iter()
+        .chain(self.speaks.then_some(spoken))
     }
 }
+
+/// About as long is the head of the answer.
+const HEAD_BYTES: usize = 192;
 
 /// The answer to the request's key; `None` if it is no WebSocket handshake.
 fn accept_key(request: &Parts) -> Option<HeaderValue> {

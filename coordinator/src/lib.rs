@@ -4,6 +4,7 @@
 //! Modules are listed in the reading order of one message: from the upgrade over its sender's
 //! connection to its room, and from there to every connection.
 
+mod arrivals;
 mod upgrade;
 mod handshake;
 
@@ -33,6 +34,7 @@ mod simulation;
 
 use std::{ops::Deref, sync::Arc};
 
+pub use arrivals::Arrivals;
 use axum::Router;
 use connections::Connections;
 use log::Stored;
@@ -154,6 +156,11 @@ impl Coordinator {
     /// The routes for clients: `GET /v1/socket`.
     pub fn router(&self) -> Router {
         upgrade::routes().with_state(self.node.clone())
+    }
+
+    /// Who takes connections that begin by asking for a socket, before anybody speaks HTTP with them.
+    pub fn arrivals(&self) -> Arrivals {
+        Arrivals::new(self.node.clone())
     }
 
     /// The routes for the other processes of the cluster: `/internal/…`.

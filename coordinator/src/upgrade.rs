@@ -9,6 +9,7 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use hyper::upgrade::OnUpgrade;
 use protocol::{
     ErrorCode,
     error::{ErrorBody, ErrorDetail},
@@ -20,7 +21,7 @@ use tracing::{debug, error};
 
 use crate::{
     Node,
-    connection::{self, Passport, Wire},
+    connection::{self, Begun, Passport},
     handshake::Handshake,
 };
 
@@ -28,15 +29,27 @@ pub(crate) fn routes() -> Router<Node> {
     Router::new().route("/v1/socket", get(open))
 }
 
+/// What stands behind the question mark.
 #[derive(Deserialize)]
-struct Pass {
+pub(crate) struct Pass {
     ticket: Option<String>,
 }
 
-async fn open(State(node): State<Node>, Query(pass): Query<Pass>, request: Parts) -> Response {
+async fn open(State(node): State<Node>, Query(pass): Query<Pass>, mut request: Parts) -> Response {
     let request_id = node.app.clock.id::<()>().to_string();
-    match admit(&node, &pass, request).await {
-        Ok(admitted) => admitted.switch(node),
+    let upgrade = request.extensions.remove::<OnUpgrade>();
+    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| {
+        address.ip()
+    });
+    let admitted = match upgrade {
+        Some(upgrade) => admit(&node, &pass, &request, peer)
+            .await
+            .map(|admitted| (admitted, upgrade)),
+        None => Err(ErrorCode::Malformed.into()),
+    };
+    match admitted {
+        Ok((admitted, upgrade)) => admitted.switch(node, upgrade),
         Err(refusal) => {
             debug!(request.id = request_id, error = %refusal, "a socket is refused");
             refused(refusal, request_id)
@@ -45,24 +58,28 @@ async fn open(State(node): State<Node>, Query(pass): Query<Pass>, request: Parts
 }
 
 /// A request that is let in.
-struct Admitted {
-    handshake: Handshake,
-    passport: Passport,
+pub(crate) struct Admitted {
+    /// What is answered.
+    pub(crate) handshake: Handshake,
+    /// Who asked.
+    pub(crate) passport: Passport,
 }
 
-async fn admit(node: &Node, pass: &Pass, mut request: Parts) -> Result<Admitted, Refusal> {
+/// Whether a request gets a socket.
+pub(crate) async fn admit(
+    node: &Node,
+    pass: &Pass,
+    request: &Parts,
+    peer: IpAddr,
+) -> Result<Admitted, Refusal> {
     if node.draining.is_cancelled() {
         return Err(ErrorCode::Unavailable.into());
     }
     if is_own_origin(&node.app.settings, &request.headers) == Some(false) {
         return Err(ErrorCode::Forbidden.into());
     }
-    let handshake = Handshake::read(&mut request, SUBPROTOCOL).ok_or(ErrorCode::Malformed)?;
+    let handshake = Handshake::read(request, SUBPROTOCOL).ok_or(ErrorCode::Malformed)?;
     let claims = claims(node, pass, &request.headers).await?;
-    let peer = request.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ConnectInfo(address)| {
-        address.ip()
-    });
     let passport = Passport {
         user: claims.user(),
         session: claims.sid,
@@ -78,23 +95,22 @@ async fn admit(node: &Node, pass: &Pass, mut request: Parts) -> Result<Admitted,
 
 impl Admitted {
     /// Answers that the protocol is switched, and serves the socket from then on.
-    fn switch(self, node: Node) -> Response {
+    fn switch(self, node: Node, upgrade: OnUpgrade) -> Response {
         let Self {
             handshake,
             passport,
         } = self;
-        let (response, upgrade) = handshake.switch();
         let tasks = node.tasks.clone();
         tasks.spawn(async move {
             match upgrade.await {
-                Ok(upgraded) => match Wire::below(upgraded) {
-                    Some((wire, early)) => connection::run(node, wire, early, passport).await,
+                Ok(upgraded) => match Begun::below(upgraded) {
+                    Some(begun) => connection::run(node, begun, passport).await,
                     None => error!("a listener leads to sockets that is not plain TCP"),
                 },
                 Err(error) => debug!(%error, "a socket was lost before it was open"),
             }
         });
-        response
+        handshake.into_response()
     }
 }
 

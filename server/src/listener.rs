@@ -5,6 +5,7 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use axum::{Router, extract::ConnectInfo};
+use coordinator::Arrivals;
 use http::StatusCode;
 use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
@@ -16,7 +17,7 @@ use hyper_util::{
 };
 use shared::internal_tls::{InternalTls, Stream};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
@@ -27,6 +28,8 @@ use tower_http::timeout::TimeoutLayer;
 /// HTTP connections at a time; when so many are open, further ones wait in the kernel's queue. A socket
 /// counts until it is upgraded: from then on it is the coordinator's.
 const MAX_CONNECTIONS: usize = 16_384;
+/// Connections that wait to be taken; the system may allow fewer.
+const BACKLOG: u32 = 16_384;
 /// How long the two sides may take to show each other who they are.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take over the head of a request, and how long a connection may idle between two.
@@ -44,6 +47,8 @@ pub struct Listener {
     address: SocketAddr,
     /// What a connection goes through before its first request; for clients it is plain.
     entrance: InternalTls,
+    /// Who looks first whether a connection is for a socket.
+    arrivals: Option<Arrivals>,
 }
 
 impl Listener {
@@ -53,12 +58,13 @@ impl Listener {
     /// When the address is taken or not ours.
     pub async fn bind(address: SocketAddr) -> Result<Self> {
         let bound = async {
-            let listener = TcpListener::bind(address).await?;
+            let listener = bind(address)?;
             let address = listener.local_addr()?;
             io::Result::Ok(Self {
                 listener,
                 address,
                 entrance: InternalTls::default(),
+                arrivals: None,
             })
         };
         bound
@@ -70,6 +76,13 @@ impl Listener {
     #[must_use]
     pub fn for_peers(mut self, tls: InternalTls) -> Self {
         self.entrance = tls;
+        self
+    }
+
+    /// The same, where a connection that begins by asking for a socket is taken by `arrivals`.
+    #[must_use]
+    pub fn for_sockets(mut self, arrivals: Option<Arrivals>) -> Self {
+        self.arrivals = arrivals;
         self
     }
 
@@ -107,7 +120,8 @@ impl Listener {
                             graceful: graceful.watcher(),
                             permit,
                         };
-                        tokio::spawn(connection.serve(self.entrance.clone(), stop.clone()));
+                        let (entrance, arrivals) = (self.entrance.clone(), self.arrivals.clone());
+                        tokio::spawn(connection.serve(entrance, arrivals, stop.clone()));
                     }
                     // Out of file descriptors, most likely: taking the next at once would only spin.
                     Err(error) => {
@@ -137,23 +151,63 @@ struct Connection {
 
 impl Connection {
     /// Lets it in and answers its requests. Whoever is still at the entrance at `stop` is not let in.
-    async fn serve(self, entrance: InternalTls, stop: CancellationToken) {
+    async fn serve(
+        self,
+        entrance: InternalTls,
+        arrivals: Option<Arrivals>,
+        stop: CancellationToken,
+    ) {
+        let peer = self.peer;
         let entered = tokio::select! {
-            entered = timeout(HANDSHAKE_TIMEOUT, entrance.accept(self.stream)) => entered,
+            entered = enter(self.stream, peer, &entrance, arrivals) => entered,
             () = stop.cancelled() => return,
         };
-        let peer = self.peer;
         match entered {
-            Ok(Ok(stream)) => serve_http(stream, peer, self.router, self.graceful).await,
+            // On the heap, so that those who only want a socket do not pay for what HTTP needs.
+            Ok(Some(stream)) => {
+                Box::pin(serve_http(stream, peer, self.router, self.graceful)).await
+            }
+            Ok(None) => {}
             // With certificates this is somebody who has none of ours, which is worth a line.
-            Ok(Err(error)) if entrance.is_on() => {
+            Err(error) if entrance.is_on() => {
                 tracing::warn!(%peer, %error, "a connection to the internal listener is refused");
             }
-            Ok(Err(error)) => tracing::debug!(%error, "a connection ended before it was served"),
-            Err(_) => tracing::warn!(%peer, "a connection to the internal listener said nothing"),
+            Err(error) => tracing::debug!(%error, "a connection ended before it was served"),
         }
         drop(self.permit);
     }
+}
+
+/// Lets a connection in; nothing if somebody else took it.
+async fn enter(
+    stream: TcpStream,
+    peer: SocketAddr,
+    entrance: &InternalTls,
+    arrivals: Option<Arrivals>,
+) -> io::Result<Option<Stream>> {
+    let stream = match arrivals {
+        Some(arrivals) => timeout(HEAD_TIMEOUT, arrivals.take(stream, peer)).await??,
+        None => Some(stream),
+    };
+    match stream {
+        Some(stream) => Ok(Some(
+            timeout(HANDSHAKE_TIMEOUT, entrance.accept(stream)).await??,
+        )),
+        None => Ok(None),
+    }
+}
+
+/// Binds `address`, with room for everybody who comes back at once when another node is lost.
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // A process that starts again takes the address that its connections of before still linger on.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn serve_http(stream: Stream, peer: SocketAddr, router: Router, graceful: Watcher) {

@@ -131,8 +131,11 @@ async fn run(
     stop: CancellationToken,
 ) -> Result<()> {
     let drained = parts.app.closing.clone();
+    let mut listeners = parts.listeners;
+    let arrivals = coordinator.as_ref().map(Coordinator::arrivals);
+    listeners.clients = listeners.clients.for_sockets(arrivals);
     let mut listening = JoinSet::new();
-    for (listener, router) in doors(task, parts.listeners, routes, metrics) {
+    for (listener, router) in doors(task, listeners, routes, metrics) {
         let router = health::ready_in(parts.app.cluster.clone(), stop.clone(), router);
         listening.spawn(listener.serve(router, drained.clone()));
     }

@@ -102,7 +102,7 @@ thread_local! {
 }
 
 /// Lends out the buffer of this thread.
-pub(super) fn with_scratch<T>(reads: impl FnOnce(&mut [u8]) -> T) -> T {
+pub(crate) fn with_scratch<T>(reads: impl FnOnce(&mut [u8]) -> T) -> T {
     SCRATCH.with_borrow_mut(|scratch| reads(scratch))
 }
 

@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use super::{
     reading::{Heard, Reader, with_scratch},
     subscriptions::FramesOut,
-    wire::Wire,
+    wire::{Begun, Wire},
 };
 use crate::encoded::Encoded;
 
@@ -57,18 +57,26 @@ const GOODBYE: Duration = Duration::from_secs(3);
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 impl Socket {
-    /// On a connection of which `early` was read already.
-    pub(super) fn new(wire: Wire, early: &[u8], limits: &Limits) -> Self {
-        Self {
+    pub(super) fn new(begun: Begun, limits: &Limits) -> Self {
+        let Begun {
             wire,
-            reader: Reader::new(limits.client_frame_max_bytes, early),
-            has_unheard: !early.is_empty(),
+            read,
+            unwritten,
+        } = begun;
+        let mut socket = Self {
+            wire,
+            reader: Reader::new(limits.client_frame_max_bytes, &read),
+            has_unheard: !read.is_empty(),
             is_garbled: false,
             frames: VecDeque::new(),
             queued_bytes: 0,
             written_bytes: 0,
             writable: None,
+        };
+        if !unwritten.is_empty() {
+            socket.queue(unwritten);
         }
+        socket
     }
 
     /// Queues a ping.

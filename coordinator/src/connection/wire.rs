@@ -19,11 +19,21 @@ use tokio::{io::Interest, net::TcpStream};
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<TcpStream>);
 
-impl Wire {
-    /// What is below an upgraded connection, and what was read from it already; `None` if that is no TCP
-    /// of this process, because a listener encrypts what clients say.
-    pub(crate) fn below(upgraded: Upgraded) -> Option<(Self, Bytes)> {
-        let (stream, early) = match upgrade::downcast::<TokioIo<Stream>>(upgraded) {
+/// A connection that is a WebSocket from here on.
+pub(crate) struct Begun {
+    /// The connection.
+    pub(super) wire: Wire,
+    /// What was read from it already.
+    pub(super) read: Bytes,
+    /// What is written to it first.
+    pub(super) unwritten: Bytes,
+}
+
+impl Begun {
+    /// What is below an upgraded connection; `None` if that is no TCP of this process, because a listener
+    /// encrypts what clients say.
+    pub(crate) fn below(upgraded: Upgraded) -> Option<Self> {
+        let (stream, read) = match upgrade::downcast::<TokioIo<Stream>>(upgraded) {
             Ok(parts) => match parts.io.into_inner() {
                 Stream::Plain(stream) => (stream, parts.read_buf),
                 Stream::Tls(_) => return None,
@@ -34,10 +44,29 @@ impl Wire {
                 (parts.io.into_inner(), parts.read_buf)
             }
         };
+        Some(Self {
+            wire: Wire::new(stream),
+            read,
+            unwritten: Bytes::new(),
+        })
+    }
+
+    /// A connection that still waits for this answer.
+    pub(crate) fn answering(stream: TcpStream, answer: Bytes) -> Self {
+        Self {
+            wire: Wire::new(stream),
+            read: Bytes::new(),
+            unwritten: answer,
+        }
+    }
+}
+
+impl Wire {
+    fn new(stream: TcpStream) -> Self {
         // What is written is whole: waiting for more would only make it late. A connection that refuses
         // is gone already, which the first look at it tells.
         drop(stream.set_nodelay(true));
-        Some((Self(Arc::new(stream)), early))
+        Self(Arc::new(stream))
     }
 
     /// Writes as much as the kernel takes at once.

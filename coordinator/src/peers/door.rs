@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, request::Parts};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use shared::internal_client::NODE;
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
@@ -20,8 +21,9 @@ pub(crate) async fn enter(_: Peer, State(node): State<Node>, mut request: Parts)
     let Some(name) = name.and_then(|name| name.to_str().ok().map(str::to_owned)) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let handshake = Handshake::read(&mut request, SUBPROTOCOL).filter(|asked| asked.speaks);
-    let Some(handshake) = handshake else {
+    let handshake = Handshake::read(&request, SUBPROTOCOL).filter(|asked| asked.speaks);
+    let upgrade = request.extensions.remove::<OnUpgrade>();
+    let Some((handshake, upgrade)) = handshake.zip(upgrade) else {
         // Of another version: it works without a link.
         return StatusCode::UPGRADE_REQUIRED.into_response();
     };
@@ -32,7 +34,6 @@ pub(crate) async fn enter(_: Peer, State(node): State<Node>, mut request: Parts)
             return StatusCode::CONFLICT.into_response();
         }
     };
-    let (response, upgrade) = handshake.switch();
     let (rooms, cancel, guests) = (node.rooms.clone(), node.cancel.clone(), node.guests.clone());
     guests.spawn(async move {
         match upgrade.await {
@@ -45,5 +46,5 @@ pub(crate) async fn enter(_: Peer, State(node): State<Node>, mut request: Parts)
             Err(error) => warn!(peer = name, %error, "a link was lost before it was open"),
         }
     });
-    response
+    handshake.into_response()
 }

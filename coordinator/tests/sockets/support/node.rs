@@ -7,8 +7,8 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use axum::serve::ListenerExt;
-use coordinator::Coordinator;
+use axum::serve::{Listener, ListenerExt};
+use coordinator::{Arrivals, Coordinator};
 use protocol::{
     Limits, Parse, RoomId, Seq, SessionId,
     accounts::UserSummary,
@@ -23,7 +23,10 @@ use shared::{
     store::{Append, Appended, NewAccount, NewSession, StoreOptions},
     token::AccessClaims,
 };
-use tokio::net::TcpListener;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::Client;
@@ -37,6 +40,46 @@ pub(crate) struct TestNode {
     tasks: TaskTracker,
     cancel: CancellationToken,
     _kept: Arc<Kept>,
+}
+
+/// Takes connections, and passes on those that do not begin by asking for a socket.
+async fn part(
+    listener: TcpListener,
+    arrivals: Arrivals,
+    others: mpsc::Sender<(TcpStream, SocketAddr)>,
+    closed: CancellationToken,
+) {
+    while let Some(Ok((stream, peer))) = closed.run_until_cancelled(listener.accept()).await {
+        stream.set_nodelay(true).expect("it is a socket");
+        let (arrivals, others, closed) = (arrivals.clone(), others.clone(), closed.clone());
+        tokio::spawn(closed.run_until_cancelled_owned(async move {
+            if let Ok(Some(stream)) = arrivals.take(stream, peer).await {
+                drop(others.send((stream, peer)).await);
+            }
+        }));
+    }
+}
+
+/// The connections that are passed on.
+struct Rest {
+    address: SocketAddr,
+    rest: mpsc::Receiver<(TcpStream, SocketAddr)>,
+}
+
+impl Listener for Rest {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        match self.rest.recv().await {
+            Some(connection) => connection,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        Ok(self.address)
+    }
 }
 
 /// What must outlive the node.
@@ -122,10 +165,17 @@ impl TestNode {
         let coordinator = Coordinator::start(app.clone(), hinted, &tasks, &cancel);
         let router = coordinator.router().merge(coordinator.internal_router());
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        let listener = listener.tap_io(|stream| stream.set_nodelay(true).expect("it is a socket"));
+        let (others, rest) = mpsc::channel(64);
+        tokio::spawn(part(
+            listener,
+            coordinator.arrivals(),
+            others,
+            cancel.clone(),
+        ));
+        let rest = Rest { address, rest }.tap_io(|_| {});
         let closed = cancel.clone();
         tokio::spawn(async move {
-            let serving = axum::serve(listener, service);
+            let serving = axum::serve(rest, service);
             serving
                 .with_graceful_shutdown(closed.cancelled_owned())
                 .await
