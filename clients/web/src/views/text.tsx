@@ -35,7 +35,7 @@ function parts(inside: readonly Inline[], called: ReadonlySet<string>): (JSX.Ele
         return <a key={index} href={part.href} target="_blank" rel="noopener noreferrer nofollow">{part.text}</a>;
       case "mention":
         if (!called.has(part.username)) return part.text;
-        return <span key={index} class={isMe(part.username) ? "mention me" : "mention"}>{part.text}</span>;
+        return <span key={index} class={isMe(part.username) ? "mention self" : "mention"}>{part.text}</span>;
       case "strong":
         return <strong key={index}>{parts(part.inside, called)}</strong>;
       case "emphasis":

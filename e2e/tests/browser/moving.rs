@@ -1,74 +1,13 @@
-//! Two people in two browsers, and a server that goes away: for a moment, or for good.
+//! A server that goes away under two people in their browsers: for a moment, or for good.
 
 use std::cell::Cell;
 
 use anyhow::{Context as _, Result, ensure};
-use chatx_e2e::{Http, Person, unique, unlimited};
+use chatx_e2e::{Http, Person, unlimited};
 use protocol::RoomId;
-use testkit::{Chatx, ChatxSetup, Chromium, Database, Page, free_port};
+use testkit::{ChatxSetup, Chromium, Database, free_port};
 
-fn by(test_id: &str) -> String {
-    format!("[data-testid={test_id}]")
-}
-
-async fn register(chromium: &Chromium, chatx: &Chatx, username: &str) -> Result<Page> {
-    let page = chromium.page().await?;
-    page.navigate(&format!("{}/#/register", chatx.url()))
-        .await?;
-    page.until_visible(&by("register-form")).await?;
-    page.type_into(&by("username"), username).await?;
-    page.type_into(&by("email"), &format!("{username}@example.com"))
-        .await?;
-    page.type_into(&by("password"), "plain sailing 1843")
-        .await?;
-    page.click(&by("submit")).await?;
-    page.until_visible(&by("room-list")).await?;
-    Ok(page)
-}
-
-async fn say(page: &Page, text: &str) -> Result<()> {
-    page.type_into(&by("message-input"), text).await?;
-    page.press("Enter").await
-}
-
-/// The messages that a page shows, from the top, once there are `count`.
-async fn shown(page: &Page, count: usize) -> Result<serde_json::Value> {
-    let bodies = format!(
-        "[...document.querySelectorAll('{}')].map(line => line.textContent)",
-        by("message-body")
-    );
-    page.until(&format!("{bodies}.length >= {count}")).await?;
-    page.evaluate(&bodies).await
-}
-
-/// Two people in a new room.
-struct Meeting {
-    at_ada: Page,
-    at_ben: Page,
-    ben: String,
-}
-
-impl Meeting {
-    async fn begin(chromium: &Chromium, chatx: &Chatx) -> Result<Self> {
-        let (ada, ben) = (unique("ada"), unique("ben"));
-        let at_ada = register(chromium, chatx, &ada).await?;
-        let at_ben = register(chromium, chatx, &ben).await?;
-        let room = unique("Tea ");
-        at_ada.click(&by("create-room")).await?;
-        at_ada.type_into(&by("room-name"), &room).await?;
-        at_ada.click(&format!("dialog {}", by("submit"))).await?;
-        at_ada.until_visible(&by("message-input")).await?;
-        at_ben.click(&by("discover")).await?;
-        at_ben.until_text(&room).await?;
-        at_ben.click(&by("join")).await?;
-        at_ben.until_visible(&by("message-input")).await?;
-        Ok(Self {
-            at_ada,
-            at_ben,
-            ben,
-        })
-    }
-}
+use crate::meeting::{Meeting, by, say, shown};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_talk_reload_and_outlive_a_restart() -> Result<()> {

@@ -1,0 +1,7 @@
+//! The page in real browsers, used as people use it, on a real server.
+
+mod everybody;
+mod long_log;
+mod meeting;
+mod messages;
+mod moving;

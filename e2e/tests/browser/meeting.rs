@@ -1,0 +1,70 @@
+//! People at their browsers, as the tests need them.
+
+use anyhow::Result;
+use chatx_e2e::unique;
+use testkit::{Chatx, Chromium, Page};
+
+/// What a test id is selected by.
+pub(crate) fn by(test_id: &str) -> String {
+    format!("[data-testid={test_id}]")
+}
+
+pub(crate) async fn register(chromium: &Chromium, chatx: &Chatx, username: &str) -> Result<Page> {
+    let page = chromium.page().await?;
+    page.navigate(&format!("{}/#/register", chatx.url()))
+        .await?;
+    page.until_visible(&by("register-form")).await?;
+    page.type_into(&by("username"), username).await?;
+    page.type_into(&by("email"), &format!("{username}@example.com"))
+        .await?;
+    page.type_into(&by("password"), "plain sailing 1843")
+        .await?;
+    page.click(&by("submit")).await?;
+    page.until_visible(&by("room-list")).await?;
+    Ok(page)
+}
+
+pub(crate) async fn say(page: &Page, text: &str) -> Result<()> {
+    page.type_into(&by("message-input"), text).await?;
+    page.press("Enter").await
+}
+
+/// The messages that a page shows, from the top, once there are `count`.
+pub(crate) async fn shown(page: &Page, count: usize) -> Result<serde_json::Value> {
+    let bodies = format!(
+        "[...document.querySelectorAll('{}')].map(line => line.textContent)",
+        by("message-body")
+    );
+    page.until(&format!("{bodies}.length >= {count}")).await?;
+    page.evaluate(&bodies).await
+}
+
+/// Two people in a new room.
+pub(crate) struct Meeting {
+    pub(crate) at_ada: Page,
+    pub(crate) at_ben: Page,
+    pub(crate) ben: String,
+}
+
+impl Meeting {
+    pub(crate) async fn begin(chromium: &Chromium, chatx: &Chatx) -> Result<Self> {
+        let (ada, ben) = (unique("ada"), unique("ben"));
+        let at_ada = register(chromium, chatx, &ada).await?;
+        let at_ben = register(chromium, chatx, &ben).await?;
+        let room = unique("Tea ");
+        at_ada.click(&by("begin")).await?;
+        at_ada.click(&by("new-room")).await?;
+        at_ada.type_into(&by("room-name"), &room).await?;
+        at_ada.click(&format!("dialog {}", by("submit"))).await?;
+        at_ada.until_visible(&by("message-input")).await?;
+        at_ben.click(&by("discover")).await?;
+        at_ben.until_text(&room).await?;
+        at_ben.click(&by("join")).await?;
+        at_ben.until_visible(&by("message-input")).await?;
+        Ok(Self {
+            at_ada,
+            at_ben,
+            ben,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! What people do with messages, seen by both: answers, signs, threads, pins, calls, changes, direct
+//! messages and links.
+
+use anyhow::Result;
+use chatx_e2e::unlimited;
+use testkit::{Chromium, Page};
+
+use crate::meeting::{Meeting, by, say};
+
+/// The line that shows a text.
+fn line(text: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('{}')].find(line => line.innerText.includes({text:?}))",
+        by("message")
+    )
+}
+
+/// Points at a message and uses one of its tools.
+async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
+    page.until(&line(text)).await?;
+    page.evaluate(&format!(
+        "{}.dispatchEvent(new PointerEvent('pointerenter'))",
+        line(text)
+    ))
+    .await?;
+    page.click(&by(tool)).await?;
+    page.evaluate("document.querySelector('[data-testid=log]').focus()")
+        .await?;
+    Ok(())
+}
+
+async fn choose(page: &Page, text: &str, item: &str) -> Result<()> {
+    page.until(&line(text)).await?;
+    page.evaluate(&format!(
+        "{}.dispatchEvent(new PointerEvent('pointerenter'))",
+        line(text)
+    ))
+    .await?;
+    page.click(&by("more")).await?;
+    page.click(&by(item)).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_does_with_a_message_the_other_sees() -> Result<()> {
+    let chatx = unlimited().start().await?;
+    let chromium = Chromium::start().await?;
+    let Meeting {
+        at_ada,
+        at_ben,
+        ben,
+    } = Meeting::begin(&chromium, &chatx).await?;
+
+    // A sign, given and counted.
+    say(&at_ada, "High water is at two").await?;
+    use_tool(&at_ben, "High water", "react").await?;
+    at_ben.click(&by("emoji")).await?;
+    for page in [&at_ada, &at_ben] {
+        page.until_visible(&by("reaction")).await?;
+    }
+    at_ada.click(&by("reaction")).await?;
+    for page in [&at_ada, &at_ben] {
+        page.until(&format!(
+            "document.querySelector('{} .count').innerText === '2'",
+            by("reaction")
+        ))
+        .await?;
+    }
+
+    // An answer that quotes, and one in a thread.
+    use_tool(&at_ben, "High water", "reply").await?;
+    say(&at_ben, "Then we leave at one").await?;
+    at_ada
+        .until(&format!(
+            "{}?.querySelector('{}').innerText.includes('High water')",
+            line("leave at one"),
+            by("replied")
+        ))
+        .await?;
+    use_tool(&at_ada, "High water", "open-thread").await?;
+    at_ada
+        .type_into(&by("thread-input"), "From the new table?")
+        .await?;
+    at_ada.press("Enter").await?;
+    at_ben
+        .until("document.body.innerText.includes('1 answer')")
+        .await?;
+    at_ben.click(".thread-link").await?;
+    at_ben
+        .until("document.querySelector('.thread-log').innerText.includes('From the new table?')")
+        .await?;
+
+    // Pinned, found among the pins, gone to.
+    choose(&at_ada, "leave at one", "pin").await?;
+    at_ben.click(&by("pins")).await?;
+    at_ben.click(&by("pinned-message")).await?;
+    at_ben
+        .until("document.querySelector('.message.found')?.innerText.includes('leave at one')")
+        .await?;
+
+    // Called by name, with the list that offers it.
+    at_ada
+        .type_into(&by("message-input"), &format!("@{}", &ben[..4]))
+        .await?;
+    at_ada.press("Shift").await?;
+    at_ada.until_visible("[role=option]").await?;
+    at_ada.press("Enter").await?;
+    say(&at_ada, "are the lines ready?").await?;
+    at_ben.until_visible(".mention.self").await?;
+
+    // Changed, and taken back.
+    say(&at_ada, "The fender is in the sheed").await?;
+    choose(&at_ada, "sheed", "edit").await?;
+    at_ada
+        .until(&format!(
+            "document.querySelector('{}').value.includes('sheed')",
+            by("message-input")
+        ))
+        .await?;
+    at_ada
+        .evaluate(&format!(
+            "document.querySelector('{}').value = ''",
+            by("message-input")
+        ))
+        .await?;
+    say(&at_ada, "The fender is in the shed").await?;
+    at_ben.until_text("in the shed").await?;
+    choose(&at_ada, "in the shed", "delete").await?;
+    at_ada.click("dialog .danger").await?;
+    for page in [&at_ada, &at_ben] {
+        page.until_text("This message was deleted").await?;
+        assert_eq!(page.console(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_talk_directly_and_find_what_was_said() -> Result<()> {
+    let chatx = unlimited().start().await?;
+    let chromium = Chromium::start().await?;
+    let Meeting {
+        at_ada,
+        at_ben,
+        ben,
+    } = Meeting::begin(&chromium, &chatx).await?;
+    say(&at_ada, "The spare key hangs by the door").await?;
+
+    at_ada.click(&by("begin")).await?;
+    at_ada.click(&by("new-message")).await?;
+    at_ada.type_into(&by("direct-search"), &ben).await?;
+    at_ada.click(&by("person")).await?;
+    at_ada.click(&by("direct-start")).await?;
+    at_ada
+        .until(&format!("document.querySelector('h1')?.innerText.includes({ben:?}) || document.querySelector('.bar-title h1')?.innerText.includes({ben:?})"))
+        .await?;
+    say(&at_ada, "Just between us").await?;
+    at_ben.until_text("Just between us").await?;
+    at_ben.until_visible(".badge.called").await?;
+
+    at_ben.click(&by("find")).await?;
+    at_ben.type_into(&by("switch-input"), "spare key").await?;
+    at_ben
+        .until("document.querySelector('[role=option][aria-selected=true]')?.innerText.includes('spare key')")
+        .await?;
+    at_ben.press("Enter").await?;
+    at_ben.click(&by("hit")).await?;
+    at_ben
+        .until("document.querySelector('.message.found')?.innerText.includes('spare key')")
+        .await?;
+    for page in [&at_ada, &at_ben] {
+        assert_eq!(page.console(), Vec::<String>::new());
+    }
+    Ok(())
+}
