@@ -16,3 +16,6 @@ import { App } from "./views/app";
 const root = document.getElementById("app");
 if (root !== null) render(<App />, root);
 void start();
+
+// Where the origin is not a secure one, the page works all the same, but only with a network.
+void navigator.serviceWorker?.register("/sw.js").catch(() => undefined);

@@ -190,6 +190,13 @@ export const strings = {
     } as Record<string, string>,
     someChange: "settings",
   },
+  messageDetails: {
+    title: "Message details",
+    said: (name: string, when: string) => `${name}, ${when}`,
+    readBy: "Read by",
+    nobody: "Nobody else yet, as far as they let it be seen.",
+    before: "What it said before",
+  },
   pins: {
     title: "Pinned messages",
     none: "Nothing is pinned yet. Pin what people should find again.",

@@ -19,12 +19,13 @@ import { Confirm } from "./dialog";
 import { Icon, type IconName } from "./icons";
 import { Log } from "./log";
 import type { MessageActions } from "./message";
+import { MessageDetails } from "./message_details";
 import { Pins } from "./pins";
 import { ReactionPicker } from "./reactions";
 import { Thread } from "./thread";
 
 /** What is being done with a message. */
-type Doing = { what: "edit" | "reply" | "delete" | "react"; item: MessageItem };
+type Doing = { what: "edit" | "reply" | "delete" | "react" | "details"; item: MessageItem };
 
 export function Conversation({ room }: { room: RoomState }) {
   const [doing, setDoing] = useState<Doing>();
@@ -100,6 +101,7 @@ export function Conversation({ room }: { room: RoomState }) {
           onClose={done}
         />
       )}
+      {doing?.what === "details" && <MessageDetails room={room} item={doing.item} onClose={done} />}
       {doing?.what === "react" && (
         <ReactionPicker
           onClose={done}
@@ -118,6 +120,7 @@ function actionsOf(room: RoomState, doing: (next: Doing) => void): MessageAction
     edit: (item) => doing({ what: "edit", item }),
     delete: (item) => doing({ what: "delete", item }),
     reply: (item) => doing({ what: "reply", item }),
+    details: (item) => doing({ what: "details", item }),
     pickReaction: (item) => doing({ what: "react", item }),
     thread: (root) => (side.value = { kind: "thread", root }),
     react: (item, emoji) => {

@@ -52,6 +52,8 @@ export function Log({ room, editing, actions }: LogProps) {
   const anchor = useRef<Anchor | undefined>(undefined);
   const [, redraw] = useState(0);
   const [found, setFound] = useState<Seq>();
+  /** The first line in sight, as last seen. */
+  const [topSeq, setTopSeq] = useState<Seq>();
 
   const items = room.items.value;
   const unsent = room.unsent.value;
@@ -124,6 +126,7 @@ export function Log({ room, editing, actions }: LogProps) {
         if (box.bottom <= edge) continue;
         // Where only a gap is in sight, nothing is to be kept.
         anchor.current = box.top < edge + element.clientHeight ? { seq: Number(line.dataset["seq"]), top: box.top - edge } : undefined;
+        setTopSeq(anchor.current?.seq);
         return;
       }
     }
@@ -219,7 +222,7 @@ export function Log({ room, editing, actions }: LogProps) {
   const { from, to, above, below } = drawn.current;
   return (
     <div class="log-frame">
-      <UnreadAbove room={room} />
+      <UnreadAbove key={room.divider.value} room={room} topSeq={topSeq} />
       <div
         class="log"
         ref={view}
@@ -310,13 +313,17 @@ function Lines({ block, context }: { block: Block; context: LineContext }) {
   });
 }
 
-/** Where the unread begin further up than what is loaded, the way there. */
-function UnreadAbove({ room }: { room: RoomState }) {
+/** While the first unread message is further up, and was not seen yet: the way there. */
+function UnreadAbove({ room, topSeq }: { room: RoomState; topSeq: Seq | undefined }) {
+  const [seen, setSeen] = useState(false);
   const divider = room.divider.value;
-  const first = room.items.value[0]?.seq;
-  if (divider === undefined || first === undefined || divider + 1 >= first || room.complete.value) return null;
+  const above = divider !== undefined && topSeq !== undefined && divider + 1 < topSeq;
+  useEffect(() => {
+    if (divider !== undefined && topSeq !== undefined && !above) setSeen(true);
+  }, [above, topSeq]);
+  if (divider === undefined || !above || seen) return null;
   return (
-    <button type="button" class="unread-above" data-testid="to-unread" onClick={() => void seek(room, divider)}>
+    <button type="button" class="unread-above" data-testid="to-unread" onClick={() => void seek(room, divider + 1)}>
       <Icon name="up" />
       {strings.conversation.toUnread}
     </button>

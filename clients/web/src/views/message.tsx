@@ -24,6 +24,7 @@ export interface MessageActions {
   react(item: MessageItem, emoji: string): void;
   pickReaction(item: MessageItem): void;
   pin(item: MessageItem): void;
+  details(item: MessageItem): void;
   copyLink(item: MessageItem): void;
   /** Goes to another message. */
   seek(seq: Seq): void;
@@ -102,7 +103,11 @@ function Message(props: RowProps & RowState & { item: MessageItem; touch(): void
         ) : (
           <p class="message-body" data-testid="message-body">
             <Text body={item.body} mentions={item.mentions} />
-            {item.edited && <span class="edited"> ({strings.conversation.edited})</span>}
+            {item.edited && (
+              <button type="button" class="edited" title={strings.messageDetails.before} onClick={() => actions.details(item)}>
+                {strings.conversation.edited}
+              </button>
+            )}
           </p>
         )}
         <Marks item={item} inThread={props.inThread === true} actions={actions} />
@@ -186,6 +191,7 @@ function Toolbar({ item, room, own, mayDelete, inThread, actions }: RowProps & {
           <>
             {own && !inThread && <MenuItem icon="edit" testid="edit" onChoose={() => actions.edit(item)}>{texts.edit}</MenuItem>}
             <MenuItem icon="link" testid="copy-link" onChoose={() => actions.copyLink(item)}>{texts.copyLink}</MenuItem>
+            <MenuItem icon="eye" testid="message-details" onChoose={() => actions.details(item)}>{strings.messageDetails.title}</MenuItem>
             {mayPin && (
               <MenuItem icon="pin" testid="pin" onChoose={() => actions.pin(item)}>{item.pinned ? texts.unpin : texts.pin}</MenuItem>
             )}
