@@ -15,12 +15,13 @@ mod subscriptions;
 mod wire;
 
 pub(crate) use openings::Wish;
-pub(crate) use subscriptions::{BURST_BYTES, FramesOut, Subscriptions};
 pub(crate) use reading::with_scratch;
+pub(crate) use subscriptions::{BURST_BYTES, Subscriptions};
 pub(crate) use wire::Begun;
+#[cfg(test)]
+pub(crate) use wire::Wire;
 
 use std::{
-    mem,
     net::IpAddr,
     pin::pin,
     sync::{Arc, OnceLock},
@@ -38,7 +39,7 @@ use protocol::{
 use pulse::{Due, HEARTBEAT, Pulse};
 use requests::Requests;
 use sends::Sends;
-use socket::{Socket, Step};
+use socket::Socket;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, info, info_span};
@@ -48,7 +49,7 @@ use crate::{
     connections::Registered,
     encoded::Encoded,
     errand::Errand,
-    outbox::{Capacity, Item, Outbox},
+    outbox::{Capacity, Outbox, TryWrite},
 };
 
 /// Somebody who was let in.
@@ -74,7 +75,7 @@ pub(crate) struct Connection {
     pub(crate) user: UserSummary,
     /// The session that it stands on.
     pub(crate) session: SessionId,
-    /// What waits for it.
+    /// Its way out.
     pub(crate) outbox: Outbox,
     ending: Ending,
 }
@@ -95,13 +96,18 @@ impl Ending {
 }
 
 impl Connection {
-    /// A socket whose outbox holds so much.
-    pub(crate) fn new(id: ConnectionId, passport: &Passport, capacity: Capacity) -> Self {
+    /// A socket whose frames leave by `line`, of which so much may wait.
+    pub(crate) fn new(
+        id: ConnectionId,
+        passport: &Passport,
+        capacity: Capacity,
+        line: impl TryWrite + 'static,
+    ) -> Self {
         Self {
             id,
             user: passport.user.clone(),
             session: passport.session,
-            outbox: Outbox::new(capacity),
+            outbox: Outbox::new(capacity, line),
             ending: Ending::default(),
         }
     }
@@ -127,9 +133,6 @@ impl Connection {
     }
 }
 
-/// An idle socket keeps no more memory than for so many items of its last burst.
-const KEPT_ITEMS: usize = 64;
-
 /// Serves one socket until it ends.
 pub(crate) async fn run(node: Node, begun: Begun, passport: Passport) {
     let id = node.app.clock.id();
@@ -140,12 +143,21 @@ pub(crate) async fn run(node: Node, begun: Begun, passport: Passport) {
         session.id = %passport.session,
     );
     let served = async {
-        let connection = Arc::new(Connection::new(id, &passport, Capacity::default()));
+        let Begun {
+            wire,
+            read,
+            unwritten,
+        } = begun;
+        let connection = Connection::new(id, &passport, Capacity::default(), wire.clone());
+        // It leaves before anything that is said to the socket once that is known.
+        connection.outbox.hold(Encoded::whole(unwritten));
+        let connection = Arc::new(connection);
         let here = Here::new(&node, &connection);
         let opened_at = Instant::now();
         info!(ip = %passport.ip, "connection opened");
 
-        let socket = Socket::new(begun, &node.app.settings.limits);
+        let outbox = connection.outbox.clone();
+        let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);
         let mut owner = Owner::new(node, connection, socket, &passport);
         let end = owner.run_inner().await;
         drop(here);
@@ -202,8 +214,6 @@ struct Owner {
     pace: Pace,
     pulse: Pulse,
     renewal: Errand<Renewed>,
-    /// Keeps its room between two bursts.
-    taken: Vec<Item>,
 }
 
 impl Owner {
@@ -219,7 +229,6 @@ impl Owner {
             pulse: Pulse::new(now, expires_at),
             presence: PresenceState::Online,
             renewal: Errand::idle(),
-            taken: Vec::new(),
             node,
             connection,
             socket,
@@ -245,50 +254,51 @@ impl Owner {
         self.greet();
         let mut timer = pin!(sleep_until(self.pulse.deadline()));
         loop {
+            // What was held in the last turn leaves in one write.
+            self.connection.outbox.flush();
+            let backlog = self.connection.outbox.backlog();
+            if backlog.is_over {
+                return End::Peer;
+            }
             let now = Instant::now();
-            self.pulse
-                .watch(now, self.socket.queued_bytes(), self.socket.written_bytes());
+            self.pulse.watch(now, backlog.bytes, backlog.written);
             let deadline = self.pulse.deadline();
             if deadline != timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
-            let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
+            let has_space = backlog.bytes < BURST_BYTES / 2;
             let listens = self.listens();
             if !listens {
                 // Nobody listens, so that it is silent means nothing; that it stalls still does.
                 self.pulse.heard(now);
             }
             // Ending comes first, then time, because both are rare. Next come the answers of the
-            // store: as many as were asked for. Then what waits for the peer, which is taken only
-            // when the socket has room. The socket is last, since a peer that never pauses is
-            // always ready; each look at it both writes and reads, so nothing starves.
+            // store: as many as were asked for, and taken only when they find space. The socket is
+            // last, since a peer that never pauses is always ready.
             tokio::select! {
                 biased;
                 reason = self.connection.closing() => return End::Closed(reason),
                 () = &mut timer => match self.pulse.due(Instant::now()) {
                     Due::Nothing => {}
-                    Due::Ping => self.socket.ping(),
+                    Due::Ping => self.connection.outbox.hold(Encoded::PING),
                     Due::End(reason) => return End::Closed(reason),
                     Due::Lost => return End::Lost,
                 },
-                answer = self.subscriptions.answered(), if has_room => {
-                    self.subscriptions.take(answer, &mut self.socket);
+                answer = self.subscriptions.answered(), if has_space => {
+                    self.subscriptions.take(answer);
                 }
                 turn = self.sends.turn() => self.sends.take(&turn),
                 renewed = self.renewal.done() => self.renewed(renewed),
-                () = self.connection.outbox.filled(), if has_room => self.fill(),
-                () = std::future::ready(()), if has_room && self.subscriptions.is_behind() => {
-                    self.subscriptions.catch_up(&mut self.socket);
+                () = self.connection.outbox.due() => self.subscriptions.attend(),
+                () = std::future::ready(()), if has_space && self.subscriptions.is_behind() => {
+                    self.subscriptions.catch_up();
                 }
-                step = self.socket.step(listens) => match step {
-                    Step::Readable => {
-                        if let Some(end) = self.listen() {
-                            return end;
-                        }
+                () = self.socket.writable(), if backlog.is_stuck => {}
+                () = self.socket.readable(), if listens => {
+                    if let Some(end) = self.listen() {
+                        return end;
                     }
-                    Step::Written => {}
-                    Step::Gone => return End::Peer,
-                },
+                }
             }
         }
     }
@@ -301,29 +311,6 @@ impl Owner {
             heartbeat_s: HEARTBEAT.as_secs(),
             limits: self.node.app.settings.limits.clone(),
         });
-        self.socket.push(Encoded::of(&ready));
-    }
-
-    /// Moves what waits into the socket's next write.
-    fn fill(&mut self) {
-        let mut taken = mem::take(&mut self.taken);
-        let lagging = self.connection.outbox.take(BURST_BYTES, &mut taken);
-        counter!("chatx_frames_out_total").increment(taken.len() as u64);
-        for item in taken.drain(..) {
-            match item {
-                Item::Answer(frame) => self.socket.push(frame),
-                Item::Event(entry) => self.subscriptions.deliver(&entry, &mut self.socket),
-                Item::Passing(room, frame) => {
-                    self.subscriptions.pass(room, frame, &mut self.socket);
-                }
-                Item::Gone(room) => self.subscriptions.gone(room, &mut self.socket),
-            }
-        }
-        if taken.capacity() <= KEPT_ITEMS {
-            self.taken = taken;
-        }
-        for room in lagging {
-            self.subscriptions.fall_behind(room);
-        }
+        self.connection.outbox.hold(Encoded::of(&ready));
     }
 }

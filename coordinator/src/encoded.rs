@@ -10,7 +10,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
-/// One whole text frame, its header included. Cloning shares the bytes.
+/// One whole frame, its header included. Cloning shares the bytes.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Encoded(Bytes);
 
@@ -20,6 +20,14 @@ const HEADER_MAX_BYTES: usize = 10;
 const FINAL_TEXT: u8 = 0x81;
 
 impl Encoded {
+    /// A ping without payload.
+    pub(crate) const PING: Self = Self(Bytes::from_static(&[0x89, 0]));
+
+    /// What is a whole frame already.
+    pub(crate) const fn whole(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     /// Encodes a frame.
     pub(crate) fn of(frame: &ServerFrame) -> Self {
         Self::json(frame)
@@ -60,6 +68,11 @@ impl Encoded {
     }
 
     /// The bytes for the wire.
+    pub(crate) const fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The same, taken.
     pub(crate) fn into_bytes(self) -> Bytes {
         self.0
     }
@@ -154,6 +167,23 @@ impl Text {
             _ => None,
         }
     }
+}
+
+/// Takes the first frame of what a socket was sent, if it is whole.
+#[cfg(test)]
+pub(crate) fn first_frame(bytes: &mut Vec<u8>) -> Option<ServerFrame> {
+    let (start, length) = match *bytes.get(1)? {
+        126 => (
+            4,
+            u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?).into(),
+        ),
+        127 => (10, u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)),
+        length => (2, u64::from(length)),
+    };
+    let end = start + usize::try_from(length).ok()?;
+    let frame = serde_json::from_slice(bytes.get(start..end)?);
+    bytes.drain(..end);
+    Some(frame.expect("a node says only what is a frame"))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod room;
 mod log;
 
 mod encoded;
+mod burst;
 mod delivery;
 mod outbox;
 mod answers;

@@ -1,44 +1,56 @@
-//! The bounded queue to one peer: a socket, or a gateway. Rooms push, never waiting; the task that owns
-//! the peer takes.
+//! What leaves on one socket, and in which order. Whoever has something for the socket writes it from
+//! here, as far as the kernel takes it; what is left waits, within bounds, and the task that owns the
+//! socket is woken to watch for space. Nobody waits here, and nothing is written to a socket elsewhere.
 //!
-//! At half of its capacity, presence, typing and read marks are dropped. Full, the events in it are
-//! dropped too and their rooms are lagging: they are read again from the room or the store once the
-//! peer drains. Answers are never dropped: no more frames are taken from a peer that does not read them.
+//! Which event of a room comes next is known here, too, so that live events need nobody's judgement. When
+//! too much waits, presence, typing and read marks are dropped first, at half of the capacity; at all of
+//! it a room is behind, and its owner has it catch up once there is space again. Answers are never
+//! dropped: no more frames are taken from a peer that does not read them.
+
+mod places;
+mod waiting;
+
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    io::{self, IoSlice},
     mem,
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use bytes::Bytes;
 use metrics::counter;
-use protocol::{RoomId, frame::ServerFrame};
+use places::Places;
+use protocol::{RoomId, Seq, frame::ServerFrame};
 use tokio::sync::Notify;
+use waiting::Waiting;
 
-use crate::encoded::{Encoded, Entry};
+pub(crate) use places::Place;
 
-/// One end of the queue, which carries frames that are encoded for its peer. Cloning gives the same
-/// queue.
+use crate::{
+    burst::{Burst, Offered},
+    delivery::Next,
+    encoded::{Encoded, Entry},
+};
+
+/// One socket's way out. Cloning gives the same one.
 #[derive(Clone)]
-pub(crate) struct Outbox<F = Encoded>(Arc<Shared<F>>);
+pub(crate) struct Outbox(Arc<Shared>);
 
-/// A frame as a queue carries it.
-pub(crate) trait Carried: Clone {
-    /// How many bytes it is.
-    fn len(&self) -> usize;
-
-    /// Whether, when it was passed and is dropped, its room is lagging as if it were an event.
-    fn is_missed(&self) -> bool {
-        false
-    }
+/// Where bytes leave.
+pub(crate) trait TryWrite: Send + Sync {
+    /// Writes as much as is taken at once.
+    ///
+    /// # Errors
+    /// `WouldBlock` if that is nothing; any other when nothing will ever be taken again.
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }
 
-struct Shared<F> {
-    queue: Mutex<Queue<F>>,
-    /// Tells who takes that something waits.
-    filled: Notify,
-    /// Tells who asks that something was taken.
-    taken: Notify,
+struct Shared {
+    leaving: Mutex<Leaving>,
+    /// Wakes the owner.
+    due: Notify,
     capacity: Capacity,
 }
 
@@ -47,12 +59,9 @@ struct Shared<F> {
 pub(crate) struct Capacity {
     /// Bytes of frames.
     pub(crate) bytes: usize,
-    /// Frames.
+    /// Frames, of which those that are written together count as one.
     pub(crate) frames: usize,
 }
-
-/// An idle queue keeps no more memory than for so many items of its last burst.
-const KEPT_ITEMS: usize = 64;
 
 impl Default for Capacity {
     fn default() -> Self {
@@ -63,363 +72,292 @@ impl Default for Capacity {
     }
 }
 
-struct Queue<F> {
-    items: VecDeque<Item<F>>,
-    bytes: usize,
-    /// How many of the items are answers.
-    answers: usize,
-    /// Rooms of which something was dropped that they have to say again.
-    lagging: BTreeSet<RoomId>,
-    /// Rooms of which it waits that they are gone; they say so again and again.
-    gone: BTreeSet<RoomId>,
+struct Leaving {
+    /// Nothing once the socket has said its last word, or is lost.
+    line: Option<Box<dyn TryWrite>>,
+    waiting: Waiting,
+    /// How many bytes were taken so far.
+    written: u64,
+    places: Places,
+    /// Whether the owner watches for space.
+    is_stuck: bool,
+    concerns: Concerns,
 }
 
-/// What waits for a peer.
-#[derive(Clone, Debug)]
-pub(crate) enum Item<F = Encoded> {
-    /// Answers a frame of the peer, or concerns the peer as a whole.
-    Answer(F),
-    /// Happened in a room.
-    Event(Arc<Entry>),
-    /// Presence, typing or a read mark of a room; may be lost.
-    Passing(RoomId, F),
-    /// The room is gone.
-    Gone(RoomId),
+/// Rooms that need the owner's attention.
+#[derive(Default)]
+pub(crate) struct Concerns {
+    /// They fell behind.
+    pub(crate) behind: Vec<RoomId>,
+    /// They are gone; each waits once, however often it is said.
+    pub(crate) gone: Vec<RoomId>,
+}
+
+/// How a socket takes what it is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backlog {
+    /// How many bytes wait.
+    pub(crate) bytes: usize,
+    /// How many bytes were taken so far.
+    pub(crate) written: u64,
+    /// Whether nothing more is taken right now.
+    pub(crate) is_stuck: bool,
+    /// Whether so many answers wait that no more questions should be read.
+    pub(crate) has_many_answers: bool,
+    /// Whether nothing will leave any more.
+    pub(crate) is_over: bool,
 }
 
 impl Outbox {
-    /// Queues an answer to a socket.
-    pub(crate) fn answer(&self, frame: &ServerFrame) {
-        self.answer_with(Encoded::of(frame));
-    }
-}
-
-impl<F: Carried> Outbox<F> {
-    /// An empty queue.
-    pub(crate) fn new(capacity: Capacity) -> Self {
-        let queue = Queue {
-            items: VecDeque::new(),
-            bytes: 0,
-            answers: 0,
-            lagging: BTreeSet::new(),
-            gone: BTreeSet::new(),
-        };
+    /// Of a socket that follows no room yet.
+    pub(crate) fn new(capacity: Capacity, line: impl TryWrite + 'static) -> Self {
         Self(Arc::new(Shared {
-            queue: Mutex::new(queue),
-            filled: Notify::new(),
-            taken: Notify::new(),
+            leaving: Mutex::new(Leaving {
+                line: Some(Box::new(line)),
+                waiting: Waiting::default(),
+                written: 0,
+                places: Places::default(),
+                is_stuck: false,
+                concerns: Concerns::default(),
+            }),
+            due: Notify::new(),
             capacity,
         }))
     }
 
-    /// Queues an answer.
-    pub(crate) fn answer_with(&self, frame: F) {
-        let mut queue = self.queue();
-        queue.answers += 1;
-        queue.push(Item::Answer(frame));
-        self.notify(queue);
+    /// Sends an answer to something that the peer said, or what concerns it as a whole.
+    pub(crate) fn answer(&self, frame: &ServerFrame) {
+        self.hold(Encoded::of(frame));
+        self.flush();
     }
 
-    /// Queues events of one room, in order.
-    pub(crate) fn deliver(&self, entries: &[Arc<Entry>]) {
-        let mut queue = self.queue();
-        for entry in entries {
-            if queue.lagging.contains(&entry.room) {
-                // It will be read again with those before it.
-                break;
-            }
-            if queue.is_above(self.0.capacity, entry.frame.len()) {
-                queue.drop_events();
-                queue.lagging.insert(entry.room);
-                counter!("chatx_outbox_overflows_total").increment(1);
-                break;
-            }
-            queue.push(Item::Event(Arc::clone(entry)));
+    /// Keeps an answer for the next write. Whoever holds it sees to it that there is one.
+    pub(crate) fn hold(&self, frame: Encoded) {
+        self.leaving().waiting.push_answer(frame.into_bytes());
+    }
+
+    /// Keeps what may be lost for the next write, if the room is followed and there is space.
+    pub(crate) fn hold_passing(&self, room: RoomId, frames: &[Encoded]) {
+        let mut leaving = self.leaving();
+        if leaving.places.of(room).is_none() {
+            return;
         }
-        self.notify(queue);
-    }
-
-    /// Queues what may be lost.
-    pub(crate) fn pass(&self, room: RoomId, frames: &[F]) {
-        let mut queue = self.queue();
         let half = Capacity {
             bytes: self.0.capacity.bytes / 2,
             frames: self.0.capacity.frames / 2,
         };
         for frame in frames {
-            if queue.is_above(half, frame.len()) {
+            if leaving.waiting.is_above(half, frame.len()) {
                 counter!("chatx_outbox_dropped_total").increment(1);
-                if frame.is_missed() {
-                    queue.lagging.insert(room);
-                }
-                continue;
+            } else {
+                leaving.waiting.push(frame.clone().into_bytes());
             }
-            queue.push(Item::Passing(room, frame.clone()));
         }
-        self.notify(queue);
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&self) {
+        let mut leaving = self.leaving();
+        let is_due = leaving.write();
+        self.release(leaving, is_due);
+    }
+
+    /// Writes live events after what waits, if the room is live and they come next. A hole, or too much that
+    /// waits, puts the room behind.
+    pub(crate) fn deliver(&self, burst: &Burst) {
+        let mut leaving = self.leaving();
+        let Some(Place::Live(next)) = leaving.places.of(burst.room()) else {
+            return;
+        };
+        let is_due = match burst.offer(next) {
+            Offered::Old => false,
+            Offered::Send(bytes, then)
+                if !leaving.waiting.is_above(self.0.capacity, bytes.len()) =>
+            {
+                leaving.places.set(burst.room(), Place::Live(then));
+                leaving.send(&bytes)
+            }
+            offered => {
+                if matches!(offered, Offered::Send(..)) {
+                    counter!("chatx_outbox_overflows_total").increment(1);
+                }
+                leaving.fall_behind(burst.room())
+            }
+        };
+        self.release(leaving, is_due);
+    }
+
+    /// Has the owner bring what the room delivers from here on.
+    pub(crate) fn fall_behind(&self, room: RoomId) {
+        let mut leaving = self.leaving();
+        let is_due = leaving.fall_behind(room);
+        self.release(leaving, is_due);
     }
 
     /// Tells that a room is gone.
     pub(crate) fn gone(&self, room: RoomId) {
-        let mut queue = self.queue();
-        if queue.gone.insert(room) {
-            queue.push(Item::Gone(room));
+        let mut leaving = self.leaving();
+        let is_new = !leaving.concerns.gone.contains(&room);
+        if is_new {
+            leaving.concerns.gone.push(room);
         }
-        self.notify(queue);
+        self.release(leaving, is_new);
     }
 
-    /// Waits until something can be taken. Cancel-safe.
-    pub(crate) async fn filled(&self) {
-        while self.is_empty() {
-            self.0.filled.notified().await;
-        }
-    }
-
-    /// Moves items of about `bytes` into `taken`, and tells which rooms are lagging, once all that
-    /// waited before them is taken.
-    pub(crate) fn take(&self, bytes: usize, taken: &mut Vec<Item<F>>) -> BTreeSet<RoomId> {
-        let mut queue = self.queue();
-        self.0.taken.notify_one();
-        let mut taken_bytes = 0;
-        while taken_bytes < bytes {
-            let Some(item) = queue.pop() else {
-                if queue.items.capacity() > KEPT_ITEMS {
-                    queue.items = VecDeque::new();
-                }
-                return mem::take(&mut queue.lagging);
-            };
-            taken_bytes += item.len();
-            taken.push(item);
-        }
-        BTreeSet::new()
-    }
-
-    /// Whether nothing can be taken.
-    pub(crate) fn is_empty(&self) -> bool {
-        let queue = self.queue();
-        queue.items.is_empty() && queue.lagging.is_empty()
-    }
-
-    /// Whether so many answers wait that no more questions should be read.
-    pub(crate) fn has_many_answers(&self) -> bool {
-        let queue = self.queue();
-        queue.answers > self.0.capacity.frames / 2 || queue.bytes > self.0.capacity.bytes
-    }
-
-    /// Waits until so few answers wait that another question may be read. Cancel-safe.
-    pub(crate) async fn answers_taken(&self) {
-        while self.has_many_answers() {
-            self.0.taken.notified().await;
-        }
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue<F>> {
+    fn leaving(&self) -> MutexGuard<'_, Leaving> {
         self.0
-            .queue
+            .leaving
             .lock()
-            .expect("nothing panics while it holds the queue")
+            .expect("nothing panics while it holds what leaves")
     }
 
-    fn notify(&self, queue: MutexGuard<'_, Queue<F>>) {
-        let is_empty = queue.items.is_empty() && queue.lagging.is_empty();
-        drop(queue);
-        if !is_empty {
-            self.0.filled.notify_one();
+    fn release(&self, leaving: MutexGuard<'_, Leaving>, is_due: bool) {
+        drop(leaving);
+        if is_due {
+            self.0.due.notify_one();
         }
     }
 }
 
-impl<F: Carried> Queue<F> {
-    fn is_above(&self, capacity: Capacity, more_bytes: usize) -> bool {
-        self.items.len() >= capacity.frames || self.bytes + more_bytes > capacity.bytes
+/// What the owner alone does.
+impl Outbox {
+    /// Waits until there is something for the owner: a backlog that has begun, or concerns. Cancel-safe.
+    pub(crate) async fn due(&self) {
+        self.0.due.notified().await;
     }
 
-    fn push(&mut self, item: Item<F>) {
-        self.bytes += item.len();
-        self.items.push_back(item);
-    }
-
-    fn pop(&mut self) -> Option<Item<F>> {
-        let item = self.items.pop_front()?;
-        self.bytes -= item.len();
-        match &item {
-            Item::Answer(_) => self.answers -= 1,
-            Item::Gone(room) => drop(self.gone.remove(room)),
-            Item::Event(_) | Item::Passing(..) => {}
+    /// How the peer takes what it is sent.
+    pub(crate) fn backlog(&self) -> Backlog {
+        let (capacity, leaving) = (self.0.capacity, self.leaving());
+        let (bytes, answers) = (leaving.waiting.bytes(), leaving.waiting.answers());
+        Backlog {
+            bytes,
+            written: leaving.written,
+            is_stuck: leaving.is_stuck,
+            has_many_answers: answers > capacity.frames / 2 || bytes > capacity.bytes,
+            is_over: leaving.line.is_none(),
         }
-        Some(item)
     }
 
-    /// Keeps only what nobody could find again.
-    fn drop_events(&mut self) {
-        let items = mem::take(&mut self.items);
-        self.bytes = 0;
-        for item in items {
-            match item {
-                Item::Event(entry) => {
-                    self.lagging.insert(entry.room);
-                }
-                Item::Passing(room, frame) => {
-                    if frame.is_missed() {
-                        self.lagging.insert(room);
-                    }
-                }
-                Item::Answer(_) | Item::Gone(_) => self.push(item),
+    /// Takes the rooms that need attention.
+    pub(crate) fn take_concerns(&self) -> Concerns {
+        mem::take(&mut self.leaving().concerns)
+    }
+
+    /// Follows a room in which everything before `next` is sent, or held.
+    pub(crate) fn follow(&self, room: RoomId, next: Next) {
+        self.leaving().places.set(room, Place::Behind(next));
+    }
+
+    /// Follows a room no more.
+    pub(crate) fn unfollow(&self, room: RoomId) {
+        self.leaving().places.remove(room);
+    }
+
+    /// How far the socket is in a room that it follows.
+    pub(crate) fn place(&self, room: RoomId) -> Option<Place> {
+        self.leaving().places.of(room)
+    }
+
+    /// Keeps an event of a room that is behind for the next write, if it is the next one; whether it is.
+    pub(crate) fn hold_behind(&self, entry: &Entry) -> bool {
+        let mut leaving = self.leaving();
+        let is_next = leaving.places.catch_up(entry.room, entry.seq);
+        if is_next {
+            let bytes = entry.frame.clone().into_bytes();
+            leaving.waiting.push(bytes);
+        }
+        is_next
+    }
+
+    /// Has a room live if it has caught up with all that was delivered in it, up to `head`. A room keeps what
+    /// it delivers before it does, so whatever is not seen by `head` finds the room live. Whether it has.
+    pub(crate) fn go_live(&self, room: RoomId, head: impl FnOnce() -> Seq) -> bool {
+        let mut leaving = self.leaving();
+        let Some(Place::Behind(next)) = leaving.places.of(room) else {
+            return true;
+        };
+        let is_complete = head() < next.seq();
+        if is_complete {
+            leaving.places.set(room, Place::Live(next));
+        }
+        is_complete
+    }
+
+    /// Keeps the last that is said for the next write. Whatever comes after it does not leave.
+    pub(crate) fn hold_last(&self, frame: Bytes) {
+        let mut leaving = self.leaving();
+        leaving.waiting.push(frame);
+        leaving.waiting.close();
+    }
+
+    /// Lets go of the connection, with all that waits.
+    pub(crate) fn end(&self) {
+        self.leaving().end();
+    }
+}
+
+impl Leaving {
+    /// Writes live events; whether the owner has to look.
+    fn send(&mut self, bytes: &Bytes) -> bool {
+        if !self.waiting.is_empty() {
+            self.waiting.push(bytes.clone());
+            return self.write();
+        }
+        // The ordinary case: nothing is kept, and nothing counted but what is written.
+        let Some(line) = self.line.as_ref().filter(|_| !self.waiting.is_closed()) else {
+            return false;
+        };
+        match line.try_write(&[IoSlice::new(bytes)]) {
+            Ok(written) if written == bytes.len() => {
+                self.written += written as u64;
+                false
+            }
+            Ok(written) => {
+                self.written += written as u64;
+                self.waiting.push(bytes.slice(written..));
+                self.write()
+            }
+            // It is found out again how it went wrong, where that is dealt with.
+            Err(_) => {
+                self.waiting.push(bytes.clone());
+                self.write()
             }
         }
     }
-}
 
-impl Carried for Encoded {
-    fn len(&self) -> usize {
-        self.len()
-    }
-}
-
-impl<F: Carried> Item<F> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Answer(frame) | Self::Passing(_, frame) => frame.len(),
-            Self::Event(entry) => entry.frame.len(),
-            Self::Gone(_) => 0,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use protocol::{EventId, Seq, frame::UnsubscribeReason, frame::Unsubscribed};
-    use uuid::Uuid;
-
-    const CAPACITY: Capacity = Capacity {
-        bytes: 4_000,
-        frames: 16,
-    };
-
-    fn room(number: u8) -> RoomId {
-        RoomId::from_uuid(Uuid::from_u128(number.into()))
-    }
-
-    fn frame() -> ServerFrame {
-        let reason = UnsubscribeReason::Left;
-        ServerFrame::Unsubscribed(Unsubscribed {
-            room: room(0),
-            reason,
-        })
-    }
-
-    fn event(number: u8, seq: u64) -> Arc<Entry> {
-        let frame = Encoded::of(&frame());
-        Arc::new(Entry {
-            room: room(number),
-            seq: Seq(seq),
-            id: EventId::from_uuid(Uuid::nil()),
-            frame,
-            ends: None,
-            text: None,
-        })
-    }
-
-    #[derive(Clone, Debug)]
-    enum Act {
-        Answer,
-        Event(u8),
-        Passing(u8),
-        Take(usize),
-    }
-
-    fn acts() -> impl Strategy<Value = Vec<Act>> {
-        let act = prop_oneof![
-            1 => Just(Act::Answer),
-            6 => (0_u8..3).prop_map(Act::Event),
-            3 => (0_u8..3).prop_map(Act::Passing),
-            1 => (1_usize..3_000).prop_map(Act::Take),
-        ];
-        proptest::collection::vec(act, 0..200)
-    }
-
-    proptest! {
-        /// However it is filled and emptied: no answer is lost, no more waits than may, and of every
-        /// room whose events do not all come out in order it is said that it lags.
-        #[test]
-        fn what_is_lost_is_told(acts in acts()) {
-            let outbox = Outbox::new(CAPACITY);
-            let (mut seqs, mut next) = ([0_u64; 3], [1_u64; 3]);
-            let (mut asked, mut answered) = (0, 0);
-            for act in acts.into_iter().chain([Act::Take(usize::MAX)]) {
-                match act {
-                    Act::Answer => {
-                        asked += 1;
-                        outbox.answer(&frame());
-                    }
-                    Act::Event(number) => {
-                        let seq = &mut seqs[usize::from(number)];
-                        *seq += 1;
-                        outbox.deliver(&[event(number, *seq)]);
-                    }
-                    Act::Passing(number) => outbox.pass(room(number), &[Encoded::of(&frame())]),
-                    Act::Take(bytes) => {
-                        let mut taken = Vec::new();
-                        let lagging = outbox.take(bytes, &mut taken);
-                        for item in taken {
-                            match item {
-                                Item::Answer(_) => answered += 1,
-                                Item::Event(entry) => {
-                                    let number = usize::try_from(entry.room.uuid().as_u128()).unwrap();
-                                    // A hole is found by the delivery rule, or told in the end.
-                                    if entry.seq.0 == next[number] {
-                                        next[number] += 1;
-                                    }
-                                }
-                                Item::Passing(..) | Item::Gone(_) => {}
-                            }
-                        }
-                        for number in lagging {
-                            let number = usize::try_from(number.uuid().as_u128()).unwrap();
-                            next[number] = seqs[number] + 1;
-                        }
-                    }
+    /// Writes what waits; whether the owner has to look.
+    fn write(&mut self) -> bool {
+        let Some(line) = &self.line else {
+            return false;
+        };
+        while !self.waiting.is_empty() {
+            match self.waiting.write_to(&**line) {
+                Ok(written) => self.written += written as u64,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return !mem::replace(&mut self.is_stuck, true);
                 }
-                let queue = outbox.queue();
-                let bounded = queue.items.len() - queue.answers;
-                prop_assert!(bounded <= CAPACITY.frames);
-                let bytes: usize = queue.items.iter().map(Item::len).sum();
-                prop_assert_eq!(bytes, queue.bytes);
+                Err(_) => {
+                    self.end();
+                    return true;
+                }
             }
-            prop_assert_eq!(answered, asked);
-            prop_assert_eq!(next, seqs.map(|seq| seq + 1));
-            prop_assert!(outbox.is_empty());
         }
+        self.is_stuck = false;
+        false
     }
 
-    #[test]
-    fn however_often_a_room_is_said_to_be_gone_it_waits_once() {
-        let outbox = Outbox::<Encoded>::new(CAPACITY);
-        let mut taken = Vec::new();
-        for _ in 0..100 {
-            outbox.gone(room(1));
+    /// Puts a room behind, if it is live; whether the owner has to look.
+    fn fall_behind(&mut self, room: RoomId) -> bool {
+        let falls = self.places.fall_behind(room);
+        if falls {
+            self.concerns.behind.push(room);
         }
-        outbox.gone(room(2));
-        outbox.take(usize::MAX, &mut taken);
-        assert_eq!(taken.len(), 2);
-        outbox.gone(room(1));
-        outbox.take(usize::MAX, &mut taken);
-        assert_eq!(taken.len(), 3);
+        falls
     }
 
-    #[test]
-    fn presence_gives_way_to_events() {
-        let outbox = Outbox::new(CAPACITY);
-        for seq in 1..=8 {
-            outbox.deliver(&[event(1, seq)]);
-        }
-        outbox.pass(room(1), &[Encoded::of(&frame())]);
-        outbox.deliver(&[event(1, 9)]);
-        let mut taken = Vec::new();
-        assert!(outbox.take(usize::MAX, &mut taken).is_empty());
-        assert_eq!(taken.len(), 9);
-        assert!(taken.iter().all(|item| matches!(item, Item::Event(_))));
+    fn end(&mut self) {
+        self.line = None;
+        self.waiting = Waiting::closed();
     }
 }

@@ -7,6 +7,7 @@ pub(crate) mod frame;
 pub(crate) mod guest;
 mod line;
 pub(crate) mod link;
+mod outbox;
 
 use std::{
     collections::BTreeMap,

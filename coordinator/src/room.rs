@@ -6,6 +6,7 @@ mod history;
 mod following;
 mod hosting;
 mod people;
+mod storing;
 mod appends;
 mod forwarded;
 mod upstream;

@@ -5,11 +5,7 @@ use std::pin::pin;
 use protocol::frame::CloseReason;
 use tokio::time::{Duration, timeout};
 
-use super::{
-    Owner,
-    socket::{Socket, Step},
-    subscriptions::{BURST_BYTES, FramesOut},
-};
+use super::{Owner, socket::Socket};
 
 /// Why a socket ended.
 #[derive(Clone, Copy, Debug)]
@@ -78,21 +74,18 @@ impl Owner {
         let mut all_answered = false;
         loop {
             let outbox = &self.connection.outbox;
-            if all_answered && outbox.is_empty() && self.socket.queued_bytes() == 0 {
+            outbox.flush();
+            let backlog = outbox.backlog();
+            if backlog.is_over || (all_answered && backlog.bytes == 0) {
                 return;
             }
-            let has_room = self.socket.queued_bytes() < BURST_BYTES / 2;
             // The same order as while the socket lived.
             tokio::select! {
                 biased;
                 turn = self.sends.turn() => self.sends.take(&turn),
-                () = outbox.filled(), if has_room => self.fill(),
+                () = outbox.due() => self.subscriptions.attend(),
                 () = &mut answered, if !all_answered => all_answered = true,
-                step = self.socket.step(false), if self.socket.queued_bytes() > 0 => {
-                    if matches!(step, Step::Gone) {
-                        return;
-                    }
-                }
+                () = self.socket.writable(), if backlog.is_stuck => {}
             }
         }
     }

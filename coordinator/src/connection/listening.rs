@@ -10,18 +10,12 @@ use super::{
     ending::End,
     pace::Paced,
     reading::{Heard, Violation, with_scratch},
-    subscriptions::FramesOut,
 };
-
-/// Pongs pass by every other queue: while so much waits, nothing is read.
-const MAX_QUEUED_BYTES: usize = 1_024 * 1_024;
 
 impl Owner {
     /// Whether there is room for what the peer may say.
     pub(super) fn listens(&self) -> bool {
-        !self.connection.outbox.has_many_answers()
-            && self.sends.have_room()
-            && self.socket.queued_bytes() < MAX_QUEUED_BYTES
+        !self.connection.outbox.backlog().has_many_answers && self.sends.have_room()
     }
 
     /// Hears what has come; why the socket ends, if it does.

@@ -1,5 +1,5 @@
-//! The rooms that one socket follows. Here, and only here, what was missed meets what is live: a
-//! room's events leave one after the other, wherever they come from.
+//! The rooms that one socket follows: what it missed in them is brought here, up to where they are live.
+//! What is live leaves without it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,7 +12,7 @@ use protocol::{
     events::Event,
     frame::{FrameId, PresenceState, ServerFrame, UnsubscribeReason, Unsubscribed},
 };
-use shared::{Refusal, broken_rule::BrokenRule};
+use shared::Refusal;
 use tokio::time::{Duration, sleep};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
@@ -20,11 +20,13 @@ use super::{
     Connection,
     openings::{Missed, Opened, Opening, Openings, Wish},
 };
+#[cfg(test)]
+use crate::delivery::Next;
 use crate::{
     answers,
-    delivery::{Next, Verdict},
     encoded::{Encoded, Entry},
     errand::Errand,
+    outbox::{Concerns, Place},
     room::{Attached, Command, Following, Room},
     rooms::{Attaching, Rooms},
 };
@@ -52,27 +54,9 @@ struct Followed {
     /// Where the log stood when this socket's user was last seen to be a member: that they went
     /// before it is the past, since they came back.
     member_at: Seq,
-    state: State,
-}
-
-/// How far a room is.
-enum State {
-    /// The store is asked what was missed. What the room delivers meanwhile is found in it, or in
-    /// the room's recent events afterwards.
-    Opening,
-    /// Everything before this place was sent; the rest comes from the room.
-    Live(Next),
-    /// Everything before this place was sent; more is known to follow.
-    Behind(Next),
-}
-
-/// Where frames leave.
-pub(crate) trait FramesOut {
-    /// Queues a frame.
-    fn push(&mut self, frame: Encoded);
-
-    /// How many bytes wait to be written.
-    fn queued_bytes(&self) -> usize;
+    /// Whether the store is still asked what was missed. What the room delivers meanwhile is found in it, or
+    /// in the room's recent events afterwards. From then on the outbox knows how far the room is.
+    is_opening: bool,
 }
 
 /// What the store says.
@@ -120,7 +104,8 @@ impl Subscriptions {
         if let Some(followed) = self.followed.get_mut(&id) {
             let room = followed.attached.room().clone();
             followed.opening = self.openings.begin(room, wish, None);
-            followed.state = State::Opening;
+            followed.is_opening = true;
+            self.connection.outbox.unfollow(id);
             return Ok(());
         }
         if self.followed.len() >= max_rooms {
@@ -138,7 +123,7 @@ impl Subscriptions {
                 attached,
                 opening,
                 member_at: Seq::ZERO,
-                state: State::Opening,
+                is_opening: true,
             },
         );
         Ok(())
@@ -147,15 +132,13 @@ impl Subscriptions {
     /// Follows a room no more.
     pub(crate) fn unsubscribe(&mut self, room: RoomId) {
         self.followed.remove(&room);
+        self.connection.outbox.unfollow(room);
     }
 
     /// The room, if it is followed.
     pub(crate) fn room(&self, room: RoomId) -> Option<&Room> {
-        let followed = self.followed.get(&room)?;
-        match followed.state {
-            State::Opening => None,
-            State::Live(_) | State::Behind(_) => Some(followed.attached.room()),
-        }
+        let followed = self.followed.get(&room).filter(|it| !it.is_opening)?;
+        Some(followed.attached.room())
     }
 
     /// Tells every room how its user is here.
@@ -170,10 +153,10 @@ impl Subscriptions {
 
     /// Where every room stands. What this socket is behind it will be sent without asking.
     pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
-        let head = |(room, followed): (&RoomId, &Followed)| match &followed.state {
-            State::Opening => None,
-            State::Live(next) => Some((*room, followed.attached.room().head().max(next.last()))),
-            State::Behind(next) => Some((*room, next.last())),
+        let outbox = &self.connection.outbox;
+        let head = |(room, followed): (&RoomId, &Followed)| match outbox.place(*room)? {
+            Place::Live(next) => Some((*room, followed.attached.room().head().max(next.last()))),
+            Place::Behind(next) => Some((*room, next.last())),
         };
         self.followed.iter().filter_map(head).collect()
     }
@@ -189,15 +172,15 @@ impl Subscriptions {
     }
 
     /// Sends what the store said.
-    pub(crate) fn take(&mut self, answer: Answer, out: &mut impl FramesOut) {
+    pub(crate) fn take(&mut self, answer: Answer) {
         match answer {
-            Answer::Opened(opened) => self.open(opened, out),
-            Answer::Page(page) => self.turn(page, out),
+            Answer::Opened(opened) => self.open(opened),
+            Answer::Page(page) => self.turn(page),
         }
     }
 
     /// Sends what was missed, up to which live events begin.
-    fn open(&mut self, opened: Opened, out: &mut impl FramesOut) {
+    fn open(&mut self, opened: Opened) {
         let Opened {
             room,
             opening,
@@ -218,57 +201,45 @@ impl Subscriptions {
         let Some(followed) = followed.filter(|it| it.opening == opening) else {
             // The client has changed its mind in the meantime.
             let refusal = Refusal::from(ErrorCode::Conflict);
-            return out.push(Encoded::of(&answers::refused(id, refusal)));
+            return self.hold(&answers::refused(id, refusal));
         };
         match result {
             Ok(Missed { frame, next, head }) => {
-                out.push(frame);
                 followed.member_at = head;
-                followed.state = State::Behind(next);
+                followed.is_opening = false;
+                self.connection.outbox.hold(frame);
+                self.connection.outbox.follow(room, next);
                 self.behind.push_back(room);
             }
             Err(refusal) => {
                 self.followed.remove(&room);
-                out.push(Encoded::of(&answers::refused(id, refusal)));
+                self.hold(&answers::refused(id, refusal));
             }
         }
     }
 
-    /// Sends an event if it is the next one; if others are missing, they are fetched first.
-    pub(crate) fn deliver(&mut self, entry: &Entry, out: &mut impl FramesOut) {
-        let Some(followed) = self.followed.get_mut(&entry.room) else {
-            return;
-        };
-        let State::Live(next) = &mut followed.state else {
-            return;
-        };
-        let verdict = if BrokenRule::NoHoleCheck.is_broken() {
-            next.offer_without_care(entry.seq)
-        } else {
-            next.offer(entry.seq)
-        };
-        match verdict {
-            Verdict::Send => self.send(entry, out),
-            Verdict::Old => {}
-            Verdict::Hole => self.fall_behind(entry.room),
+    /// Sees to the rooms for which the outbox wants it.
+    pub(crate) fn attend(&mut self) {
+        let Concerns { behind, gone } = self.connection.outbox.take_concerns();
+        counter!("chatx_lag_recoveries_total").increment(behind.len() as u64);
+        self.behind.extend(behind);
+        for room in gone {
+            // If it is opening, the store will refuse it.
+            if self.room(room).is_some() {
+                self.end(room, UnsubscribeReason::Deleted);
+            }
         }
     }
 
-    /// Sends what may be lost.
-    pub(crate) fn pass(&self, room: RoomId, frame: Encoded, out: &mut impl FramesOut) {
-        if self.room(room).is_some() {
-            out.push(frame);
-        }
-    }
-
-    /// Notes that events of a room were dropped.
-    pub(crate) fn fall_behind(&mut self, room: RoomId) {
-        if let Some(followed) = self.followed.get_mut(&room)
-            && let State::Live(next) = followed.state
-        {
-            counter!("chatx_lag_recoveries_total").increment(1);
-            followed.state = State::Behind(next);
-            self.behind.push_back(room);
+    /// What is left of that when nobody cares about holes.
+    #[cfg(test)]
+    pub(crate) fn skip_what_was_missed(&mut self) {
+        for room in self.connection.outbox.take_concerns().behind {
+            if let Some(followed) = self.followed.get(&room) {
+                let next = Next::after(followed.attached.room().head());
+                self.connection.outbox.follow(room, next);
+                self.behind.push_back(room);
+            }
         }
     }
 
@@ -278,22 +249,27 @@ impl Subscriptions {
     }
 
     /// Sends what the rooms that are behind have missed, about as much as fits into one write.
-    pub(crate) fn catch_up(&mut self, out: &mut impl FramesOut) {
-        while out.queued_bytes() < BURST_BYTES && self.is_behind() {
+    pub(crate) fn catch_up(&mut self) {
+        while self.connection.outbox.backlog().bytes < BURST_BYTES && self.is_behind() {
             let Some(id) = self.behind.pop_front() else {
                 break;
             };
-            let Some(followed) = self.followed.get_mut(&id) else {
+            let Some(followed) = self.followed.get(&id) else {
                 continue;
             };
-            let State::Behind(next) = followed.state else {
+            let Some(Place::Behind(next)) = self.connection.outbox.place(id) else {
                 continue;
             };
-            match followed.attached.room().following(next.seq(), BURST_BYTES) {
-                Following::Nothing => followed.state = State::Live(next),
+            let room = followed.attached.room();
+            match room.following(next.seq(), BURST_BYTES) {
+                Following::Nothing => {
+                    if !self.connection.outbox.go_live(id, || room.head()) {
+                        self.behind.push_back(id);
+                    }
+                }
                 Following::Entries(entries) => {
                     for entry in entries {
-                        self.deliver_behind(&entry, out);
+                        self.send(&entry);
                     }
                     self.behind.push_back(id);
                 }
@@ -303,59 +279,44 @@ impl Subscriptions {
     }
 
     /// Sends a page of the log.
-    fn turn(&mut self, page: Page, out: &mut impl FramesOut) {
-        match page.events {
+    fn turn(&mut self, page: Page) {
+        let Page { room, events } = page;
+        match events {
             Ok(events) if events.is_empty() => {
                 // Nothing to be had: the room is being deleted, and that will be said.
-                if let Some(followed) = self.followed.get_mut(&page.room)
-                    && let State::Behind(next) = followed.state
-                {
-                    followed.state = State::Live(next);
-                }
+                self.connection.outbox.go_live(room, || Seq::ZERO);
             }
             Ok(events) => {
                 for event in events {
-                    self.deliver_behind(&Entry::new(event), out);
+                    self.send(&Entry::new(event));
                 }
-                self.behind.push_back(page.room);
+                self.behind.push_back(room);
             }
-            Err(_) => self.behind.push_back(page.room),
+            Err(_) => self.behind.push_back(room),
         }
     }
 
-    /// Ends a room because it is gone.
-    pub(crate) fn gone(&mut self, room: RoomId, out: &mut impl FramesOut) {
-        match self.followed.get(&room).map(|followed| &followed.state) {
-            // The store will refuse it.
-            None | Some(State::Opening) => {}
-            Some(_) => self.end(room, UnsubscribeReason::Deleted, out),
-        }
-    }
-
-    fn deliver_behind(&mut self, entry: &Entry, out: &mut impl FramesOut) {
-        if let Some(followed) = self.followed.get_mut(&entry.room)
-            && let State::Behind(next) = &mut followed.state
-            && next.offer(entry.seq) == Verdict::Send
-        {
-            self.send(entry, out);
-        }
-    }
-
-    fn send(&mut self, entry: &Entry, out: &mut impl FramesOut) {
-        out.push(entry.frame.clone());
-        let is_past = |followed: &Followed| entry.seq <= followed.member_at;
-        if self.followed.get(&entry.room).is_some_and(is_past) {
+    /// Sends an event of a room that is behind, if it is the next one.
+    fn send(&mut self, entry: &Entry) {
+        let Some(followed) = self.followed.get(&entry.room) else {
+            return;
+        };
+        let is_past = entry.seq <= followed.member_at;
+        if !self.connection.outbox.hold_behind(entry) || is_past {
             return;
         }
         if let Some(reason) = entry.ends_for(self.connection.user.id) {
-            self.end(entry.room, reason, out);
+            self.end(entry.room, reason);
         }
     }
 
-    fn end(&mut self, room: RoomId, reason: UnsubscribeReason, out: &mut impl FramesOut) {
-        self.followed.remove(&room);
-        let frame = ServerFrame::Unsubscribed(Unsubscribed { room, reason });
-        out.push(Encoded::of(&frame));
+    fn end(&mut self, room: RoomId, reason: UnsubscribeReason) {
+        self.unsubscribe(room);
+        self.hold(&ServerFrame::Unsubscribed(Unsubscribed { room, reason }));
+    }
+
+    fn hold(&self, frame: &ServerFrame) {
+        self.connection.outbox.hold(Encoded::of(frame));
     }
 
     fn read(&mut self, room: RoomId, after: Seq) {

@@ -15,6 +15,8 @@ use hyper_util::{rt::TokioIo, server::conn::auto::upgrade};
 use shared::internal_tls::Stream;
 use tokio::{io::Interest, net::TcpStream};
 
+use crate::outbox::TryWrite;
+
 /// A connection. Cloning gives the same one; it is closed when the last is dropped.
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<TcpStream>);
@@ -62,24 +64,18 @@ impl Begun {
 }
 
 impl Wire {
-    fn new(stream: TcpStream) -> Self {
+    /// Of a connection.
+    pub(crate) fn new(stream: TcpStream) -> Self {
         // What is written is whole: waiting for more would only make it late. A connection that refuses
         // is gone already, which the first look at it tells.
         drop(stream.set_nodelay(true));
         Self(Arc::new(stream))
     }
 
-    /// Writes as much as the kernel takes at once.
-    ///
-    /// # Errors
-    /// `WouldBlock` if that is nothing; any other when the connection is gone.
-    pub(crate) fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
-    }
-
     /// Waits until the kernel may take something again. Cancel-safe.
-    pub(super) async fn writable(&self) -> io::Result<()> {
-        self.0.writable().await
+    pub(crate) async fn writable(&self) {
+        // A connection that is lost takes everything; the next write tells.
+        drop(self.0.writable().await);
     }
 
     /// Ends what this side says; it may hear on.
@@ -114,5 +110,11 @@ impl Wire {
             Err(io::ErrorKind::WouldBlock.into())
         });
         part.map_or(read, Ok)
+    }
+}
+
+impl TryWrite for Wire {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(slices)
     }
 }

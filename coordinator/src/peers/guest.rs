@@ -15,11 +15,9 @@ use super::{
     frame::{self, Down, Frame, Garbled, MESSAGE_BYTES, News, Up, Word},
     line::{self, Hears, Says, Tally},
     link::Answer,
+    outbox::{Item, Outbox},
 };
-use crate::{
-    encoded::Entry,
-    outbox::{Capacity, Carried, Item, Outbox},
-};
+use crate::{encoded::Entry, outbox::Capacity};
 
 /// A gateway that is linked, as rooms see it. Cloning gives the same one; one that comes again is another.
 #[derive(Clone)]
@@ -27,16 +25,7 @@ pub(crate) struct Guest(Arc<Shared>);
 
 struct Shared {
     node: Arc<str>,
-    outbox: Outbox<Said>,
-}
-
-/// A frame as it leaves.
-#[derive(Clone)]
-struct Said {
-    bytes: Arc<[u8]>,
-    kind: &'static str,
-    /// Whether the gateway has to be told again when it is lost.
-    is_missed: bool,
+    outbox: Outbox,
 }
 
 impl Guest {
@@ -68,50 +57,26 @@ impl Guest {
         match news {
             // It is said again and again.
             News::Gone => self.0.outbox.gone(room),
-            news => self.0.outbox.answer_with(Down::Room(room, news).into()),
+            news => self.0.outbox.answer(Down::Room(room, news).into()),
         }
     }
 
     /// Says what gives way to events: who is here, typing, has read up to where. When who is here cannot
     /// be said, the gateway is told that it lost something.
     pub(crate) fn pass(&self, room: RoomId, news: News) {
-        self.0.outbox.pass(room, &[Down::Room(room, news).into()]);
+        self.0.outbox.pass(room, Down::Room(room, news).into());
     }
 
     /// Says what became of a message. Never dropped.
     pub(crate) fn answer(&self, number: u64, result: Answer) {
         self.0
             .outbox
-            .answer_with(Down::Appended { number, result }.into());
+            .answer(Down::Appended { number, result }.into());
     }
 
     /// Says whether rooms should be with this node.
     pub(super) fn tell_staying(&self, is_staying: bool) {
-        self.0.outbox.answer_with(Down::Staying(is_staying).into());
-    }
-}
-
-impl From<Down> for Said {
-    fn from(frame: Down) -> Self {
-        let is_missed = matches!(
-            frame,
-            Down::Room(_, News::Here(..) | News::Away(..) | News::NodeAway(_))
-        );
-        Self {
-            bytes: frame.alone().into(),
-            kind: frame.kind(),
-            is_missed,
-        }
-    }
-}
-
-impl Carried for Said {
-    fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    fn is_missed(&self) -> bool {
-        self.is_missed
+        self.0.outbox.answer(Down::Staying(is_staying).into());
     }
 }
 
@@ -151,7 +116,7 @@ pub(crate) async fn serve<S, R>(
 struct Saying<'a> {
     guest: &'a Guest,
     /// Keeps its room between two messages.
-    taken: Vec<Item<Said>>,
+    taken: Vec<Item>,
 }
 
 impl<'a> Saying<'a> {

@@ -18,6 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     answers,
+    encoded::Encoded,
     log::Log,
     outbox::Outbox,
     peers::{Guest, link::Answer},
@@ -72,7 +73,7 @@ impl Appends {
     pub(super) fn submit(&mut self, message: Message, log: &dyn Log) {
         match log.submit(message.append().clone()) {
             Ok(receipt) => self.0.push_back((message, receipt)),
-            Err(refusal) => message.answer(&Err(refusal)),
+            Err(refusal) => message.refuse(&refusal),
         }
     }
 
@@ -91,7 +92,7 @@ impl Appends {
     /// Answers all, which nobody waits for any longer here.
     pub(super) fn refuse(&mut self, refusal: &Refusal) {
         for (message, _) in self.0.drain(..) {
-            message.answer(&Err(refusal.clone()));
+            message.refuse(refusal);
         }
     }
 
@@ -124,11 +125,10 @@ impl Message {
         }
     }
 
-    /// Says what became of it.
-    pub(super) fn answer(&self, answer: &Answer) {
+    fn refuse(&self, refusal: &Refusal) {
         match self {
-            Self::OfSocket(sending) => sending.answer(answer),
-            Self::OfGuest(passed) => passed.guest.answer(passed.number, answer.clone()),
+            Self::OfSocket(sending) => sending.refuse(refusal.clone()),
+            Self::OfGuest(passed) => passed.guest.answer(passed.number, Err(refusal.clone())),
         }
     }
 
@@ -158,18 +158,20 @@ impl Message {
 }
 
 impl Sending {
-    /// Says what became of it.
+    /// Has the socket's next write say what became of it.
     pub(super) fn answer(&self, answer: &Answer) {
-        match answer {
-            Ok(Appended::Stored(place)) => self.acknowledge(place, false),
-            Ok(Appended::Duplicate(place)) => self.acknowledge(place, true),
-            Ok(Appended::Refused(refusal)) | Err(refusal) => self.refuse(refusal.clone()),
-        }
+        let frame = match answer {
+            Ok(Appended::Stored(place)) => self.acknowledged(place, false),
+            Ok(Appended::Duplicate(place)) => self.acknowledged(place, true),
+            Ok(Appended::Refused(refusal)) | Err(refusal) => {
+                answers::refused(self.id.clone(), refusal.clone())
+            }
+        };
+        self.outbox.hold(Encoded::of(&frame));
     }
 
-    /// Says that it is stored.
-    fn acknowledge(&self, place: &Place, duplicate: bool) {
-        self.outbox.answer(&ServerFrame::Ack(Ack {
+    fn acknowledged(&self, place: &Place, duplicate: bool) -> ServerFrame {
+        ServerFrame::Ack(Ack {
             id: self.id.clone(),
             room: self.append.room,
             seq: place.seq,
@@ -177,10 +179,10 @@ impl Sending {
             client_id: Some(self.append.client_id.clone()),
             target: None,
             duplicate,
-        }));
+        })
     }
 
-    /// Says that it is not.
+    /// Says at once that it is not stored.
     pub(crate) fn refuse(&self, refusal: Refusal) {
         let id = self.id.clone();
         self.outbox.answer(&answers::refused(id, refusal));

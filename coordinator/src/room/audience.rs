@@ -1,25 +1,20 @@
 //! The sockets that follow one live room. It only ever pushes into their outboxes and never waits.
 
-use std::{
-    collections::BTreeMap,
-    mem,
-    sync::{Arc, Weak},
-};
+use std::{collections::BTreeMap, mem, sync::Weak};
 
-use metrics::counter;
+use metrics::{Counter, counter};
 use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary, frame::CloseReason};
 
 use super::Attached;
-use crate::{
-    connection::Ending,
-    encoded::{Encoded, Entry},
-    outbox::Outbox,
-};
+use crate::{burst::Burst, connection::Ending, encoded::Encoded, outbox::Outbox};
 
 /// Everybody who gets what happens in a room.
 pub(super) struct Audience {
     room: RoomId,
     listeners: BTreeMap<ConnectionId, Listener>,
+    /// Whether something is held that must leave before the turn is over.
+    holds: bool,
+    deliveries: Counter,
 }
 
 /// One socket.
@@ -41,6 +36,8 @@ impl Audience {
         Self {
             room,
             listeners: BTreeMap::new(),
+            holds: false,
+            deliveries: counter!("chatx_deliveries_total"),
         }
     }
 
@@ -103,22 +100,37 @@ impl Audience {
         detached
     }
 
-    /// Events, in order.
-    pub(super) fn deliver(&self, entries: &[Arc<Entry>]) {
+    /// Events that come next.
+    pub(super) fn deliver(&self, burst: &Burst) {
         for listener in self.listeners.values() {
-            listener.outbox.deliver(entries);
+            if burst.ends_for(listener.user.id) {
+                // What such an event means to a socket is for its owner to find out.
+                listener.outbox.fall_behind(self.room);
+            } else {
+                listener.outbox.deliver(burst);
+            }
         }
-        let deliveries = self.listeners.len() * entries.len();
-        counter!("chatx_deliveries_total").increment(deliveries as u64);
+        let deliveries = self.listeners.len() * burst.entries().len();
+        self.deliveries.increment(deliveries as u64);
     }
 
     /// What may be lost, to members only: who is put out may be far behind the event of it.
-    pub(super) fn pass(&self, frames: &[Encoded]) {
+    pub(super) fn pass(&mut self, frames: &[Encoded]) {
         if !frames.is_empty() {
+            self.holds = true;
             for listener in self.listeners.values() {
                 if listener.member_at.is_some() {
-                    listener.outbox.pass(self.room, frames);
+                    listener.outbox.hold_passing(self.room, frames);
                 }
+            }
+        }
+    }
+
+    /// Writes what was passed and did not leave with an event.
+    pub(super) fn flush(&mut self) {
+        if mem::take(&mut self.holds) {
+            for listener in self.listeners.values() {
+                listener.outbox.flush();
             }
         }
     }
@@ -141,7 +153,7 @@ impl Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::Capacity;
+    use crate::outbox::{Capacity, tests::Peer};
     use uuid::Uuid;
 
     #[test]
@@ -154,7 +166,7 @@ mod tests {
                 username: "ada".to_owned(),
                 display_name: "Ada".to_owned(),
             },
-            outbox: Outbox::new(Capacity::default()),
+            outbox: Outbox::new(Capacity::default(), Peer::default()),
             ending: Ending::default(),
             attached: Weak::new(),
             member_at: None,

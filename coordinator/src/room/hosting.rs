@@ -1,15 +1,10 @@
 //! What a room does for nodes that follow it here. Whatever they say is dealt with here and passed on to no
 //! third node, so that nodes which disagree about whose room it is cannot send anything in circles.
 
-use protocol::{ErrorCode, Seq};
-use shared::Refusal;
-use tokio::time::{Duration, Instant};
+use protocol::Seq;
+use tokio::time::Instant;
 
-use super::{
-    Following,
-    appends::{Message, Passed},
-    keeper::{Keeper, MAX_WAITING},
-};
+use super::{Following, appends::Passed, keeper::Keeper};
 use crate::{
     peers::{
         Guest,
@@ -20,8 +15,6 @@ use crate::{
 
 /// About as many bytes of events are given to who attaches; who is further behind reads the store.
 const GIVEN_BYTES: usize = 256 * 1_024;
-/// After how long a room that is too busy may be asked again.
-const BUSY: Duration = Duration::from_secs(1);
 
 impl Keeper {
     /// Does what a guest says.
@@ -33,18 +26,13 @@ impl Keeper {
                 append,
                 user,
             } => {
-                if self.appends.len() + self.forwarded.len() >= MAX_WAITING {
-                    let refusal = Refusal::from(ErrorCode::Unavailable).retry_after(BUSY);
-                    return guest.answer(number, Err(refusal));
-                }
-                let passed = Passed {
-                    guest: guest.clone(),
+                let guest = guest.clone();
+                self.store(Passed {
+                    guest,
                     number,
                     append: *append,
                     user,
-                };
-                let message = Message::OfGuest(Box::new(passed));
-                self.appends.submit(message, self.rooms.log());
+                });
             }
             Word::Hint(seq) => self.target = self.target.max(seq),
             // A guest that was let go may not know it yet.

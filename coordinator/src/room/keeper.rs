@@ -1,15 +1,11 @@
-//! The task that keeps one live room: it gives messages to the store in order, or to the node that the room is
-//! with, and what is stored to everybody who follows the room here. It never waits for a socket or a link, and
+//! The task that keeps one live room: it does what the room is told, and gives what is stored to everybody who
+//! follows the room here. It never waits for a socket or a link, and
 //! decides nothing that the store decides.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
 use protocol::{ErrorCode, RoomId, Seq};
-use shared::{
-    Refusal,
-    broken_rule::BrokenRule,
-    store::{Appended, Place},
-};
+use shared::Refusal;
 use tokio::{
     sync::mpsc,
     time::{Duration, Instant, sleep_until},
@@ -18,32 +14,22 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
-    Command, Listen,
-    appends::{Appends, Message, Sending},
-    audience::Audience,
-    behind::Looked,
-    forwarded::{self, Forwarded},
-    guests::Guests,
-    introductions::Introductions,
-    recent::Recent,
-    upstream::Upstream,
+    Command, Listen, appends::Appends, audience::Audience, behind::Looked, forwarded::Forwarded,
+    guests::Guests, introductions::Introductions, recent::Recent, upstream::Upstream,
 };
 use crate::{
+    burst::Burst,
     delivery::{Next, Verdict},
     encoded::{Ends, Entry},
     errand::Errand,
-    peers::{
-        frame::{News, Word},
-        link::Answer,
-    },
+    outbox::Outbox,
+    peers::frame::{News, Word},
     rooms::Rooms,
     roster::{Happening, Roster},
 };
 
 /// How many commands are taken at once.
 const COMMANDS_AT_ONCE: usize = 256;
-/// How many messages of one room may wait for an answer.
-pub(super) const MAX_WAITING: usize = 4_096;
 /// How often it is seen who is still attached, at most.
 const COUNTED_EVERY: Duration = Duration::from_secs(1);
 /// How long a room that nobody follows stays loaded: a page that is loaded again takes less.
@@ -61,6 +47,8 @@ pub(super) struct Keeper {
     pub(super) target: Seq,
     /// Events that are next and are about to be delivered.
     pub(super) fresh: Vec<Arc<Entry>>,
+    /// Sockets for which answers are held until the end of the turn.
+    pub(super) answered: Vec<Outbox>,
     /// A look at the store, for events that others appended.
     pub(super) looking: Errand<Result<Looked, Refusal>>,
     /// Whether the log may be another than the one that was delivered: only the store knows.
@@ -118,6 +106,7 @@ impl Keeper {
             next: Next::after(Seq::ZERO),
             target: Seq::ZERO,
             fresh: Vec::new(),
+            answered: Vec::new(),
             looking: Errand::idle(),
             doubts: false,
             is_over: false,
@@ -217,6 +206,7 @@ impl Keeper {
                     }
                 }
             }
+            self.flush();
         }
         if self.is_over {
             self.refuse_waiting();
@@ -273,90 +263,6 @@ impl Keeper {
         self.need();
     }
 
-    fn send(&mut self, sending: Box<Sending>) {
-        if self.audience.is_empty() {
-            self.unused_since = Instant::now();
-        }
-        self.need();
-        if self.appends.len() + self.forwarded.len() >= MAX_WAITING {
-            let refusal = Refusal::from(ErrorCode::Unavailable);
-            return sending.refuse(refusal.retry_after(Duration::from_secs(1)));
-        }
-        self.place(sending);
-    }
-
-    /// Has a message stored, by who stores those of this room.
-    pub(super) fn place(&mut self, sending: Box<Sending>) {
-        match &self.upstream {
-            Some(upstream) => self.forwarded.push(sending, upstream.link()),
-            None => {
-                if BrokenRule::AckBeforeCommit.is_broken() {
-                    self.ack_in_advance(&sending);
-                }
-                self.appends
-                    .submit(Message::OfSocket(sending), self.rooms.log());
-            }
-        }
-    }
-
-    /// Promises what is not known yet, which some builds do to see whether anybody notices.
-    fn ack_in_advance(&self, sending: &Sending) {
-        let before = u64::try_from(self.appends.len()).unwrap_or_default();
-        sending.answer(&Ok(Appended::Stored(Place {
-            seq: Seq(self.next.seq().0 + before),
-            n: 0,
-            id: sending.append.id,
-            at: sending.append.at,
-            mentions: Vec::new(),
-        })));
-    }
-
-    /// Answers and delivers what is committed.
-    fn settle(&mut self, settled: Vec<(Message, Answer)>) {
-        let mut latest_of_guests = None;
-        for (message, answer) in settled {
-            message.answer(&answer);
-            let is_new = matches!(answer, Ok(Appended::Stored(_)));
-            let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = answer else {
-                continue;
-            };
-            self.compare(place.seq, place.id);
-            if self.is_over {
-                continue;
-            }
-            self.target = self.target.max(place.seq);
-            if matches!(message, Message::OfGuest(_)) {
-                latest_of_guests = latest_of_guests.max(Some(place.seq));
-            }
-            // Others may have written before it: then it is read with theirs.
-            if is_new {
-                match self.next.offer(place.seq) {
-                    Verdict::Send => self.fresh.push(Entry::new(message.into_event(place))),
-                    Verdict::Old => self.doubts |= self.recent.id_at(place.seq).is_none(),
-                    Verdict::Hole => {}
-                }
-            }
-        }
-        self.deliver();
-        if let Some(seq) = latest_of_guests {
-            self.hint_elsewhere(seq);
-        }
-    }
-
-    /// Answers what another node has stored. The events of it come as all events do.
-    fn settle_forwarded(&mut self, settled: forwarded::Settled) {
-        for (sending, answer) in settled.answered {
-            if let Ok(Appended::Stored(place) | Appended::Duplicate(place)) = &answer {
-                self.compare(place.seq, place.id);
-                self.target = self.target.max(place.seq);
-            }
-            sending.answer(&answer);
-        }
-        if settled.is_lost && !self.is_over {
-            self.move_now();
-        }
-    }
-
     /// Takes in an event, if it is the next one.
     pub(super) fn take(&mut self, entry: Arc<Entry>) -> Verdict {
         let verdict = self.next.offer(entry.seq);
@@ -372,12 +278,21 @@ impl Keeper {
     /// Delivers what was taken in.
     pub(super) fn deliver(&mut self) {
         if !self.fresh.is_empty() {
-            // The ring comes first: a socket that drops an event finds it there.
+            // The ring comes first: a socket that is behind finds there what it does not get.
             self.recent.extend(&self.fresh);
-            self.audience.deliver(&self.fresh);
-            self.guests.deliver(&self.fresh);
-            self.fresh.clear();
+            while let Some(burst) = Burst::take(&mut self.fresh) {
+                self.audience.deliver(&burst);
+                self.guests.deliver(burst.entries());
+            }
         }
+    }
+
+    /// Writes what did not leave with an event of this turn.
+    fn flush(&mut self) {
+        for outbox in self.answered.drain(..) {
+            outbox.flush();
+        }
+        self.audience.flush();
     }
 
     pub(super) fn gone(&self) {

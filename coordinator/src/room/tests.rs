@@ -2,7 +2,6 @@
 //! who would settle it.
 
 use std::{
-    collections::BTreeSet,
     io,
     net::{IpAddr, Ipv4Addr},
     sync::OnceLock,
@@ -13,6 +12,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use protocol::{
     Limits, Parse, Timestamp,
     events::EventKind,
+    frame::ServerFrame,
     rooms::{CreateRoom, CreateRoomBody, Join},
     text::{ClientId, MessageBody},
 };
@@ -35,7 +35,7 @@ use crate::{
     connection::Passport,
     delivery::{Next, Verdict},
     log::Stored,
-    outbox::{Capacity, Item},
+    outbox::{Capacity, Place, tests::Peer},
     peers::{
         Capacities, Peers,
         dial::{Dial, Stream},
@@ -175,7 +175,8 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
         bytes: 64 * 1_024 * 1_024,
         frames: 65_536,
     };
-    let connection = Connection::new(app.clock.id(), who, capacity);
+    let peer = Peer::default();
+    let connection = Connection::new(app.clock.id(), who, capacity, peer.clone());
     let Attaching { attached, loaded } = side.rooms.attach(room, &connection).unwrap();
     loaded.await.unwrap().unwrap();
     let id = connection.id;
@@ -183,6 +184,7 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
     entered.await.unwrap();
     // The other loads the room at about the same time, from the same place.
     let mut next = Next::after(attached.room().head().min(Seq(2)));
+    follow(&connection, attached.room(), room, next);
     let permits = Arc::new(Semaphore::new(256));
     for number in 0..MESSAGES_EACH {
         let text = format!("{} {number}", who.user.username);
@@ -203,21 +205,34 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
             unanswered: Arc::clone(&permits).acquire_owned().await.unwrap(),
         });
     }
-    let (mut answers, mut taken) = (0, Vec::new());
+    let mut answers = 0;
     while next.last() < head || answers < MESSAGES_EACH {
-        connection.outbox.filled().await;
-        let lagging: BTreeSet<_> = connection.outbox.take(usize::MAX, &mut taken);
-        assert!(lagging.is_empty());
-        for item in taken.drain(..) {
-            match item {
-                Item::Answer(_) => answers += 1,
-                Item::Event(entry) => assert_eq!(next.offer(entry.seq), Verdict::Send),
-                Item::Passing(..) => {}
-                Item::Gone(_) => panic!("the room is there"),
-            }
+        match peer.heard().await {
+            ServerFrame::Ack(_) => answers += 1,
+            ServerFrame::Event(event) => assert_eq!(next.offer(event.seq), Verdict::Send),
+            ServerFrame::Presence(_) => {}
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!(permits.available_permits(), 256, "each is answered once");
+}
+
+/// Has a socket follow a room from `next` on, as its owner would.
+fn follow(connection: &Connection, live: &Room, room: RoomId, next: Next) {
+    let outbox = &connection.outbox;
+    outbox.follow(room, next);
+    while let Some(Place::Behind(next)) = outbox.place(room) {
+        match live.following(next.seq(), usize::MAX) {
+            Following::Nothing => drop(outbox.go_live(room, || live.head())),
+            Following::Entries(entries) => {
+                for entry in entries {
+                    assert!(outbox.hold_behind(&entry));
+                }
+            }
+            Following::Forgotten => panic!("the room remembers all of the few"),
+        }
+    }
+    outbox.flush();
 }
 
 fn counted(handle: &PrometheusHandle, what: &str) -> u64 {

@@ -261,7 +261,7 @@ impl Client {
         }
         let machine = self.chance.one_of(&open);
         let id = ConnectionId::from_uuid(Uuid::from_u128(self.world.unique()));
-        let window = usize::try_from(self.chance.one_of(&[2, 8, 64])).unwrap_or(8);
+        let window = usize::try_from(self.chance.one_of(&[700, 4_000, 30_000])).unwrap_or(700);
         let pipe = Pipe::new(id, self.user.clone(), window);
         machine.order(Order::Serve(pipe.clone()));
         self.sessions += 1;

@@ -135,7 +135,16 @@ impl Logs {
         body.clone_into(&mut content.body);
         content.edited_at = Some(at);
         let body = body.to_owned();
-        self.write(room, by, EventKind::Edit(Edited { target, body, mentions: Vec::new() }), at);
+        self.write(
+            room,
+            by,
+            EventKind::Edit(Edited {
+                target,
+                body,
+                mentions: Vec::new(),
+            }),
+            at,
+        );
         Ok(())
     }
 
@@ -241,11 +250,7 @@ impl Logs {
         rooms.iter().map(head).collect()
     }
 
-    pub(super) fn resume(
-        &self,
-        from: ResumeFrom,
-        limits: &Limits,
-    ) -> Outcome<Resume> {
+    pub(super) fn resume(&self, from: ResumeFrom, limits: &Limits) -> Outcome<Resume> {
         let ResumeFrom {
             room,
             user,

@@ -1,18 +1,20 @@
-//! One socket, as both of its ends see it: frames wait in it until the other end takes them, and what
+//! One socket, as both of its ends see it: bytes wait in it until the other end takes them, and what
 //! waits when it breaks is lost.
 
 use std::{
     collections::VecDeque,
+    io::{self, IoSlice},
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use bytes::Bytes;
 use protocol::{
     ConnectionId,
     accounts::UserSummary,
     frame::{Incoming, ServerFrame},
 };
 use tokio::sync::Notify;
+
+use crate::{encoded::first_frame, outbox::TryWrite};
 
 /// A socket. Cloning gives the same one.
 #[derive(Clone)]
@@ -23,19 +25,21 @@ struct Shared {
     id: ConnectionId,
     /// Who is on it.
     user: UserSummary,
-    /// How many frames wait for the client at most.
+    /// How many bytes wait for the client at most.
     window: usize,
     state: Mutex<State>,
     /// Tells the node that the client has said something, or that it is closed.
     said: Notify,
-    /// Tells the node that there is room.
+    /// Tells the node that there is space.
     taken: Notify,
 }
 
 #[derive(Default)]
 struct State {
     up: VecDeque<Incoming>,
-    down: VecDeque<Bytes>,
+    down: Vec<u8>,
+    /// The beginning of a frame that the client has taken.
+    begun: Vec<u8>,
     is_closed: bool,
 }
 
@@ -65,17 +69,13 @@ impl Pipe {
         self.0.said.notify_one();
     }
 
-    /// The client takes the next frame.
+    /// The client takes what has come, and of that the next frame if it is whole.
     pub(super) fn take(&self) -> Option<ServerFrame> {
-        let bytes = self.state().down.pop_front()?;
+        let mut state = self.state();
+        let State { down, begun, .. } = &mut *state;
+        begun.append(down);
         self.0.taken.notify_one();
-        let header_bytes = match bytes[1] {
-            126 => 4,
-            127 => 10,
-            _ => 2,
-        };
-        let frame = serde_json::from_slice(&bytes[header_bytes..]);
-        Some(frame.expect("a node says only what is a frame"))
+        first_frame(begun)
     }
 
     /// Breaks it, from either end.
@@ -104,17 +104,7 @@ impl Pipe {
         }
     }
 
-    /// Writes as much as there is room for; what is left waits.
-    pub(super) fn write(&self, frames: &mut VecDeque<Bytes>) {
-        let mut state = self.state();
-        while state.down.len() < self.0.window
-            && let Some(frame) = frames.pop_front()
-        {
-            state.down.push_back(frame);
-        }
-    }
-
-    /// Waits until there may be room. Cancel-safe.
+    /// Waits until there may be space. Cancel-safe.
     pub(super) async fn taken(&self) {
         self.0.taken.notified().await;
     }
@@ -124,5 +114,26 @@ impl Pipe {
             .state
             .lock()
             .expect("nothing panics while it holds the pipe")
+    }
+}
+
+/// Takes as much as there is space for, which may end within a frame.
+impl TryWrite for Pipe {
+    fn try_write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let before = state.down.len();
+        for slice in slices {
+            let space = self.0.window - state.down.len();
+            state
+                .down
+                .extend_from_slice(&slice[..space.min(slice.len())]);
+        }
+        match state.down.len() - before {
+            0 => Err(io::ErrorKind::WouldBlock.into()),
+            written => Ok(written),
+        }
     }
 }

@@ -22,7 +22,8 @@ pub(super) struct Probe {
     seen: BTreeMap<RoomId, Roster>,
 }
 
-const WINDOW: usize = 1_000;
+/// More bytes than it is ever told at once.
+const WINDOW: usize = 1_000_000;
 
 impl Probe {
     pub(super) fn new(world: &World, user: UserSummary, machine: &Machine) -> Self {

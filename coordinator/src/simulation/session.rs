@@ -1,9 +1,8 @@
 //! A node's end of a socket, as the real one is but for the bytes: the same outbox, the same
 //! subscriptions, in the same order.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::sync::Arc;
 
-use bytes::Bytes;
 use protocol::{
     EventId, SessionId,
     frame::{ClientFrame, FrameId, Incoming, PresenceState, SendFrame},
@@ -20,9 +19,7 @@ use super::{
 };
 use crate::{
     answers,
-    connection::{Connection, FramesOut, Passport, Subscriptions, Wish},
-    encoded::Encoded,
-    outbox::Item,
+    connection::{Connection, Passport, Subscriptions, Wish},
     room::{Command, Sending},
     rooms::Rooms,
 };
@@ -34,22 +31,14 @@ pub(super) struct Session {
     connection: Arc<Connection>,
     subscriptions: Subscriptions,
     presence: PresenceState,
-    wire: Wire,
     pipe: Closing,
     unanswered: Arc<Semaphore>,
-}
-
-/// What waits to be written.
-#[derive(Default)]
-struct Wire {
-    frames: VecDeque<Bytes>,
-    bytes: usize,
 }
 
 /// Breaks the socket however its session ends.
 struct Closing(Pipe);
 
-/// As much is taken from the outbox at once, and may wait to be written before more is.
+/// As much may wait to be written before more is brought.
 const BURST_BYTES: usize = 2_000;
 /// More than any client has under way.
 const UNANSWERED: usize = 10_000;
@@ -63,7 +52,12 @@ impl Session {
             expires_at: machine.world.now(),
             ip: [127, 0, 0, 1].into(),
         };
-        let connection = Connection::new(pipe.id(), &passport, machine.capacities.outbox);
+        let connection = Connection::new(
+            pipe.id(),
+            &passport,
+            machine.capacities.outbox,
+            pipe.clone(),
+        );
         let connection = Arc::new(connection);
         Self {
             world: Arc::clone(&machine.world),
@@ -75,7 +69,6 @@ impl Session {
             ),
             connection,
             presence: PresenceState::Online,
-            wire: Wire::default(),
             pipe: Closing(pipe),
             unanswered: Arc::new(Semaphore::new(UNANSWERED)),
         }
@@ -83,46 +76,35 @@ impl Session {
 
     pub(super) async fn run(mut self) {
         loop {
-            self.wire.write(&self.pipe.0);
-            let has_room = self.wire.bytes < BURST_BYTES;
+            let outbox = self.connection.outbox.clone();
+            outbox.flush();
+            let backlog = outbox.backlog();
+            let has_space = backlog.bytes < BURST_BYTES;
             let pipe = self.pipe.0.clone();
             // The order of the real one.
             tokio::select! {
                 biased;
-                answer = self.subscriptions.answered(), if has_room => {
-                    self.subscriptions.take(answer, &mut self.wire);
+                answer = self.subscriptions.answered(), if has_space => {
+                    self.subscriptions.take(answer);
                 }
-                () = self.connection.outbox.filled(), if has_room => self.fill(),
-                () = std::future::ready(()), if has_room && self.subscriptions.is_behind() => {
-                    self.subscriptions.catch_up(&mut self.wire);
+                () = outbox.due() => self.attend(),
+                () = std::future::ready(()), if has_space && self.subscriptions.is_behind() => {
+                    self.subscriptions.catch_up();
                 }
+                () = pipe.taken(), if backlog.is_stuck => {}
                 heard = pipe.hear() => match heard {
                     Some(incoming) => self.obey(incoming),
                     None => return,
                 },
-                () = pipe.taken(), if self.wire.bytes > 0 => {}
             }
         }
     }
 
-    fn fill(&mut self) {
-        let mut taken = Vec::new();
-        let lagging = self.connection.outbox.take(BURST_BYTES, &mut taken);
-        for item in taken {
-            match item {
-                Item::Answer(frame) => self.wire.push(frame),
-                Item::Event(entry) if self.world.is_broken(Broken::NoDeliveryRule) => {
-                    self.wire.push(entry.frame.clone());
-                }
-                Item::Event(entry) => self.subscriptions.deliver(&entry, &mut self.wire),
-                Item::Passing(room, frame) => {
-                    self.subscriptions.pass(room, frame, &mut self.wire);
-                }
-                Item::Gone(room) => self.subscriptions.gone(room, &mut self.wire),
-            }
-        }
-        for room in lagging {
-            self.subscriptions.fall_behind(room);
+    fn attend(&mut self) {
+        if self.world.is_broken(Broken::NoDeliveryRule) {
+            self.subscriptions.skip_what_was_missed();
+        } else {
+            self.subscriptions.attend();
         }
     }
 
@@ -185,25 +167,6 @@ impl Session {
             outbox: self.connection.outbox.clone(),
             unanswered: unanswered.expect("there are more than any client has under way"),
         });
-    }
-}
-
-impl FramesOut for Wire {
-    fn push(&mut self, frame: Encoded) {
-        let frame = frame.into_bytes();
-        self.bytes += frame.len();
-        self.frames.push_back(frame);
-    }
-
-    fn queued_bytes(&self) -> usize {
-        self.bytes
-    }
-}
-
-impl Wire {
-    fn write(&mut self, pipe: &Pipe) {
-        pipe.write(&mut self.frames);
-        self.bytes = self.frames.iter().map(Bytes::len).sum();
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) enum Broken {
     StoresTwice,
     /// A node answers before the store has committed.
     AcksEarly,
-    /// A socket is sent what comes, as it comes.
+    /// A socket that missed something is sent what comes next all the same.
     NoDeliveryRule,
     /// A gateway does not notice that something was lost on its way to it.
     NoticesNoLoss,

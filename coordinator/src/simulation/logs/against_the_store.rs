@@ -16,7 +16,9 @@ use protocol::{
 };
 use shared::{
     Refusal,
-    store::{self, Append, Entry, NewAccount, NewRoom, NewSession, ResumeFrom, Store, StoreOptions},
+    store::{
+        self, Append, Entry, NewAccount, NewRoom, NewSession, ResumeFrom, Store, StoreOptions,
+    },
 };
 use uuid::Uuid;
 
