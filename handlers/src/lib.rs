@@ -18,6 +18,7 @@
 //! | `…/messages/{seq}/history`, `/v1/rooms/{room}/receipts` | `receipts` |
 //! | `/v1/dms`, `/v1/users/me/blocks`, `…/blocks/{user}` | `dms` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
+//! | `/v1/search` | `search` |
 //! | `/v1/socket` | `socket` |
 //! | `/v1/admin/audit`, `/v1/admin/nodes` | `admin` |
 //! | `/livez`, `/readyz`, `/.well-known/jwks.json` | `health` |
@@ -50,6 +51,7 @@ mod reactions;
 mod reads;
 mod receipts;
 mod rooms;
+mod search;
 
 mod admin;
 mod health;
@@ -127,6 +129,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(receipts::routes())
         .merge(dms::routes())
         .merge(reads::routes())
+        .merge(search::routes())
         .merge(socket::routes())
         .merge(admin::routes())
         .merge(health::routes())

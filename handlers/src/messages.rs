@@ -16,6 +16,7 @@ use crate::{
     caller::Authenticated,
     error::{Error, Result},
     input::{InRoom, MessageInRoom, Path, Query, Valid},
+    search,
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -39,6 +40,7 @@ pub(crate) struct Sent {
 /// Read messages
 ///
 /// Oldest first. `before`, `after` and `around` are seqs, at most one of them; without any, the latest.
+/// With `q`, those that a search would find; it counts as one.
 #[utoipa::path(get, path = "/v1/rooms/{room}/messages", tag = "messages",
     params(InRoom, HistoryQuery), responses(
     (status = 200, description = "a stretch of the room's messages", body = MessageList),
@@ -51,6 +53,9 @@ async fn history(
     Path(at): Path<InRoom>,
     Query(wanted): Query<History>,
 ) -> Result<Json<MessageList>> {
+    if wanted.wanted.words.is_some() {
+        search::take(&app, &caller).await?;
+    }
     Ok(Json(
         messages::history(&app, &caller, at.room, &wanted).await?,
     ))

@@ -11,4 +11,5 @@ mod limits;
 mod messages;
 mod refusals;
 mod rooms;
+mod search;
 mod server;
