@@ -147,10 +147,11 @@ impl Coordinator {
             ended.run_until_cancelled(reach).await;
         });
         tasks.spawn(tail::listen(rooms.clone(), hints, cancel.clone()));
-        tasks.spawn(tail::watch(rooms, log, cancel.clone()));
+        tasks.spawn(tail::watch(rooms.clone(), log, cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));
         tasks.spawn(presences.tell(app.presence.clone(), cancel.clone()));
-        tasks.spawn(node.reads.clone().keep(app, cancel.clone()));
+        let reads = node.reads.clone();
+        tasks.spawn(reads.keep(app, rooms, cancel.clone()));
         Self { node }
     }
 

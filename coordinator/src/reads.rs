@@ -1,4 +1,5 @@
-//! Read marks of the sockets of this node: gathered, and stored every second in one statement.
+//! Read marks of the sockets of this node: gathered, and stored every second in one statement. What is
+//! stored, and not hidden by whose it is, the rooms tell those who follow them.
 
 use std::{
     collections::HashMap,
@@ -15,6 +16,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
+
+use crate::rooms::Rooms;
 
 /// What was read. Cloning gives the same.
 #[derive(Clone, Default)]
@@ -50,7 +53,7 @@ impl Reads {
     }
 
     /// Stores what is gathered, again and again until `cancel`, and a last time then.
-    pub(crate) async fn keep(self, app: App, cancel: CancellationToken) {
+    pub(crate) async fn keep(self, app: App, rooms: Rooms, cancel: CancellationToken) {
         let mut tick = interval(STORED_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -61,25 +64,31 @@ impl Reads {
                 () = self.0.many.notified() => {}
                 _ = tick.tick() => {}
             }
-            self.store(&app).await;
+            for (room, user, seq) in self.store(&app).await {
+                rooms.read(room, user, seq);
+            }
         }
         self.store(&app).await;
     }
 
-    /// Stores what is gathered now.
-    pub(crate) async fn store(&self, app: &App) {
+    /// Stores what is gathered now, and answers what of it others may know.
+    pub(crate) async fn store(&self, app: &App) -> Vec<(RoomId, UserId, Seq)> {
         let marks = mem::take(&mut *self.marks());
         if marks.is_empty() {
-            return;
+            return Vec::new();
         }
         let rows: Vec<_> = marks
             .iter()
             .map(|((room, user), seq)| (*room, *user, *seq))
             .collect();
-        if let Err(error) = app.store.mark_reads(&rows, app.clock.now()).await {
-            warn!(%error, marks = rows.len(), "read marks are not stored yet");
-            for ((room, user), seq) in marks {
-                self.mark(room, user, seq);
+        match app.store.mark_reads(&rows, app.clock.now()).await {
+            Ok(moved) => moved,
+            Err(error) => {
+                warn!(%error, marks = rows.len(), "read marks are not stored yet");
+                for ((room, user), seq) in marks {
+                    self.mark(room, user, seq);
+                }
+                Vec::new()
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use metrics::gauge;
-use protocol::{ErrorCode, Limits, RoomId, Seq};
+use protocol::{ErrorCode, Limits, RoomId, Seq, UserId};
 use shared::Refusal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -108,6 +108,13 @@ impl Rooms {
         }
         if let Some(link) = self.0.peers.upstream(id) {
             let _ = link.say(id, Word::Hint(seq));
+        }
+    }
+
+    /// Tells a room how far somebody has read. It may miss it when it is too busy.
+    pub(crate) fn read(&self, id: RoomId, user: UserId, seq: Seq) {
+        if let Some(room) = self.live().get(&id) {
+            drop(room.tell(Command::Read(user, seq)));
         }
     }
 

@@ -68,10 +68,7 @@ impl Owner {
             ClientFrame::Read(room, seq) => match self.subscriptions.room(room) {
                 Some(followed) => {
                     let seq = seq.min(followed.head());
-                    let user = self.connection.user.id;
-                    self.node.reads.mark(room, user, seq);
-                    // Others may miss it when the room is too busy.
-                    drop(followed.tell(Command::Read(user, seq)));
+                    self.node.reads.mark(room, self.connection.user.id, seq);
                 }
                 None => self.request(id, Request::Read(room, seq)),
             },

@@ -1,7 +1,8 @@
 //! How far people have read. Marks only move forward and are no events.
 
 use protocol::{RoomId, Seq, Timestamp, UserId};
-use sqlx::types::Json;
+use sqlx::{FromRow, types::Json};
+use uuid::Uuid;
 
 use super::{
     Result, Store,
@@ -41,14 +42,22 @@ impl Store {
         Ok(moved.is_some())
     }
 
-    /// As [`Store::mark_read`] for many at once. Marks of people who are no members are passed over.
+    /// As [`Store::mark_read`] for many at once, and answers how far those have read now whose mark moved and
+    /// who show it. Marks of people who are no members are passed over.
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn mark_reads(&self, marks: &[(RoomId, UserId, Seq)], at: Timestamp) -> Result<()> {
-        match self.writer() {
+    pub async fn mark_reads(
+        &self,
+        marks: &[(RoomId, UserId, Seq)],
+        at: Timestamp,
+    ) -> Result<Vec<(RoomId, UserId, Seq)>> {
+        let moved: Vec<MarkRow> = match self.writer() {
             On::Postgres(pool) => {
-                let marked = sqlx::query(
+                let rooms: Vec<_> = marks.iter().map(|(room, _, _)| room.uuid()).collect();
+                let users: Vec<_> = marks.iter().map(|(_, user, _)| user.uuid()).collect();
+                let places: Vec<_> = marks.iter().map(|(_, _, seq)| seq.to_i64()).collect();
+                let marked = sqlx::query_as(
                     "update members set read_seq = e.seq, read_n = e.n, read_at = $4
                      from (
                         select room_id, user_id, max(seq) as seq
@@ -57,36 +66,22 @@ impl Store {
                      where members.room_id = mark.room_id and members.user_id = mark.user_id
                         and r.id = mark.room_id and r.deleted_at is null
                         and e.room_id = mark.room_id and e.seq = least(r.head, mark.seq)
-                        and members.read_seq < e.seq",
+                        and members.read_seq < e.seq
+                     returning members.room_id, members.user_id, members.read_seq,
+                        (select u.shows_reads from users u where u.id = members.user_id) as is_shown",
                 )
-                .bind(
-                    marks
-                        .iter()
-                        .map(|(room, _, _)| room.uuid())
-                        .collect::<Vec<_>>(),
-                )
-                .bind(
-                    marks
-                        .iter()
-                        .map(|(_, user, _)| user.uuid())
-                        .collect::<Vec<_>>(),
-                )
-                .bind(
-                    marks
-                        .iter()
-                        .map(|(_, _, seq)| seq.to_i64())
-                        .collect::<Vec<_>>(),
-                )
-                .bind(At(at))
-                .execute(pool);
-                within(marked).await?;
+                .bind(rooms)
+                .bind(users)
+                .bind(places)
+                .bind(At(at));
+                within(marked.fetch_all(pool)).await?
             }
             On::Sqlite(pool) => {
                 let rows: Vec<_> = marks
                     .iter()
                     .map(|(room, user, seq)| (room.to_string(), user.to_string(), seq.to_i64()))
                     .collect();
-                let marked = sqlx::query(
+                let marked = sqlx::query_as(
                     "update members set read_seq = e.seq, read_n = e.n, read_at = $2
                      from (
                         select unhex(value ->> 0, '-') as room_id, unhex(value ->> 1, '-') as user_id,
@@ -96,14 +91,34 @@ impl Store {
                      where members.room_id = mark.room_id and members.user_id = mark.user_id
                         and r.id = mark.room_id and r.deleted_at is null
                         and e.room_id = mark.room_id and e.seq = min(r.head, mark.seq)
-                        and members.read_seq < e.seq",
+                        and members.read_seq < e.seq
+                     returning members.room_id, members.user_id, members.read_seq,
+                        (select u.shows_reads from users u where u.id = members.user_id) as is_shown",
                 )
                 .bind(Json(rows))
-                .bind(At(at))
-                .execute(pool);
-                within(marked).await?;
+                .bind(At(at));
+                within(marked.fetch_all(pool)).await?
             }
-        }
-        Ok(())
+        };
+        Ok(moved.into_iter().filter_map(MarkRow::shown).collect())
+    }
+}
+
+#[derive(FromRow)]
+struct MarkRow {
+    room_id: Uuid,
+    user_id: Uuid,
+    read_seq: i64,
+    is_shown: bool,
+}
+
+impl MarkRow {
+    fn shown(self) -> Option<(RoomId, UserId, Seq)> {
+        let mark = (
+            RoomId::from_uuid(self.room_id),
+            UserId::from_uuid(self.user_id),
+            Seq::from_i64(self.read_seq),
+        );
+        self.is_shown.then_some(mark)
     }
 }

@@ -336,12 +336,10 @@ async fn unread_counts_messages_only(ground: Ground) -> Result<()> {
     assert_eq!(unread().await?, Some(1));
     // The mark only moves forward, and not further than there is something.
     assert!(!store.mark_read(room, bob.id, Seq(1), at).await?);
-    store
-        .mark_reads(
-            &[(room, bob.id, Seq(u64::MAX)), (room, bob.id, one.seq)],
-            at,
-        )
-        .await?;
+    let marks = [(room, bob.id, Seq(u64::MAX)), (room, bob.id, one.seq)];
+    let moved = store.mark_reads(&marks, at).await?;
+    assert_eq!(moved, [(room, bob.id, Seq(6))]);
+    assert!(store.mark_reads(&marks, at).await?.is_empty());
     let mine = store.my_rooms(bob.id).await?.remove(0);
     assert_eq!(
         (mine.room.unread, mine.read, mine.room.head),
