@@ -33,6 +33,8 @@ pub(crate) struct Plan {
 
 const ROOMS: usize = 100;
 const PEOPLE: usize = 10;
+/// How long a server may take to notice who is gone.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How many come in at once.
 const AT_ONCE: usize = 32;
 /// The stands weigh nothing here: nobody speaks.
@@ -136,25 +138,24 @@ pub(crate) fn bare(stand: &Stand, sockets: usize) -> Vec<Entry> {
 
 /// Microseconds of the server for each socket that comes in; they are gone afterwards.
 fn cost(meter: &Meter, entries: Vec<Entry>) -> Result<f64> {
-    let (files, sockets) = (meter.open_files()?, entries.len());
+    let (there, sockets) = (meter.open_sockets()?, entries.len());
     let mut crowd = Crowd::new()?;
     let before = meter.cpu()?;
     crowd.join(entries, AT_ONCE)?;
     let used = meter.cpu()?.saturating_sub(before);
     drop(crowd);
-    until_gone(meter, files)?;
+    let deadline = Instant::now() + PATIENCE;
+    while !are_gone(meter, there)? {
+        ensure!(Instant::now() < deadline, "the server keeps sockets that are gone");
+        sleep(Duration::from_millis(50));
+    }
     Ok(used.as_secs_f64() * 1e6 / sockets as f64)
 }
 
-/// Waits until the server has let go of all sockets but those it had before.
-pub(crate) fn until_gone(meter: &Meter, files: usize) -> Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while meter.open_files()? > files + 20 {
-        ensure!(
-            Instant::now() < deadline,
-            "the server keeps sockets that are gone"
-        );
-        sleep(Duration::from_millis(20));
-    }
-    Ok(())
+/// Whether the server has let go of all sockets but the `there` that it had before, and a few that come and go.
+///
+/// # Errors
+/// When it has ended.
+pub(crate) fn are_gone(meter: &Meter, there: usize) -> Result<bool> {
+    Ok(meter.open_sockets()? <= there + 20)
 }

@@ -74,16 +74,20 @@ impl Meter {
         each.sum()
     }
 
-    /// How many files and sockets they hold open.
+    /// How many sockets they hold open.
     ///
     /// # Errors
     /// When a root has ended.
-    pub(crate) fn open_files(&self) -> Result<usize> {
-        let each = self
-            .roots
-            .iter()
-            .map(|id| Ok(fs::read_dir(format!("/proc/{id}/fd"))?.count()));
-        each.sum()
+    pub(crate) fn open_sockets(&self) -> Result<usize> {
+        let mut sockets = 0;
+        for id in &self.roots {
+            for file in fs::read_dir(format!("/proc/{id}/fd"))? {
+                // What was closed since the directory was read is none.
+                let target = fs::read_link(file?.path()).unwrap_or_default();
+                sockets += usize::from(target.to_string_lossy().starts_with("socket:"));
+            }
+        }
+        Ok(sockets)
     }
 
     fn tree(&self) -> Result<Vec<Stat>> {

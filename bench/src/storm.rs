@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     net::SocketAddr,
+    thread::sleep,
     time::{Duration, Instant},
 };
 
@@ -10,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     caller::Caller,
-    connect::{NO_FRAMES, bare, by_ticket, meter, ticket, until_gone},
+    connect::{NO_FRAMES, PATIENCE, are_gone, bare, by_ticket, meter, ticket},
     crowd::{Crowd, Entry},
     frames::text_frame,
     process::Meter,
@@ -121,7 +122,7 @@ async fn chatx(sockets: usize) -> Result<Seen> {
     let talkers = (0..TALKS * TALKERS)
         .map(|number| rooms.entry(&address, number % TALKERS, number / TALKERS));
     crowd.join(talkers.collect::<Result<_>>()?, TALKERS)?;
-    let files = meter.open_files()?;
+    let there = meter.open_sockets()?;
     let mut callers = Vec::new();
     for token in &rooms.tokens {
         callers.push(Caller::new(&address, token)?);
@@ -156,7 +157,11 @@ async fn chatx(sockets: usize) -> Result<Seen> {
     }
     let peace = std::mem::take(&mut talk.took);
     crowd.lose(first);
-    until_gone(&meter, files)?;
+    until_gone(&meter, there, || {
+        talk.go_on(&mut crowd)?;
+        crowd.turn(Duration::from_millis(5)).map(drop)
+    })?;
+    talk.took.clear();
     for (number, entry) in tickets.into_iter().enumerate() {
         crowd.readdress(first + number, entry);
     }
@@ -175,7 +180,7 @@ async fn chatx(sockets: usize) -> Result<Seen> {
 fn afternoon(sockets: usize) -> Result<f64> {
     let stand = Stand::start("afternoon", NO_FRAMES)?;
     let meter: Meter = meter(&stand)?;
-    let files = meter.open_files()?;
+    let there = meter.open_sockets()?;
     let entries = || {
         let entries = bare(&stand, sockets).into_iter().enumerate();
         entries.map(|(number, entry)| Entry {
@@ -186,10 +191,30 @@ fn afternoon(sockets: usize) -> Result<f64> {
     let mut crowd = Crowd::new()?;
     crowd.join(entries().collect(), 256)?;
     crowd.lose(0);
-    until_gone(&meter, files)?;
+    until_gone(&meter, there, || {
+        sleep(Duration::from_millis(5));
+        Ok(())
+    })?;
     let begun = Instant::now();
     crowd.bring_in(0, usize::MAX, |_| Ok(()))?;
     Ok(begun.elapsed().as_secs_f64())
+}
+
+/// Waits until the server has noticed who is gone.
+fn until_gone(meter: &Meter, there: usize, mut meanwhile: impl FnMut() -> Result<()>) -> Result<()> {
+    let begun = Instant::now();
+    let mut looked = begun;
+    loop {
+        // To look takes a while where there are many.
+        if looked.elapsed() > Duration::from_millis(200) {
+            if are_gone(meter, there)? {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < PATIENCE, "the server keeps sockets that are gone");
+            looked = Instant::now();
+        }
+        meanwhile()?;
+    }
 }
 
 fn spread(number: usize, port: u16) -> SocketAddr {
