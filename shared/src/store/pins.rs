@@ -83,13 +83,11 @@ impl Store {
     /// As [`Store::access`].
     pub async fn pins(&self, room: RoomId, viewer: UserId) -> Result<Vec<Pin>> {
         let access = self.access(room, viewer).await?;
-        let rows: Vec<PinRow> = on!(self.reader(), pool => sqlx::query_as(concat!(
-            "select m.*, p.event_seq, p.at as pinned_at, w.id as by_id, w.username as by_username,
-                w.display_name as by_display_name
-             from pins p join users w on w.id = p.user_id join (",
-            select_messages!("$2", "where e.room_id = $1 and e.kind = 'message'"),
-            ") m on m.room_id = p.room_id and m.seq = p.seq
-             where p.room_id = $1 and p.seq >= $3 order by p.event_seq desc",
+        let rows: Vec<PinRow> = on!(self.reader(), pool => sqlx::query_as(select_messages!(
+            "$2",
+            ", w.id as by_id, w.username as by_username, w.display_name as by_display_name, p.at as pinned_at",
+            "join pins p on p.room_id = e.room_id and p.seq = e.seq join users w on w.id = p.user_id
+             where p.room_id = $1 and p.seq >= $3 and e.kind = 'message' order by p.event_seq desc"
         ))
         .bind(room.uuid())
         .bind(viewer.uuid())
