@@ -34,7 +34,7 @@ const POSTGRES: Dialect = Dialect {
     as_text: "r.id::text",
 };
 const SQLITE: Dialect = Dialect {
-    numbers: "(with recursive c (x) as (select $1 union all select x + 1 from c where x < $2) select x from c) as numbers",
+    numbers: "(with recursive c (x) as (select $1 where $1 <= $2 union all select x + 1 from c where x < $2) select x from c) as numbers",
     id: "randomblob(16)",
     moment: "1700000000000 + x * 1000",
     as_text: "lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4)
