@@ -33,7 +33,6 @@ export const strings = {
     waiting: (seconds: number) => `Connection lost. Trying again in ${seconds} s`,
     waitingNow: "Connection lost. Trying again…",
     offline: "You are offline. What you write is kept and sent when you are back.",
-    unreachable: "The server cannot be reached. Trying again…",
     tryNow: "Try now",
     reconnect: "Reconnect",
     stopped: (code: number) =>

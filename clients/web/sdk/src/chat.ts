@@ -35,6 +35,7 @@ export class ChatX {
     this.session = new Session(platform, base, tokens);
     this.api = new Api(this.session);
     this.session.events.on("began", (user) => this.began(user));
+    this.session.events.on("learnt", (user) => this.emitter.emit("learnt", user));
     this.session.events.on("ended", (why) => {
       this.stop();
       this.emitter.emit("ended", why);
@@ -68,7 +69,10 @@ export class ChatX {
     return this.current;
   }
 
-  /** Takes up the session of an earlier time; undefined when there is none that the server still takes. */
+  /**
+   * Takes up the session of an earlier time; undefined when there is none that the server still takes. While the server
+   * cannot be asked it is taken up all the same, and ends with `ended` if the server turns out to think otherwise.
+   */
   restore(): Promise<User | undefined> {
     return this.session.restore();
   }
@@ -154,7 +158,12 @@ export class ChatX {
       (...told: Parameters<ChatEvents[Name]>) =>
         this.emitter.emit(name, ...told);
     return {
-      status: tell("status"), ready: tell("ready"), snapshot: tell("snapshot"), event: tell("event"),
+      status: tell("status"),
+      ready: (frame) => {
+        this.emitter.emit("ready", frame);
+        this.session.ask().catch(() => undefined);
+      },
+      snapshot: tell("snapshot"), event: tell("event"),
       unsubscribed: tell("unsubscribed"), refused: tell("refused"), presence: tell("presence"), typing: tell("typing"),
       read: tell("read"), outbox: tell("outbox"),
     };

@@ -7,6 +7,7 @@ import { Emitter } from "./emitter.ts";
 import { Http, type Method, read, refusal } from "./http.ts";
 import type { Channel, HttpAnswer, Platform } from "./platform.ts";
 import type { Credentials, Id, Registration, SignedIn, User } from "./protocol.ts";
+import { asRefusal } from "./refusal.ts";
 
 /** `cookie`: the tokens are `HttpOnly` cookies, unseen by the program. `bearer`: the program keeps them. */
 export type TokenPlace = "cookie" | "bearer";
@@ -14,6 +15,8 @@ export type TokenPlace = "cookie" | "bearer";
 export interface SessionEvents {
   /** Somebody signed in, here or in another tab. */
   began(user: User): void;
+  /** More, or something else, is known of the user. */
+  learnt(user: User): void;
   /** `expired`: the server no longer takes the session. */
   ended(why: "logged-out" | "expired"): void;
   /** There is a new access token; the program knows it unless it is a cookie. */
@@ -43,6 +46,9 @@ export class Session {
   private kept: Kept | undefined;
   /** For whom `began` was told, and `ended` not since. */
   private told: Id | undefined;
+  /** Whether the session was taken up without the server. */
+  private isUnasked = false;
+  private isClosed = false;
   private readonly http: Http;
   private readonly channel: Channel;
   private renewing: Promise<boolean> | undefined;
@@ -64,18 +70,32 @@ export class Session {
   }
 
   /**
-   * Takes up the session that is kept, if there is one and the server still takes it. A token that is still good is
-   * not renewed: a program that ends in the middle of that would lose the new one.
+   * Takes up the session that is kept, if there is one and the server still takes it. A server that cannot be asked
+   * says nothing against it: what is written meanwhile waits, and the server is asked by the next call that reaches it.
+   * A token that is still good is not renewed: a program that ends in the middle of that would lose the new one.
    */
   async restore(): Promise<User | undefined> {
     if (this.told !== undefined) return this.user;
     const kept = await this.load();
     if (kept === undefined) return undefined;
     this.kept = kept;
-    if (kept.expires_at - this.platform.now() > renewAheadMs) this.renewInTime();
-    else if (!(await this.renew())) return undefined;
-    this.tell(await this.learn(await this.call<User>("GET", "/v1/users/me")));
+    try {
+      if (kept.expires_at - this.platform.now() > renewAheadMs) this.renewInTime();
+      else if (!(await this.renew())) return undefined;
+      await this.refreshUser();
+    } catch (thrown) {
+      const refused = asRefusal(thrown);
+      if (!refused.passing) throw refused;
+      this.isUnasked = true;
+      this.renewAfter(renewAgainMs);
+    }
+    if (this.kept !== undefined) this.tell(this.kept.user);
     return this.user;
+  }
+
+  /** Asks who one is, if the session was taken up while the server was away. */
+  async ask(): Promise<void> {
+    if (this.isUnasked) await this.refreshUser();
   }
 
   register(fields: Registration): Promise<User> {
@@ -95,6 +115,7 @@ export class Session {
   /** What is known of the user has changed. */
   async learn(user: User): Promise<User> {
     if (this.kept !== undefined) await this.keep({ ...this.kept, user });
+    this.events.emit("learnt", user);
     return user;
   }
 
@@ -128,6 +149,7 @@ export class Session {
 
   /** Forgets nothing that is stored: the next one restores it. */
   close(): void {
+    this.isClosed = true;
     this.cancelRenewal();
     this.channel.close();
   }
@@ -217,6 +239,11 @@ export class Session {
     } else if (mine.renewal !== stored.renewal) this.adopt(stored);
   }
 
+  private async refreshUser(): Promise<void> {
+    await this.learn(await this.call<User>("GET", "/v1/users/me"));
+    this.isUnasked = false;
+  }
+
   private adopt(stored: Kept): void {
     this.kept = stored;
     this.renewInTime();
@@ -224,13 +251,14 @@ export class Session {
   }
 
   private renewInTime(): void {
-    this.cancelRenewal();
     if (this.kept === undefined) return;
     const left = this.kept.expires_at - this.platform.now();
     this.renewAfter(Math.max(left / 2, left - renewAheadMs, 0));
   }
 
   private renewAfter(ms: number): void {
+    this.cancelRenewal();
+    if (this.isClosed) return;
     this.cancelRenewal = this.platform.after(ms, () => {
       // No answer now may be one soon; and whoever makes a call with an expired token renews it too.
       this.renew().catch(() => this.kept !== undefined && this.renewAfter(renewAgainMs));

@@ -120,3 +120,19 @@ test("a wrong password is not an expired session", async () => {
   await assert.rejects(session.call("POST", "/wrong", {}), code("invalid_credentials"));
   assert.deepEqual([server.renewals, told], [0, ["began"]]);
 });
+
+test("a session is taken up while the server is away, and ends if the server thinks otherwise", async () => {
+  const server = new Server();
+  const browser = new Browser();
+  await tab(server, browser).session.logIn(credentials);
+  const { session, told, world } = tab(server, browser);
+  world.answer = () => {
+    throw new TypeError("failed to fetch");
+  };
+  assert.equal((await session.restore())?.id, me.id);
+  assert.deepEqual(told, ["began"]);
+  server.expired = server.over = true;
+  world.answer = server.answer;
+  await assert.rejects(session.ask(), code("unauthenticated"));
+  assert.deepEqual(told, ["began", "expired"]);
+});

@@ -8,10 +8,11 @@ import { after } from "../browser";
 import { refusalText, strings } from "../strings";
 import { roomTitle } from "./names";
 import { atEnd, visible } from "./page";
+import { forget, keep, recall } from "./recall";
 import { RoomState, typingEndsMs } from "./room";
 import { go, paths, route } from "./router";
 import { api, chat, me, phase } from "./session";
-import { attempt, toast } from "./toasts";
+import { inBackground, toast } from "./toasts";
 
 export const rooms = signal<ReadonlyMap<Id, RoomState>>(new Map());
 /** Whether the list has come: before it, no rooms means nothing. */
@@ -52,13 +53,25 @@ chat.on("outbox", (room) => {
 });
 
 effect(() => {
-  if (phase.value === "signed-in") void attempt(loadRooms);
-  if (phase.value === "signed-out") end();
+  if (phase.value === "signed-in") untracked(begin);
+  if (phase.value === "signed-out") untracked(end);
 });
+
+/** The rooms as they were last known are there at once, also while the server is away. */
+function begin(): void {
+  const known = recall(me.value?.id);
+  if (known !== undefined) show(known);
+  void inBackground(loadRooms).then((done) => {
+    // The first socket may be ready before the list could be had.
+    if (!done) returned = true;
+    if (!done && status.peek().kind === "live") ready();
+  });
+}
 
 function end(): void {
   returned = false;
   answered = asked;
+  forget();
   batch(() => {
     rooms.value = new Map();
     roomsKnown.value = false;
@@ -67,7 +80,7 @@ function end(): void {
 
 /** After a time away the list may be another one; the first time it has just been asked for. */
 function ready(): void {
-  if (returned) void attempt(loadRooms);
+  if (returned) void inBackground(loadRooms);
   returned = true;
 }
 
@@ -77,6 +90,16 @@ export async function loadRooms(): Promise<void> {
   const listed = await api.myRooms();
   if (ask <= answered) return;
   answered = ask;
+  show(listed);
+  keep(me.value?.id, listed);
+  // What is open is followed first, for that is what somebody waits for.
+  const open = openRoom.value?.id;
+  if (open !== undefined) chat.live?.follow(open);
+  for (const id of rooms.value.keys()) chat.live?.follow(id);
+  if (openRoom.value !== undefined) markReadIfSeen(openRoom.value);
+}
+
+function show(listed: readonly MyRoom[]): void {
   const before = rooms.value;
   const next = new Map<Id, RoomState>();
   for (const room of listed) {
@@ -89,11 +112,6 @@ export async function loadRooms(): Promise<void> {
     rooms.value = next;
     roomsKnown.value = true;
   });
-  // What is open is followed first, for that is what somebody waits for.
-  const open = openRoom.value?.id;
-  if (open !== undefined) chat.live?.follow(open);
-  for (const id of next.keys()) chat.live?.follow(id);
-  if (openRoom.value !== undefined) markReadIfSeen(openRoom.value);
 }
 
 function newRoom(room: MyRoom): RoomState {
@@ -170,7 +188,7 @@ function noticed(room: RoomState, event: RoomEvent): void {
 }
 
 async function refreshRoom(room: RoomState): Promise<void> {
-  await attempt(async () => {
+  await inBackground(async () => {
     room.info.value = { ...room.info.value, ...(await api.room(room.id)) };
   });
 }
@@ -190,7 +208,7 @@ function reloadMembersSoon(room: RoomState): void {
   memberTimers.get(room.id)?.();
   const reload = () => {
     // It may be we who are gone.
-    if (rooms.value.get(room.id) === room) void attempt(() => loadMembers(room));
+    if (rooms.value.get(room.id) === room) void inBackground(() => loadMembers(room));
   };
   memberTimers.set(room.id, after(membersAfterMs, reload));
 }

@@ -1,10 +1,9 @@
 /** Who is signed in, and how that begins and ends. What they then see is `chat.ts`. */
 
 import { batch, signal } from "@preact/signals";
-import { asRefusal, ChatX, type Registration, type User } from "@chatx/sdk";
-import { after } from "../browser";
+import { ChatX, type Registration, type User } from "@chatx/sdk";
 
-export type Phase = "starting" | "unreachable" | "signed-out" | "signed-in";
+export type Phase = "starting" | "signed-out" | "signed-in";
 
 export const phase = signal<Phase>("starting");
 export const me = signal<User | undefined>(undefined);
@@ -13,8 +12,6 @@ export const endedBy = signal<"expired" | undefined>(undefined);
 
 export const chat = await ChatX.open();
 export const { api } = chat;
-
-const startAgainMs = 3_000;
 
 chat.on("began", (user) => {
   // The cookies are those of the whole browser: when another tab logs in as somebody else, this one begins anew.
@@ -28,14 +25,16 @@ chat.on("began", (user) => {
 
 chat.on("ended", (why) => signedOut(why === "expired" ? "expired" : undefined));
 
-/** Finds out whether the session of this browser still stands. */
+chat.on("learnt", (user) => {
+  if (phase.value === "signed-in") me.value = user;
+});
+
+/** Takes up the session of this browser, if there is one. */
 export async function start(): Promise<void> {
   try {
     if ((await chat.restore()) === undefined && phase.value !== "signed-out") signedOut();
-  } catch (thrown) {
-    if (asRefusal(thrown).code === "unauthenticated") return signedOut("expired");
-    phase.value = "unreachable";
-    after(startAgainMs, () => void start());
+  } catch {
+    signedOut("expired");
   }
 }
 
@@ -48,7 +47,7 @@ export async function register(fields: Registration): Promise<void> {
 }
 
 export async function updateMe(fields: { display_name?: string; bio?: string; status?: string; shows_reads?: boolean }): Promise<void> {
-  me.value = await chat.session.learn(await api.updateMe(fields));
+  await chat.session.learn(await api.updateMe(fields));
 }
 
 function signedOut(why?: "expired"): void {

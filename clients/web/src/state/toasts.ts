@@ -34,3 +34,15 @@ export async function attempt(action: () => Promise<unknown>): Promise<boolean> 
     return false;
   }
 }
+
+/** Does what nobody asked for just now. That there is no connection is said elsewhere, once. */
+export async function inBackground(action: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await action();
+    return true;
+  } catch (thrown) {
+    const refused = asRefusal(thrown);
+    if (!refused.passing) toast(refusalText(refused), "bad");
+    return false;
+  }
+}

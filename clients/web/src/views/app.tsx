@@ -25,13 +25,6 @@ export function App() {
   switch (phase.value) {
     case "starting":
       return <div class="splash"><Mark /></div>;
-    case "unreachable":
-      return (
-        <div class="splash" role="status">
-          <Mark />
-          <p>{strings.connection.unreachable}</p>
-        </div>
-      );
     case "signed-out":
       return <><Auth /><Toasts /></>;
     case "signed-in":

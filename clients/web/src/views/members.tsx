@@ -8,7 +8,7 @@ import { nameOf } from "../state/names";
 import { atLeast, grantable, mayModerate, roles } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { api, me } from "../state/session";
-import { attempt } from "../state/toasts";
+import { attempt, inBackground } from "../state/toasts";
 import { strings } from "../strings";
 import { Avatar } from "./avatar";
 import { Confirm } from "./dialog";
@@ -17,7 +17,8 @@ import { Menu, MenuItem } from "./menu";
 const hourMs = 3_600_000;
 
 export function Members({ room }: { room: RoomState }) {
-  useEffect(() => void attempt(() => loadMembers(room)), [room]);
+  const { followed } = room;
+  useEffect(() => void inBackground(() => loadMembers(room)), [room, followed.value]);
   const members = room.members.value;
   const here = room.online.value;
   const sorted = [...(members ?? [])].sort(
