@@ -34,10 +34,22 @@ impl Meter {
     /// # Errors
     /// When `taskset` is missing or refuses.
     pub(crate) fn pin_to(&self, processor: u32) -> Result<()> {
+        self.keep_on(&processor.to_string())
+    }
+
+    /// Lets them run on all processors again.
+    ///
+    /// # Errors
+    /// When `taskset` is missing or refuses.
+    pub(crate) fn unpin(&self) -> Result<()> {
+        self.keep_on(fs::read_to_string("/sys/devices/system/cpu/online")?.trim())
+    }
+
+    fn keep_on(&self, processors: &str) -> Result<()> {
         for stat in self.tree()? {
-            let (processor, id) = (processor.to_string(), stat.id.to_string());
+            let id = stat.id.to_string();
             let output = Command::new("taskset")
-                .args(["-acp", &processor, &id])
+                .args(["-acp", processors, &id])
                 .output();
             let output = output.context("taskset (package util-linux) pins processes")?;
             // A short-lived process may have ended meanwhile; the roots must not have.

@@ -16,6 +16,7 @@ use probes::Probes;
 use talkers::{Sample, Talkers};
 
 use crate::{
+    process::Meter,
     report::{Aim, Figure, Role, Series, quantile},
     servers::fleet::Fleet,
 };
@@ -70,6 +71,8 @@ struct Window {
 /// # Errors
 /// When a server does not start, or a message is not answered.
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
+    // Several coordinators and both stores are more than one processor's load.
+    Meter::own().unpin()?;
     let span = Duration::from_secs(plan.window);
     println!(
         "{} clients in {} rooms, a message of each every {} ms; {} coordinators, PostgreSQL; \
