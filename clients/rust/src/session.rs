@@ -3,6 +3,7 @@
 
 mod accounts;
 mod client;
+mod conversation;
 mod messages;
 mod rooms;
 mod tokens;

@@ -38,7 +38,8 @@ impl Session {
             .ask("limit", chosen(history.limit))
             .ask("sender", history.wanted.sender)
             .ask("since", history.wanted.since)
-            .ask("until", history.wanted.until);
+            .ask("until", history.wanted.until)
+            .ask("thread", history.thread);
         self.read(call).await
     }
 

@@ -9,6 +9,7 @@ use protocol::{
     events::{Event, EventKind},
     frame::{PresenceState, UnsubscribeReason},
     rooms::JoinBody,
+    text::Emoji,
 };
 
 use crate::support::{body, hasty, register, room_of, soon, stored, unlimited};
@@ -78,6 +79,14 @@ async fn what_one_writes_the_other_reads() -> Result<()> {
         EventKind::Delete(_)
     ));
     assert_eq!(stored(&ada, room).await?.len(), 6);
+    let tea = Emoji::parse("🍵").expect("it is one emoji");
+    bob.react(room, Seq(3), &tea).await?;
+    assert!(matches!(
+        event(&mut events).await?.kind,
+        EventKind::React(reacted) if reacted.target == Seq(3) && reacted.emoji == "🍵"
+    ));
+    let seen = bob.message(room, Seq(3)).await?;
+    assert!(seen.content.reactions[0].me);
 
     // What passes.
     let mut others = at_adas.events(Start::Live).await?;
