@@ -99,7 +99,11 @@ async fn measure(name: &str, url: &str, plan: &Plan) -> Result<Vec<Figure>> {
         ways.remove(1);
     }
     let [row, appender] = alone;
-    let beyond = appender.runs.iter().zip(&row.runs).map(|(appender, row)| appender - row);
+    let beyond = appender
+        .runs
+        .iter()
+        .zip(&row.runs)
+        .map(|(appender, row)| appender - row);
     Ok(vec![
         Figure {
             part: "append",
@@ -114,7 +118,11 @@ async fn measure(name: &str, url: &str, plan: &Plan) -> Result<Vec<Figure>> {
             what: format!("{name}, one sender alone"),
             measure: "beyond a bare row, p50",
             unit: "ms",
-            series: vec![Series::of("through the appender", Role::Ours, beyond.collect())],
+            series: vec![Series::of(
+                "through the appender",
+                Role::Ours,
+                beyond.collect(),
+            )],
             aim: Some(Aim::AtMost(0.5)),
         },
     ])

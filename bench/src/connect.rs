@@ -146,7 +146,10 @@ fn cost(meter: &Meter, entries: Vec<Entry>) -> Result<f64> {
     drop(crowd);
     let deadline = Instant::now() + PATIENCE;
     while !are_gone(meter, there)? {
-        ensure!(Instant::now() < deadline, "the server keeps sockets that are gone");
+        ensure!(
+            Instant::now() < deadline,
+            "the server keeps sockets that are gone"
+        );
         sleep(Duration::from_millis(50));
     }
     Ok(used.as_secs_f64() * 1e6 / sockets as f64)

@@ -8,6 +8,10 @@
     clippy::cast_precision_loss,
     reason = "figures have far fewer digits than an f64 holds"
 )]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "one thread measures, and nobody else waits for it while it sleeps"
+)]
 
 mod fanout;
 mod rooms;

@@ -39,10 +39,14 @@ const STYLE: &str = "
       .other { stroke: #d29922; } .aim { stroke: #3fb950; } .ground { fill: #0d1117; }
     }";
 
-/// Draws what has a base.
+/// Draws what has a base and an aim.
 pub(crate) fn draw(figures: &[Figure]) -> String {
     let has_base = |figure: &&Figure| figure.series.iter().any(|series| series.role == Role::Base);
-    let figures: Vec<_> = figures.iter().filter(has_base).collect();
+    let figures: Vec<_> = figures
+        .iter()
+        .filter(has_base)
+        .filter(|figure| figure.aim.is_some())
+        .collect();
     let bottom = TOP + ROW * figures.len() as f64;
     let height = bottom + 24.0;
     let mut svg = format!(

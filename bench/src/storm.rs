@@ -201,7 +201,11 @@ fn afternoon(sockets: usize) -> Result<f64> {
 }
 
 /// Waits until the server has noticed who is gone.
-fn until_gone(meter: &Meter, there: usize, mut meanwhile: impl FnMut() -> Result<()>) -> Result<()> {
+fn until_gone(
+    meter: &Meter,
+    there: usize,
+    mut meanwhile: impl FnMut() -> Result<()>,
+) -> Result<()> {
     let begun = Instant::now();
     let mut looked = begun;
     loop {
@@ -210,7 +214,10 @@ fn until_gone(meter: &Meter, there: usize, mut meanwhile: impl FnMut() -> Result
             if are_gone(meter, there)? {
                 return Ok(());
             }
-            ensure!(begun.elapsed() < PATIENCE, "the server keeps sockets that are gone");
+            ensure!(
+                begun.elapsed() < PATIENCE,
+                "the server keeps sockets that are gone"
+            );
             looked = Instant::now();
         }
         meanwhile()?;
