@@ -78,6 +78,11 @@ impl Burst {
         self.room
     }
 
+    /// How many bytes they are on the wire.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// Each of them, in order.
     pub(crate) fn entries(&self) -> &[Arc<Entry>] {
         &self.entries

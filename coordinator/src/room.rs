@@ -13,6 +13,7 @@ mod upstream;
 mod introductions;
 mod guests;
 mod audience;
+mod shard;
 mod recent;
 
 #[cfg(test)]

@@ -74,6 +74,11 @@ impl Rooms {
         &*self.0.log
     }
 
+    /// Counts what works for them.
+    pub(crate) fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
     /// What is allowed in them.
     pub(crate) fn limits(&self) -> &Limits {
         &self.0.limits

@@ -1,17 +1,22 @@
-//! The sockets that follow one live room. It only ever pushes into their outboxes and never waits.
+//! The sockets that follow one live room. It never waits for any of them.
 
 use std::{collections::BTreeMap, mem, sync::Weak};
 
 use metrics::{Counter, counter};
 use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary, frame::CloseReason};
+use tokio_util::task::TaskTracker;
 
-use super::Attached;
+use super::{Attached, shard::Shard};
 use crate::{burst::Burst, connection::Ending, encoded::Encoded, outbox::Outbox};
 
 /// Everybody who gets what happens in a room.
 pub(super) struct Audience {
     room: RoomId,
     listeners: BTreeMap<ConnectionId, Listener>,
+    /// The same, as they are written to.
+    shards: Vec<Shard>,
+    /// Those that write to the shards of a large audience.
+    tasks: TaskTracker,
     /// Whether something is held that must leave before the turn is over.
     holds: bool,
     deliveries: Counter,
@@ -32,10 +37,12 @@ pub(super) struct Listener {
 }
 
 impl Audience {
-    pub(super) fn new(room: RoomId) -> Self {
+    pub(super) fn new(room: RoomId, tasks: TaskTracker) -> Self {
         Self {
             room,
             listeners: BTreeMap::new(),
+            shards: Vec::new(),
+            tasks,
             holds: false,
             deliveries: counter!("chatx_deliveries_total"),
         }
@@ -46,10 +53,23 @@ impl Audience {
     }
 
     pub(super) fn add(&mut self, connection: ConnectionId, mut listener: Listener) {
-        if let Some(before) = self.listeners.get(&connection) {
-            listener.out_at = before.out_at;
+        match self.listeners.get(&connection) {
+            Some(before) => listener.out_at = before.out_at,
+            None => {
+                let (user, outbox) = (listener.user.id, listener.outbox.clone());
+                self.spacious_shard().add(connection, user, outbox);
+            }
         }
         self.listeners.insert(connection, listener);
+    }
+
+    fn spacious_shard(&mut self) -> Shard {
+        if let Some(shard) = self.shards.iter().find(|shard| shard.has_space()) {
+            return shard.clone();
+        }
+        let shard = Shard::new(self.room);
+        self.shards.push(shard.clone());
+        shard
     }
 
     pub(super) fn has(&self, connection: ConnectionId) -> bool {
@@ -82,32 +102,33 @@ impl Audience {
     }
 
     pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<UserId> {
-        self.listeners
-            .remove(&connection)
-            .map(|listener| listener.user.id)
+        let listener = self.listeners.remove(&connection)?;
+        for shard in &self.shards {
+            shard.remove(connection);
+        }
+        self.shards.retain(|shard| !shard.is_empty());
+        Some(listener.user.id)
     }
 
     /// Those who left without a word, taken out.
     pub(super) fn take_detached(&mut self) -> Vec<(ConnectionId, UserId)> {
-        let mut detached = Vec::new();
-        self.listeners.retain(|connection, listener| {
-            let is_attached = listener.attached.strong_count() > 0;
-            if !is_attached {
-                detached.push((*connection, listener.user.id));
-            }
-            is_attached
-        });
-        detached
+        let is_detached = |listener: &Listener| listener.attached.strong_count() == 0;
+        let detached = self.listeners.iter().filter(|(_, it)| is_detached(it));
+        let detached: Vec<_> = detached.map(|(connection, _)| *connection).collect();
+        let removed = detached.into_iter();
+        removed
+            .filter_map(|connection| Some((connection, self.remove(connection)?)))
+            .collect()
     }
 
     /// Events that come next.
     pub(super) fn deliver(&self, burst: &Burst) {
-        for listener in self.listeners.values() {
-            if burst.ends_for(listener.user.id) {
-                // What such an event means to a socket is for its owner to find out.
-                listener.outbox.fall_behind(self.room);
-            } else {
-                listener.outbox.deliver(burst);
+        match &*self.shards {
+            [all] => all.deliver(burst),
+            shards => {
+                for shard in shards {
+                    shard.hand(burst, &self.tasks);
+                }
             }
         }
         let deliveries = self.listeners.len() * burst.entries().len();
@@ -129,14 +150,20 @@ impl Audience {
     /// Writes what was passed and did not leave with an event.
     pub(super) fn flush(&mut self) {
         if mem::take(&mut self.holds) {
-            for listener in self.listeners.values() {
-                listener.outbox.flush();
+            match &*self.shards {
+                [all] => all.flush(),
+                shards => {
+                    for shard in shards {
+                        shard.hand_held(&self.tasks);
+                    }
+                }
             }
         }
     }
 
     /// Ends every socket, for a reason that makes its client come again.
     pub(super) fn end(&mut self) {
+        self.shards.clear();
         for listener in mem::take(&mut self.listeners).into_values() {
             listener.ending.begin(CloseReason::Internal);
         }
@@ -172,7 +199,7 @@ mod tests {
             member_at: None,
             out_at: Seq::ZERO,
         };
-        let mut audience = Audience::new(RoomId::from_uuid(uuid));
+        let mut audience = Audience::new(RoomId::from_uuid(uuid), TaskTracker::new());
         audience.add(connection, listener());
         // Two openings: the second asked later, and enters first.
         assert!(audience.enter(connection, Seq(9)).is_some());

@@ -112,7 +112,7 @@ impl Keeper {
             is_over: false,
             appends: Appends::default(),
             forwarded: Forwarded::default(),
-            audience: Audience::new(id),
+            audience: Audience::new(id, rooms.tasks().clone()),
             guests: Guests::new(id),
             upstream: None,
             is_needed: false,
