@@ -1,6 +1,6 @@
 //! A server frame as it goes over the wire: encoded once, shared by every socket that gets it.
 
-use std::{fmt, sync::Arc};
+use std::{cell::RefCell, fmt, sync::Arc};
 
 use bytes::Bytes;
 use protocol::{
@@ -18,6 +18,13 @@ pub(crate) struct Encoded(Bytes);
 const HEADER_MAX_BYTES: usize = 10;
 /// The final (and only) fragment of a text message.
 const FINAL_TEXT: u8 = 0x81;
+/// A thread keeps no more memory than for frames of this size.
+const SCRATCH_MAX_BYTES: usize = 64 * 1_024;
+
+thread_local! {
+    /// Where a thread encodes, so that a frame costs one allocation of its very size.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 impl Encoded {
     /// A ping without payload.
@@ -34,32 +41,19 @@ impl Encoded {
     }
 
     fn json(value: &impl Serialize) -> Self {
-        // The header's length depends on that of the text, so room is left for the longest.
-        let mut bytes = vec![0; HEADER_MAX_BYTES];
-        serde_json::to_writer(&mut bytes, value)
-            .expect("frames have string keys and no failing parts");
-        let text_bytes = bytes.len() - HEADER_MAX_BYTES;
-        let mut header = [0; HEADER_MAX_BYTES];
-        header[0] = FINAL_TEXT;
-        let header_bytes = match (u8::try_from(text_bytes), u16::try_from(text_bytes)) {
-            (Ok(length), _) if length < 126 => {
-                header[1] = length;
-                2
+        SCRATCH.with_borrow_mut(|bytes| {
+            // The header's length depends on that of the text, so room is left for the longest.
+            bytes.clear();
+            bytes.resize(HEADER_MAX_BYTES, 0);
+            serde_json::to_writer(&mut *bytes, value)
+                .expect("frames have string keys and no failing parts");
+            let start = put_header(bytes);
+            let frame = Bytes::copy_from_slice(&bytes[start..]);
+            if bytes.capacity() > SCRATCH_MAX_BYTES {
+                *bytes = Vec::new();
             }
-            (_, Ok(length)) => {
-                header[1] = 126;
-                header[2..4].copy_from_slice(&length.to_be_bytes());
-                4
-            }
-            _ => {
-                header[1] = 127;
-                header[2..].copy_from_slice(&(text_bytes as u64).to_be_bytes());
-                HEADER_MAX_BYTES
-            }
-        };
-        let start = HEADER_MAX_BYTES - header_bytes;
-        bytes[start..HEADER_MAX_BYTES].copy_from_slice(&header[..header_bytes]);
-        Self(Bytes::from(bytes).slice(start..))
+            Self(frame)
+        })
     }
 
     /// How many bytes it is on the wire.
@@ -76,6 +70,32 @@ impl Encoded {
     pub(crate) fn into_bytes(self) -> Bytes {
         self.0
     }
+}
+
+/// Puts a header before the text, as close as there is room left; where it begins.
+fn put_header(bytes: &mut [u8]) -> usize {
+    let text_bytes = bytes.len() - HEADER_MAX_BYTES;
+    let mut header = [0; HEADER_MAX_BYTES];
+    header[0] = FINAL_TEXT;
+    let header_bytes = match (u8::try_from(text_bytes), u16::try_from(text_bytes)) {
+        (Ok(length), _) if length < 126 => {
+            header[1] = length;
+            2
+        }
+        (_, Ok(length)) => {
+            header[1] = 126;
+            header[2..4].copy_from_slice(&length.to_be_bytes());
+            4
+        }
+        _ => {
+            header[1] = 127;
+            header[2..].copy_from_slice(&(text_bytes as u64).to_be_bytes());
+            HEADER_MAX_BYTES
+        }
+    };
+    let start = HEADER_MAX_BYTES - header_bytes;
+    bytes[start..HEADER_MAX_BYTES].copy_from_slice(&header[..header_bytes]);
+    start
 }
 
 /// Shows the length only: a message may be in it.

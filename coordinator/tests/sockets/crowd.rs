@@ -43,6 +43,49 @@ async fn a_slow_reader_delays_nobody_and_misses_nothing() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn in_a_crowd_of_600_who_does_not_read_delays_nobody_and_misses_nothing() -> Result<()> {
+    let node = TestNode::sqlite().await?;
+    let (ada, bob) = (node.person("ada").await?, node.person("bob").await?);
+    let room = node.room(&ada, &[&bob]).await?;
+    let mut slow = Client::connect_narrow(node.address, &bob.token).await?;
+    slow.subscribe(room).await?;
+    let mut crowd = Vec::new();
+    for _ in 0..600 {
+        let mut client = node.socket(&bob).await?;
+        client.subscribe(room).await?;
+        crowd.push(client);
+    }
+    let mut at_ada = node.socket(&ada).await?;
+    at_ada.subscribe(room).await?;
+
+    let head = Seq(2 + 120);
+    let mut readers = JoinSet::new();
+    let mut exact = crowd.split_off(580);
+    for mut client in crowd {
+        readers.spawn(async move { client.let_pass(head, room).await });
+    }
+    // As large as bodies are: more than the kernel and the outbox hold for one socket.
+    let text = "𝄞".repeat(8_000);
+    for _ in 0..120 {
+        at_ada.send(room, &text).await?;
+    }
+    for client in &mut exact {
+        client.reach(room, head).await?;
+    }
+    while let Some(reader) = readers.join_next().await {
+        reader??;
+    }
+    assert_eq!(slow.logs[&room].last, Seq(2), "nothing was read yet");
+    slow.reach(room, head).await?;
+    let log = node.log(room).await?;
+    assert_eq!(slow.logs[&room].events, log);
+    for client in exact {
+        assert_eq!(client.logs[&room].events, log);
+    }
+    node.stop().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_read_keeps_nobody_from_the_store() -> Result<()> {
     let node = TestNode::sqlite().await?;
     let (ada, bob) = (node.person("ada").await?, node.person("bob").await?);
