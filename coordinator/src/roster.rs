@@ -41,6 +41,10 @@ pub(crate) struct Roster {
     leaving: VecDeque<(Instant, UserId)>,
     /// How many of those here the others are told of by name.
     visible_count: usize,
+    /// The rest of those here, by when they came.
+    hidden: BTreeMap<u64, UserId>,
+    /// How many of those here others see as here.
+    shown_count: u32,
     /// How many members the room has, as far as is known.
     member_count: u32,
     /// Counts arrivals, so that those who came first are shown first.
@@ -118,6 +122,8 @@ impl Roster {
             reading: Reading::default(),
             leaving: VecDeque::new(),
             visible_count: 0,
+            hidden: BTreeMap::new(),
+            shown_count: 0,
             member_count: 0,
             arrivals: 0,
             named_max_members: limits.presence_named_max_members,
@@ -132,9 +138,8 @@ impl Roster {
             Happening::Entered(via, user, state) => self.enter(via, user, state, &mut effects),
             Happening::Changed(connection, user, state) => {
                 if let Some(here) = self.here.get_mut(&user)
-                    && let Some(known) = here.ways.get_mut(&Via::Socket(connection))
+                    && here.ways.change(&Via::Socket(connection), state)
                 {
-                    *known = state;
                     self.tell(user, &mut effects);
                 }
             }
@@ -187,15 +192,12 @@ impl Roster {
 
     /// Who is here, as the others see it.
     pub(crate) fn online(&self) -> Online {
-        let shown = |here: &&Here| here.state().shown() != PresenceState::Offline;
-        let count = self.here.values().filter(shown).count();
         let mut users = Vec::new();
         if self.is_named() {
             let mut visible: Vec<_> = self
                 .here
                 .values()
-                .filter(shown)
-                .filter(|here| here.is_visible)
+                .filter(|here| here.is_visible && here.told != PresenceState::Offline)
                 .collect();
             visible.sort_unstable_by_key(|here| here.arrival);
             let online = |here: &Here| OnlineUser {
@@ -205,7 +207,7 @@ impl Roster {
             users.extend(visible.into_iter().map(online));
         }
         Online {
-            count: u32::try_from(count).unwrap_or(u32::MAX),
+            count: self.shown_count,
             users,
         }
     }
@@ -224,7 +226,7 @@ impl Roster {
         let on_guests = self.here.values().flat_map(|here| {
             here.ways.iter().filter_map(move |(via, state)| match via {
                 Via::Guest(node) if **node != *guest => {
-                    let (user, state) = (here.user.clone(), *state);
+                    let user = here.user.clone();
                     Some((Arc::clone(node), Present { user, state }))
                 }
                 _ => None,
@@ -255,6 +257,9 @@ impl Roster {
             let is_visible = self.visible_count < self.visible_max;
             self.visible_count += usize::from(is_visible);
             self.arrivals += 1;
+            if !is_visible {
+                self.hidden.insert(self.arrivals, id);
+            }
             Here::new(user.clone(), self.arrivals, is_visible)
         });
         here.user = user;
@@ -296,7 +301,7 @@ impl Roster {
         let Some(here) = self.here.get_mut(&user) else {
             return;
         };
-        here.ways.retain(|via, _| !matches!(via, Via::Socket(_)));
+        here.ways.remove_sockets();
         here.is_put_out = true;
         if here.ways.is_empty() {
             self.remove(user, effects);
@@ -321,8 +326,8 @@ impl Roster {
             self.enter(via, user, state, effects);
         }
         let ways = self.here.iter().flat_map(|(user, here)| {
-            let replaced = here.ways.keys().filter(|via| is_replaced(via));
-            replaced.map(|via| (*user, via.clone()))
+            let replaced = here.ways.iter().filter(|(via, _)| is_replaced(via));
+            replaced.map(|(via, _)| (*user, via.clone()))
         });
         let left: Vec<_> = ways.filter(|way| !stay.contains(way)).collect();
         for (user, via) in left {
@@ -349,6 +354,8 @@ impl Roster {
         }
         let state = here.state().shown();
         if state != here.told {
+            self.shown_count -= u32::from(here.told != PresenceState::Offline);
+            self.shown_count += u32::from(state != PresenceState::Offline);
             here.told = state;
             if here.is_visible && is_named {
                 effects.push(Effect::Presence(here.user.clone(), state));
@@ -363,19 +370,19 @@ impl Roster {
         if here.own.is_some() {
             effects.push(Effect::Away(Place::Own, user));
         }
+        let was_shown = here.told != PresenceState::Offline;
+        self.shown_count -= u32::from(was_shown);
         if !here.is_visible {
+            self.hidden.remove(&here.arrival);
             return;
         }
-        if here.told != PresenceState::Offline && self.is_named() {
+        if was_shown && self.is_named() {
             effects.push(Effect::Presence(here.user, PresenceState::Offline));
         }
         self.visible_count -= 1;
         // Whoever waited longest to be seen takes the place.
-        if self.visible_count == self.here.len() {
-            return;
-        }
-        let hidden = self.here.values_mut().filter(|here| !here.is_visible);
-        if let Some(next) = hidden.min_by_key(|here| here.arrival) {
+        let next = self.hidden.pop_first();
+        if let Some(next) = next.and_then(|(_, user)| self.here.get_mut(&user)) {
             next.is_visible = true;
             self.visible_count += 1;
             let shown = next.told != PresenceState::Offline;

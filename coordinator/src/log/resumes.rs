@@ -13,7 +13,7 @@ use shared::{
     Refusal,
     store::{Resume, ResumeFrom, Store},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::yield_now};
 use tokio_util::task::TaskTracker;
 
 /// Where they ask. Cloning gives the same.
@@ -44,7 +44,7 @@ type Answer = Result<Resume, Refusal>;
 
 /// So many groups are answered at once: more would take the store's connections from everybody else, and the
 /// groups be smaller.
-const GROUPS: usize = 4;
+const GROUPS: usize = 2;
 /// So many are answered together at most, for what they missed is in memory until they are told.
 const GROUP: usize = 256;
 /// So many wait at most; more are refused, and come again.
@@ -81,7 +81,11 @@ impl Resumes {
         if gathered.groups < GROUPS && !gathered.waiting.is_empty() {
             gathered.groups += 1;
             let turn = Turn(self.clone());
-            self.0.tasks.spawn(async move { turn.answer().await });
+            self.0.tasks.spawn(async move {
+                // Whoever is about to ask at this very moment comes along.
+                yield_now().await;
+                turn.answer().await;
+            });
         }
     }
 
@@ -138,5 +142,126 @@ impl Drop for Turn {
         let mut gathered = self.0.gathered();
         gathered.groups -= 1;
         self.0.answer_some(&mut gathered);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use protocol::{
+        EventId, Parse, RoomId, Seq, SessionId, Timestamp, UserId,
+        rooms::{CreateRoom, CreateRoomBody},
+        text::{ClientId, MessageBody},
+    };
+    use shared::store::{Append, NewAccount, NewRoom, NewSession, StoreOptions};
+    use uuid::Uuid;
+
+    use super::*;
+
+    const MISSED: u64 = 20;
+
+    /// A store with one room, whose owner missed some messages of it.
+    async fn missed(url: &str) -> anyhow::Result<(Store, ResumeFrom)> {
+        let store = Store::connect(url, &StoreOptions::default()).await?;
+        store.migrate().await?;
+        let id = |number: u64| Uuid::from_u64_pair(1 << 63, number);
+        let (user, room) = (UserId::from_uuid(id(1)), RoomId::from_uuid(id(2)));
+        let at = Timestamp::from_unix_ms(1_763_800_000_000);
+        let account = NewAccount {
+            id: user,
+            username: "ada".into(),
+            email: "ada@example.com".into(),
+            display_name: "Ada".into(),
+            password_hash: "-".into(),
+            at,
+        };
+        let session = NewSession {
+            id: SessionId::from_uuid(id(3)),
+            user,
+            device: String::new(),
+            ip: [127, 0, 0, 1].into(),
+            at,
+            expires_at: at.after(Duration::from_secs(60)),
+        };
+        store.create_account(&account, &session).await?;
+        let limits = Limits::default();
+        let body = CreateRoomBody {
+            name: Some("Tea".into()),
+            topic: None,
+            visibility: None,
+            password: None,
+            max_members: None,
+            history: None,
+        };
+        let room_to_be = NewRoom {
+            id: room,
+            create: CreateRoom::parse(body, &limits).unwrap(),
+            password_hash: None,
+            owner: user,
+            at,
+        };
+        store.create_room(&room_to_be).await?;
+        let message = |number: u64| Append {
+            room,
+            id: EventId::from_uuid(id(100 + number)),
+            user,
+            client_id: ClientId::parse(&number.to_string()).unwrap(),
+            body: MessageBody::parse("more tea".into(), &limits).unwrap(),
+            reply_to: None,
+            thread: None,
+            at,
+        };
+        let messages: Vec<_> = (0..MISSED).map(message).collect();
+        store.append(&messages.iter().collect::<Vec<_>>()).await?;
+        let from = ResumeFrom {
+            room,
+            user,
+            after: Some(Seq(1)),
+            after_id: None,
+            limit: 0,
+        };
+        Ok((store, from))
+    }
+
+    /// Each reading of the store makes events of its own, so how often it was read shows in how many there are.
+    #[tokio::test]
+    async fn what_a_crowd_missed_is_read_once() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+        let (store, from) = missed(&url).await?;
+        let resumes = Resumes::new(&store, &Limits::default(), &TaskTracker::new());
+        for crowd in [1, 10, GROUP] {
+            let asked: Vec<_> = (0..crowd).map(|_| resumes.ask(from).unwrap()).collect();
+            let mut read = HashSet::new();
+            for answer in asked {
+                let events = answer.await??.events;
+                let seqs: Vec<_> = events.iter().map(|event| event.seq.0).collect();
+                assert_eq!(seqs, (2..=MISSED + 1).collect::<Vec<_>>());
+                // Kept, so that no other takes its place in memory.
+                read.insert(events.into_iter().map(Arc::into_raw).collect::<Vec<_>>());
+            }
+            assert_eq!(read.len(), 1, "{crowd} who came at once");
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn who_is_one_too_many_is_told_and_the_others_are_answered() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+        let (store, from) = missed(&url).await?;
+        let from = ResumeFrom {
+            after: Some(Seq(MISSED + 1)),
+            ..from
+        };
+        let resumes = Resumes::new(&store, &Limits::default(), &TaskTracker::new());
+        let asked: Vec<_> = (0..WAITING).map(|_| resumes.ask(from).unwrap()).collect();
+        let refusal = resumes.ask(from).unwrap_err();
+        assert_eq!(refusal.code, ErrorCode::Unavailable);
+        for answer in asked {
+            assert!(answer.await??.events.is_empty());
+        }
+        Ok(())
     }
 }
