@@ -14,8 +14,7 @@ create table search_stretches (
     primary key (room_id, number)
 );
 
-create index search_stretches_lexemes on search_stretches using gin (lexemes)
-    with (gin_pending_list_limit = 512);
+create index search_stretches_lexemes on search_stretches using gin (lexemes);
 
 -- Where in a room a moment is.
 create index search_stretches_last_at on search_stretches (room_id, last_at);
@@ -76,3 +75,51 @@ begin atomic
     order by case when is_back then -t.number else t.number end
     limit most;
 end;
+
+-- The messages in runs of places that may be what is looked for, at most so many of them: `newest` by when
+-- they came, `back` and `forth` by their places. Each run is read by the log's key, whatever a planner thinks
+-- of runs; what it thinks of sixteen partitions is that compiling the query is worth its while.
+create function messages_in(
+    runs jsonb,
+    sender uuid,
+    since timestamptz,
+    until timestamptz,
+    pattern_1 text,
+    pattern_2 text,
+    pattern_3 text,
+    before_at timestamptz,
+    before_id uuid,
+    ordering text,
+    most bigint
+) returns table (room_id uuid, seq bigint, id uuid, at timestamptz, body text)
+language plpgsql stable
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select x.room_id, x.seq, x.id, x.at, x.body
+    from jsonb_to_recordset(runs) r (room uuid, first bigint, last bigint)
+    cross join lateral (
+        select e.room_id, e.seq, e.id, e.at, e.body
+        from events e
+        where e.room_id = r.room and e.seq between r.first and r.last
+            and e.kind = 'message' and e.deleted_at is null
+            and (sender is null or e.user_id = sender)
+            and (since is null or e.at >= since)
+            and (until is null or e.at < until)
+            and (pattern_1 is null or e.body collate "C" ilike pattern_1)
+            and (pattern_2 is null or e.body collate "C" ilike pattern_2)
+            and (pattern_3 is null or e.body collate "C" ilike pattern_3)
+            and (before_at is null or (e.at, e.id) < (before_at, before_id))
+        offset 0
+    ) x
+    order by case ordering when 'newest' then x.at end desc, case ordering when 'newest' then x.id end desc,
+        case ordering when 'forth' then x.seq else -x.seq end
+    limit most;
+end
+$$;

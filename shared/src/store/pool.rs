@@ -72,6 +72,10 @@ pub(crate) use execute;
 /// server accepts bytes and never answers.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(4);
 
+/// How long a connection that worked is taken to work: to ask it first is a round trip before each
+/// statement. One that broke meanwhile is found out by its error, and not used again.
+const TRUSTED_FOR: Duration = Duration::from_millis(500);
+
 /// The time limits go with `begin`, in the same round trip: behind a transaction pooler what is set on a
 /// session belongs to somebody else's session. A caller that freezes must not hold a room: it is put out
 /// before those who wait for the room give up.
@@ -107,6 +111,15 @@ impl Pool {
             let pool = PgPoolOptions::new()
                 .max_connections(options.max_connections)
                 .acquire_timeout(options.acquire_timeout)
+                .test_before_acquire(false)
+                .before_acquire(|connection, seen| {
+                    Box::pin(async move {
+                        if seen.idle_for > TRUSTED_FOR {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_lazy_with(connect);
             return Ok(Self::Postgres(pool));
         }

@@ -11,7 +11,7 @@ mod walk;
 use std::collections::HashMap;
 
 use protocol::{
-    RoomId, UserId,
+    ErrorCode, RoomId, Seq, UserId,
     messages::Message,
     search::{Hit, HitList, HitRoom, Search},
     text::Words,
@@ -66,19 +66,26 @@ impl Store {
 
     /// In one room the order is that of its log.
     async fn search_room(&self, user: UserId, room: RoomId, search: &Search) -> Result<Found> {
+        let wanted = &search.wanted;
         let from = search.cursor.as_deref().map(cursor::read::<Place>);
         let from = from.transpose()?;
-        let access = self.access(room, user).await?;
-        let ground = self
-            .ground(room, access.first, access.head, &search.wanted)
-            .await?;
+        let Some(readable) = self.readable(user, Some(room)).await?.pop() else {
+            self.access(room, user).await?;
+            return Err(ErrorCode::RoomNotFound.into());
+        };
+        let (first, head) = (readable.first_seq, readable.head);
+        let ground = if wanted.since.is_some() || wanted.until.is_some() {
+            let bounds = (Seq::from_i64(first), Seq::from_i64(head));
+            self.ground(room, bounds.0, bounds.1, wanted).await?
+        } else {
+            Ground::whole(room, first, head, readable.indexed)
+        };
         let from = from.map_or(ground.last, |place| place.seq);
         let walked = self
-            .walk(&ground, &search.wanted, Order::Back, from, search.limit, 0)
+            .walk(&ground, wanted, Order::Back, from, search.limit, 0)
             .await?;
         let next = walked.goes_on.map(|seq| cursor::write(&Place { seq }));
-        let name = self.room(room, user).await?.name;
-        Ok((walked.keys(), next, HashMap::from([(room, name)])))
+        Ok((walked.keys(), next, HashMap::from([(room, readable.name)])))
     }
 
     async fn search_rooms(&self, user: UserId, search: &Search) -> Result<Found> {
@@ -87,7 +94,7 @@ impl Store {
         let before = before.transpose()?;
         let limit = usize::try_from(search.limit).unwrap_or(usize::MAX);
         let most = limit.saturating_add(1).saturating_mul(2);
-        let rooms = self.readable(user).await?;
+        let rooms = self.readable(user, None).await?;
 
         let runs: Vec<Run> = rooms.iter().map(Readable::latest).collect();
         let latest = self
@@ -130,23 +137,23 @@ impl Store {
         Ok((keys, next.map(|moment| cursor::write(&moment)), names))
     }
 
-    /// The rooms in which somebody may read.
-    async fn readable(&self, user: UserId) -> Result<Vec<Readable>> {
+    /// The rooms in which somebody may read, or the one of them that is named.
+    async fn readable(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<Readable>> {
         // How many stretches at the end of each room are not looked up: those that are not in the index,
-        // and its part of those that are read at once.
+        // and, the longer its log, those that are read at once.
         on!(self.reader(), pool => sqlx::query_as(
             "with mine as (
                 select r.id, r.name, r.head, m.first_seq, coalesce(p.indexed, 0) as indexed,
-                    r.head - $2 / count(*) over () as near
+                    r.head - cast($2 * r.head / nullif(sum(r.head) over (), 0) as bigint) as near
                 from members m join rooms r on r.id = m.room_id
                 left join search_progress p on p.room_id = m.room_id
-                where m.user_id = $1 and r.deleted_at is null
+                where m.user_id = $1 and ($4 is null or m.room_id = $4) and r.deleted_at is null
             ), parted as (
-                select id, name, head, first_seq,
+                select id, name, head, first_seq, indexed,
                     case when near < 0 then 0 when near < indexed then near / $3 else indexed / $3 end as number
                 from mine
             )
-            select id, name, head, first_seq, number, (
+            select id, name, head, first_seq, indexed, number, (
                 select s.last_at from search_stretches s
                 where s.room_id = parted.id and s.number < parted.number
                 order by s.number desc limit 1
@@ -156,6 +163,7 @@ impl Store {
         .bind(user.uuid())
         .bind(READ_AT_ONCE)
         .bind(PLACES)
+        .bind(room.map(RoomId::uuid))
         .fetch_all(pool))
     }
 }
@@ -176,6 +184,7 @@ struct Readable {
     name: String,
     head: i64,
     first_seq: i64,
+    indexed: i64,
     /// The first stretch that is simply read.
     number: i64,
     /// When the one before it ended, if there is one.

@@ -118,45 +118,21 @@ pub(super) struct Stop {
     pub(super) moment: Moment,
 }
 
-/// Selects from the runs in `$1` what may be looked for. Each run is read by the log's key, whatever a
-/// planner thinks of runs.
-macro_rules! select_texts {
-    (postgres, $order:literal) => {
-        concat!(
-            "select x.room_id, x.seq, x.id, x.at, x.body
-             from jsonb_to_recordset($1) r (room uuid, first bigint, last bigint)
-             cross join lateral (select e.* from events e where e.room_id = r.room
-                and e.seq between r.first and r.last",
-            select_texts!(conditions, "ilike", "collate \"C\""),
-            " offset 0) x order by ",
-            $order,
-            " limit $10"
-        )
-    };
-    (sqlite, $order:literal) => {
-        concat!(
-            "select e.room_id, e.seq, e.id, e.at, e.body
-             from json_each($1) r cross join events e on e.room_id = unhex(r.value ->> 'room', '-')
-                and e.seq between r.value ->> 'first' and r.value ->> 'last'",
-            select_texts!(conditions, "like", ""),
-            " order by ",
-            $order,
-            " limit $10"
-        )
-    };
-    (conditions, $like:literal, $collation:literal) => {
-        concat!(
-            " and e.kind = 'message' and e.deleted_at is null
-                and ($2 is null or e.user_id = $2)
-                and ($3 is null or e.at >= $3)
-                and ($4 is null or e.at < $4)
-                and ($5 is null or e.body ", $collation, " ", $like, " $5)
-                and ($6 is null or e.body ", $collation, " ", $like, " $6)
-                and ($7 is null or e.body ", $collation, " ", $like, " $7)
-                and ($8 is null or (e.at, e.id) < ($8, $9))"
-        )
-    };
-}
+/// Selects from the runs in `$1` what may be looked for, as the function `messages_in` does on PostgreSQL.
+const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.id, e.at, e.body
+    from json_each($1) r cross join events e on e.room_id = unhex(r.value ->> 'room', '-')
+        and e.seq between r.value ->> 'first' and r.value ->> 'last'
+        and e.kind = 'message' and e.deleted_at is null
+        and ($2 is null or e.user_id = $2)
+        and ($3 is null or e.at >= $3)
+        and ($4 is null or e.at < $4)
+        and ($5 is null or e.body like $5)
+        and ($6 is null or e.body like $6)
+        and ($7 is null or e.body like $7)
+        and ($8 is null or (e.at, e.id) < ($8, $9))
+    order by case $10 when 'newest' then e.at end desc, case $10 when 'newest' then e.id end desc,
+        case $10 when 'forth' then e.seq else -e.seq end
+    limit $11";
 
 impl Store {
     /// Reads the runs for what is wanted, from `before` on, until it has seen `most` rows that may be it.
@@ -174,21 +150,16 @@ impl Store {
                 stopped_at: None,
             });
         }
-        let (postgres, sqlite) = match order {
-            Order::Newest => (
-                select_texts!(postgres, "x.at desc, x.id desc"),
-                select_texts!(sqlite, "e.at desc, e.id desc"),
-            ),
-            Order::Back => (
-                select_texts!(postgres, "x.seq desc"),
-                select_texts!(sqlite, "e.seq desc"),
-            ),
-            Order::Forth => (
-                select_texts!(postgres, "x.seq"),
-                select_texts!(sqlite, "e.seq"),
-            ),
+        let statement = self.reader().dialect(
+            "select room_id, seq, id, at, body
+             from messages_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            SELECT_SQLITE,
+        );
+        let ordering = match order {
+            Order::Newest => "newest",
+            Order::Back => "back",
+            Order::Forth => "forth",
         };
-        let statement = self.reader().dialect(postgres, sqlite);
         let [first, second, third] = patterns(wanted);
         let mut found: Vec<Text> = on!(self.reader(), pool => sqlx::query_as(statement)
             .bind(Json(runs))
@@ -200,6 +171,7 @@ impl Store {
             .bind(third.as_deref())
             .bind(before.map(|before| At(before.at)))
             .bind(before.map(|before| before.id))
+            .bind(ordering)
             .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(pool))?;
         let last = found.last().filter(|_| found.len() >= most);
@@ -212,7 +184,11 @@ impl Store {
     }
 
     /// The messages of these names, as `viewer` sees them, in that order. One that is gone is left out.
-    pub(in crate::store) async fn messages_of(&self, viewer: UserId, keys: &[Key]) -> Result<Vec<Message>> {
+    pub(in crate::store) async fn messages_of(
+        &self,
+        viewer: UserId,
+        keys: &[Key],
+    ) -> Result<Vec<Message>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }

@@ -170,6 +170,16 @@ impl Store {
 }
 
 impl Ground {
+    /// All that may be read of a room.
+    pub(super) const fn whole(room: RoomId, first: i64, last: i64, indexed: i64) -> Self {
+        Self {
+            room,
+            first,
+            last,
+            indexed,
+        }
+    }
+
     /// The place where a walk from `from` begins.
     fn clamped(&self, order: Order, from: i64) -> Option<i64> {
         let place = match order {
