@@ -35,7 +35,7 @@ pub(super) use walk::Ground;
 const READ_AT_ONCE: i64 = 2_048;
 /// How many stretches are read at once, beside one of each room: the rarer what is looked for, the more.
 /// After that a page ends as it is.
-const ROUNDS: [i64; 2] = [64, 256];
+const ROUNDS: [i64; 2] = [64, 128];
 
 impl Store {
     /// Messages that `user` may read, newest first.
