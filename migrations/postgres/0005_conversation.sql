@@ -289,12 +289,18 @@ begin
             ) e
             left join members m on m.room_id = room_ids[e.room] and m.user_id = e.user_id
             where not are_open[e.room] or m.user_id is null or m.muted_until is not null
-                or are_pairs[e.room] and exists (
+        );
+        if true = any (are_pairs) then
+            judged := judged || array(
+                select e.room
+                from unnest(entry_rooms, user_ids) e (room, user_id)
+                where are_pairs[e.room] and exists (
                     select 1 from members o join blocks b
                         on b.user_id in (o.user_id, e.user_id) and b.blocked_id in (o.user_id, e.user_id)
                     where o.room_id = room_ids[e.room] and o.user_id <> e.user_id
                 )
-        );
+            );
+        end if;
         if cardinality(replies) + cardinality(threads) > 0 then
             judged := judged || array(
                 select e.room
