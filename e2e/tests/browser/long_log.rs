@@ -28,7 +28,7 @@ async fn filled(chatx: &Chatx) -> Result<(Person, RoomId)> {
         let frame =
             json!({"type": "send", "room": room, "client_id": format!("m{number}"), "body": body});
         socket.say(&frame).await?;
-        while number - acked >= ON_THE_WAY || (number + 1 == MESSAGES && acked < MESSAGES) {
+        while number + 1 - acked >= ON_THE_WAY || (number + 1 == MESSAGES && acked < MESSAGES) {
             if let ServerFrame::Ack(_) = socket.frame().await? {
                 acked += 1;
             }

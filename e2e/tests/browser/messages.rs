@@ -7,37 +7,48 @@ use testkit::{Chromium, Page};
 
 use crate::meeting::{Meeting, by, say};
 
-/// The line that shows a text.
+/// The line of a stored message that shows a text.
 fn line(text: &str) -> String {
     format!(
-        "[...document.querySelectorAll('{}')].find(line => line.innerText.includes({text:?}))",
+        "[...document.querySelectorAll('{}[data-seq]')].find(line => line.innerText.includes({text:?}))",
         by("message")
     )
 }
 
-/// Points at a message and uses one of its tools.
-async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
+/// Points at a message, and at no other.
+async fn point_at(page: &Page, text: &str) -> Result<()> {
     page.until(&line(text)).await?;
     page.evaluate(&format!(
-        "{}.dispatchEvent(new PointerEvent('pointerenter'))",
+        "(() => {{
+            for (const line of document.querySelectorAll('[data-pointed]')) {{
+                delete line.dataset.pointed;
+                line.dispatchEvent(new PointerEvent('pointerleave'));
+            }}
+            const line = {};
+            line.dataset.pointed = '';
+            line.dispatchEvent(new PointerEvent('pointerenter'));
+        }})()",
         line(text)
     ))
     .await?;
-    page.click(&by(tool)).await?;
-    page.evaluate("document.querySelector('[data-testid=log]').focus()")
-        .await?;
     Ok(())
 }
 
+/// What is within the message that is pointed at.
+fn its(test_id: &str) -> String {
+    format!("[data-pointed] {}", by(test_id))
+}
+
+/// Uses one of a message's tools.
+async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
+    point_at(page, text).await?;
+    page.click(&its(tool)).await
+}
+
+/// Chooses what stands in a message's menu.
 async fn choose(page: &Page, text: &str, item: &str) -> Result<()> {
-    page.until(&line(text)).await?;
-    page.evaluate(&format!(
-        "{}.dispatchEvent(new PointerEvent('pointerenter'))",
-        line(text)
-    ))
-    .await?;
-    page.click(&by("more")).await?;
-    page.click(&by(item)).await
+    use_tool(page, text, "more").await?;
+    page.click(&its(item)).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

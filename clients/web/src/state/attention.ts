@@ -3,10 +3,11 @@
 import { computed, effect, signal } from "@preact/signals";
 import { after } from "../browser";
 import type { ChosenPresence } from "@chatx/sdk";
-import { status } from "./chat";
+import { loadRooms, status } from "./chat";
 import { online, visible } from "./page";
 import { chosenPresence } from "./preferences";
 import { chat } from "./session";
+import { inBackground } from "./toasts";
 
 /** Away after the page was hidden this long. */
 const awayAfterMs = 5 * 60_000;
@@ -30,4 +31,12 @@ effect(() => {
 // A device that slept, or changed its network, may hold a socket that is long dead.
 effect(() => {
   if (online.value && visible.value) chat.live?.connection.probe();
+});
+
+/** Somebody else may begin a conversation with us, or take us into a room; no socket tells of that. */
+const lookAgainMs = 30_000;
+effect(() => {
+  if (!visible.value || status.value.kind !== "live") return undefined;
+  const timer = setInterval(() => void inBackground(loadRooms), lookAgainMs);
+  return () => clearInterval(timer);
 });
