@@ -38,11 +38,8 @@ mod connection {
 use divan::{Bencher, black_box};
 use encoded::Entry;
 use protocol::{
-    ConnectionId, Limits, RoomId, UserId,
-    accounts::UserSummary,
-    events::Event,
-    frame::PresenceState,
-    ids::Id,
+    ConnectionId, Limits, RoomId, UserId, accounts::UserSummary, events::Event,
+    frame::PresenceState, ids::Id,
 };
 use roster::{Happening, Roster, Via};
 use tokio::time::Instant;
@@ -58,7 +55,12 @@ fn client_frame(payload: &[u8]) -> Vec<u8> {
     let length = u8::try_from(payload.len()).expect("it is short");
     let mut frame = vec![0x81, 0x80 | 126, 0, length];
     frame.extend(mask);
-    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
     frame
 }
 
