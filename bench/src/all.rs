@@ -57,7 +57,7 @@ pub(crate) async fn run(plan: &Plan, report: &mut Report) -> Result<()> {
         sqlite_only: false,
     };
     take("steady", steady::run(&steady).await);
-    let sockets = 2_000;
+    let sockets = 4_000;
     take(
         "connect",
         connect::run(&connect::Plan { sockets, runs }).await,

@@ -25,7 +25,7 @@ use crate::{
 #[derive(clap::Args)]
 pub(crate) struct Plan {
     /// Sockets a run
-    #[arg(long, default_value_t = 2_000)]
+    #[arg(long, default_value_t = 4_000)]
     pub(crate) sockets: usize,
     #[arg(long, default_value_t = 5)]
     pub(crate) runs: usize,
