@@ -4,7 +4,8 @@
 use std::{env, ffi::OsString, fs};
 
 use clap::{
-    Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, parser::ValueSource,
+    Arg, ArgAction, ArgMatches, Args as _, Command, FromArgMatches as _, Subcommand as _,
+    parser::ValueSource,
 };
 use shared::settings::{Loaded, Mistakes, SETTINGS, Section, Setting, Sources, load};
 
@@ -27,6 +28,8 @@ pub enum Task {
     Healthcheck,
     /// Break a whole system, judge what comes of it, and end.
     Torture,
+    /// Talk to a server, as somebody with an account.
+    Talk,
 }
 
 impl Task {
@@ -76,7 +79,7 @@ impl Task {
     /// The word on the command line.
     pub fn as_str(self) -> &'static str {
         let named = Self::ALL.iter().find(|(_, task, _)| *task == self);
-        named.expect("every task has a word").0
+        named.map_or("chat", |(word, ..)| word)
     }
 }
 
@@ -90,6 +93,8 @@ pub struct Arguments {
     pub json: bool,
     /// What is said about the torture, if it is that.
     pub torture: Option<torture::Options>,
+    /// What is to be said to a server, if it is that.
+    pub talk: Option<terminal::Command>,
     flags: Vec<(String, String)>,
 }
 
@@ -100,6 +105,7 @@ impl Arguments {
             task,
             json: false,
             torture: None,
+            talk: None,
             flags: Vec::new(),
         }
     }
@@ -107,11 +113,22 @@ impl Arguments {
     /// Reads the command line of this process. Ends it when help is asked for, or with code 2 when the
     /// command line cannot be understood.
     pub fn parse() -> Self {
-        Self::from(&command().get_matches())
+        let word = env::args().nth(1);
+        let is_talk = word.is_some_and(|word| terminal::Command::has_subcommand(&word));
+        let command = if is_talk { talk() } else { command() };
+        Self::from(&command.get_matches())
     }
 
     fn from(matches: &ArgMatches) -> Self {
+        let all = matches;
         let (word, matches) = matches.subcommand().unwrap_or(("serve", matches));
+        if terminal::Command::has_subcommand(word) {
+            let talk = terminal::Command::from_arg_matches(all);
+            return Self {
+                talk: Some(talk.unwrap_or_else(|error| error.exit())),
+                ..Self::none(Task::Talk)
+            };
+        }
         let task = Task::ALL
             .iter()
             .find(|(name, ..)| *name == word)
@@ -169,6 +186,17 @@ fn environment() -> Vec<(String, String)> {
     variables
 }
 
+/// The commands that talk to a server have none of the settings that a server has.
+fn talk() -> Command {
+    terminal::Command::augment_subcommands(named())
+}
+
+fn named() -> Command {
+    Command::new("chatx")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A real-time chat server. Without a command it serves everything in one process.")
+}
+
 fn command() -> Command {
     let tasks = Task::ALL.map(|(name, task, about)| {
         let command = Command::new(name).about(about);
@@ -180,11 +208,8 @@ fn command() -> Command {
             _ => command,
         }
     });
-    Command::new("chatx")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A real-time chat server. Without a command it serves everything in one process.")
+    terminal::Command::augment_subcommands(named().subcommands(tasks))
         .after_help("Every setting is a flag, a variable of the environment or a line of a TOML file; see docs/settings.md.")
-        .subcommands(tasks)
         .args(SETTINGS.iter().map(flag))
 }
 

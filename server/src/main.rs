@@ -1,6 +1,6 @@
 //! `chatx`: reads its settings and does what the command line says.
 
-use std::{io, process::ExitCode};
+use std::{io, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use server::{
@@ -21,7 +21,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const BAD_SETTINGS: u8 = 2;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
+    if let Some(command) = arguments.talk.take() {
+        let clock = Clock::system();
+        return terminal::run(command, Arc::new(move || clock.now()));
+    }
     if let Some(options) = &arguments.torture {
         return tortured(options, arguments.flags());
     }
@@ -58,7 +62,7 @@ async fn run(task: Task, json: bool, loaded: Loaded) -> Result<()> {
         }
         Task::Healthcheck => healthcheck::ask(settings.listen).await,
         Task::Config => unreachable!("shown above"),
-        Task::Torture => unreachable!("it goes without the settings of a server"),
+        Task::Torture | Task::Talk => unreachable!("they go without the settings of a server"),
     }
 }
 

@@ -28,6 +28,9 @@ pub enum Error {
     /// A certificate of [`crate::Settings::extra_roots`] is none.
     #[error("not a usable root certificate: {0}")]
     Root(String),
+    /// The session could not be kept, or read where it is kept.
+    #[error("the session cannot be kept: {0}")]
+    Keep(String),
     /// As many messages wait for their acks as may; see [`crate::Settings::outbox`].
     #[error("too many messages wait to be sent")]
     Busy,

@@ -59,5 +59,5 @@ pub use connection::{
 pub use error::{Error, Refusal, Result};
 pub use random::Random;
 pub use rustls::pki_types;
-pub use session::{Client, Sent, Session};
+pub use session::{Client, Keep, Kept, Saved, Sent, Session};
 pub use settings::Settings;

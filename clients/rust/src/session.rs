@@ -4,11 +4,13 @@
 mod accounts;
 mod client;
 mod conversation;
+mod kept;
 mod messages;
 mod rooms;
 mod tokens;
 
 pub use client::Client;
+pub use kept::{Keep, Kept, Saved};
 pub use messages::Sent;
 
 use std::{fmt, sync::Arc};
@@ -54,6 +56,17 @@ impl Session {
             settings,
         };
         Ok(Self(Arc::new(inner)))
+    }
+
+    /// Goes on with a session that was kept.
+    fn kept(http: Http, settings: Settings, saved: &Saved, keep: Arc<dyn Keep>) -> Self {
+        Self(Arc::new(Inner {
+            user: saved.user,
+            username: saved.username.clone(),
+            tokens: Tokens::kept(http.clone(), saved, keep),
+            http,
+            settings,
+        }))
     }
 
     /// Whose session it is.

@@ -11,6 +11,7 @@ use tokio::{
 };
 use tracing::{debug, warn};
 
+use super::kept::{self, Keep, Saved};
 use crate::{
     Error, Result,
     http::{Call, Http},
@@ -36,6 +37,8 @@ struct Pair {
     refresh: String,
     /// What ended the session, once it has.
     over: Option<Error>,
+    /// Where the program keeps it, if it does.
+    keep: Option<Arc<dyn Keep>>,
 }
 
 /// A token is renewed so long before its end, or in the last quarter of a life that is shorter.
@@ -51,6 +54,19 @@ impl Tokens {
     pub(super) fn new(http: Http, signed_in: &SignedIn) -> Result<Self> {
         let pair = Arc::new(Mutex::new(Pair::of(signed_in)?));
         Ok(Self { http, pair })
+    }
+
+    /// Goes on with what was kept.
+    pub(super) fn kept(http: Http, saved: &Saved, keep: Arc<dyn Keep>) -> Self {
+        let mut pair = Pair::of_saved(saved, &*keep);
+        pair.keep = Some(keep);
+        let pair = Arc::new(Mutex::new(pair));
+        Self { http, pair }
+    }
+
+    /// Has every later pair kept.
+    pub(super) async fn keep(&self, keep: Arc<dyn Keep>) {
+        self.pair.lock().await.keep = Some(keep);
     }
 
     pub(super) async fn refresh_token(&self) -> String {
@@ -89,6 +105,22 @@ impl Tokens {
 }
 
 async fn renew(http: Http, mut pair: OwnedMutexGuard<Pair>) -> Result<Access> {
+    let keep = pair.keep.clone();
+    let mut kept = match &keep {
+        Some(keep) => Some(kept::lock(keep).await?),
+        None => None,
+    };
+    if let (Some(keep), Some(kept)) = (&keep, &mut kept)
+        && let Some(saved) = kept.read().map_err(kept::failed)?
+        && saved.access_token != *pair.access.token
+    {
+        // Another program has renewed it meanwhile.
+        let found = Pair::of_saved(&saved, &**keep);
+        (pair.access, pair.refresh) = (found.access, found.refresh);
+        if Instant::now() < pair.access.renew_at {
+            return Ok(pair.access.clone());
+        }
+    }
     let refresh_token = Some(pair.refresh.clone());
     let call = Call::new(Method::POST, "/v1/auth/refresh").with(&RefreshBody { refresh_token });
     let mut tries = 1;
@@ -102,9 +134,17 @@ async fn renew(http: Http, mut pair: OwnedMutexGuard<Pair>) -> Result<Access> {
             answered => break answered,
         }
     };
-    match answered.and_then(|answer| Pair::of(&answer.read()?)) {
-        Ok(renewed) => {
-            *pair = renewed;
+    let renewed = answered.and_then(|answer| {
+        let signed_in: SignedIn = answer.read()?;
+        Ok((Pair::of(&signed_in)?, signed_in))
+    });
+    match renewed {
+        Ok((renewed, signed_in)) => {
+            (pair.access, pair.refresh) = (renewed.access, renewed.refresh);
+            if let (Some(keep), Some(kept)) = (&keep, &mut kept) {
+                let saved = Saved::of(&signed_in, keep.now())?;
+                kept.write(&saved).map_err(kept::failed)?;
+            }
             Ok(pair.access.clone())
         }
         Err(error) => {
@@ -121,21 +161,35 @@ impl Pair {
     fn of(signed_in: &SignedIn) -> Result<Self> {
         let missing = || Error::Protocol("an answer without tokens".to_owned());
         let life = Duration::from_secs(signed_in.expires_in);
-        let ahead = (life / 4).clamp(AHEAD_LEAST, AHEAD_MOST);
-        let access = Access {
-            token: signed_in
-                .access_token
-                .as_deref()
-                .ok_or_else(missing)?
-                .into(),
-            renew_at: Instant::now() + life.saturating_sub(ahead).max(life / 4),
-        };
+        let token = signed_in.access_token.as_deref().ok_or_else(missing)?;
         let refresh = signed_in.refresh_token.clone().ok_or_else(missing)?;
-        Ok(Self {
+        Ok(Self::new(Access::living(token, life), refresh))
+    }
+
+    fn of_saved(saved: &Saved, keep: &dyn Keep) -> Self {
+        let life = saved.expires_at.since(keep.now());
+        let access = Access::living(&saved.access_token, life);
+        Self::new(access, saved.refresh_token.clone())
+    }
+
+    const fn new(access: Access, refresh: String) -> Self {
+        Self {
             access,
             refresh,
             over: None,
-        })
+            keep: None,
+        }
+    }
+}
+
+impl Access {
+    /// A token that lives for `life` from now on.
+    fn living(token: &str, life: Duration) -> Self {
+        let ahead = (life / 4).clamp(AHEAD_LEAST, AHEAD_MOST);
+        Self {
+            token: token.into(),
+            renew_at: Instant::now() + life.saturating_sub(ahead).max(life / 4),
+        }
     }
 }
 
