@@ -147,6 +147,7 @@ impl Arguments {
                 let options = torture::Options::from_arg_matches(matches);
                 options.unwrap_or_else(|error| error.exit())
             }),
+            talk: None,
             flags: flags.collect(),
         }
     }

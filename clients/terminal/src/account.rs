@@ -39,8 +39,15 @@ pub(crate) async fn log_in(place: &Place, options: Login) -> Result<()> {
             client.register_kept(&body, server.keep()).await?
         }
     };
-    place.prefer(&server).context("the server cannot be remembered")?;
-    writeln!(io::stderr(), "logged in to {} as {}", server.url, session.username())?;
+    place
+        .prefer(&server)
+        .context("the server cannot be remembered")?;
+    writeln!(
+        io::stderr(),
+        "logged in to {} as {}",
+        server.url,
+        session.username()
+    )?;
     Ok(())
 }
 

@@ -79,7 +79,10 @@ pub(crate) fn code(result: Result<(), Error>, json: bool) -> ExitCode {
     };
     let (number, word) = verdict(&error);
     if json {
-        eprintln!("{}", json!({"error": {"code": word, "message": format!("{error:#}")}}));
+        eprintln!(
+            "{}",
+            json!({"error": {"code": word, "message": format!("{error:#}")}})
+        );
     } else {
         eprintln!("chatx: {error:#}");
     }
@@ -148,8 +151,19 @@ mod tests {
     fn what_went_wrong_is_told_by_a_number_however_much_is_said_around_it() {
         let number = |error: Error| verdict(&error.context("around it")).0;
         assert_eq!(number(Misused("what?".to_owned()).into()), 2);
-        assert_eq!(number(SignedOut { server: "x".to_owned() }.into()), 3);
-        assert_eq!(number(client::Error::Unreachable("gone".to_owned()).into()), 4);
+        assert_eq!(
+            number(
+                SignedOut {
+                    server: "x".to_owned()
+                }
+                .into()
+            ),
+            3
+        );
+        assert_eq!(
+            number(client::Error::Unreachable("gone".to_owned()).into()),
+            4
+        );
         assert_eq!(number(client::Error::Ended(Ended::SignedOut).into()), 3);
         assert_eq!(number(NoRoom("Tea".to_owned()).into()), 5);
         assert_eq!(number(anyhow::anyhow!("disk full")), 1);

@@ -22,10 +22,14 @@ pub(crate) async fn export(place: &Place, options: Export) -> Result<()> {
     let head = room.head.unwrap_or_default();
     let (after, mut out): (Seq, Box<dyn Write + Send>) = match &options.output {
         Some(path) => {
-            let (after, file) = continued(path, room.id).with_context(|| path.display().to_string())?;
+            let (after, file) =
+                continued(path, room.id).with_context(|| path.display().to_string())?;
             (after, Box::new(BufWriter::new(file)))
         }
-        None => (options.after.unwrap_or_default(), Box::new(BufWriter::new(io::stdout()))),
+        None => (
+            options.after.unwrap_or_default(),
+            Box::new(BufWriter::new(io::stdout())),
+        ),
     };
     let mut progress = Progress::new(options.quiet);
     let mut count = 0_u64;
@@ -38,13 +42,21 @@ pub(crate) async fn export(place: &Place, options: Export) -> Result<()> {
     })
     .await?;
     out.flush()?;
-    progress.finish(&format!("exported {} events, up to #{head}", grouped(count)));
+    progress.finish(&format!(
+        "exported {} events, up to #{head}",
+        grouped(count)
+    ));
     Ok(())
 }
 
 /// Opens a file behind the last whole event that it holds, and says which one that is.
 fn continued(path: &Path, room: RoomId) -> Result<(Seq, File)> {
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)?;
     let (mut after, mut end) = (Seq::ZERO, 0_u64);
     let mut reader = BufReader::new(&file);
     let mut line = Vec::new();

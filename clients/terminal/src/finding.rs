@@ -31,7 +31,9 @@ pub(crate) async fn own_room(session: &Session, named: &str) -> Result<MyRoom> {
         _ => {
             let ids: Vec<_> = found.iter().map(|room| room.room.id.to_string()).collect();
             let ids = ids.join(", ");
-            bail!(Misused(format!("several rooms are called {named}, say which by its id: {ids}")))
+            bail!(Misused(format!(
+                "several rooms are called {named}, say which by its id: {ids}"
+            )))
         }
     }
 }
@@ -42,7 +44,11 @@ pub(crate) async fn public_room(session: &Session, named: &str) -> Result<RoomId
         return Ok(id);
     }
     let key = RoomName::search_key(named);
-    let mut find = FindRooms { query: key.clone(), limit: 200, ..FindRooms::default() };
+    let mut find = FindRooms {
+        query: key.clone(),
+        limit: 200,
+        ..FindRooms::default()
+    };
     loop {
         let page = session.find_rooms(&find).await?;
         let is_it = |room: &&Room| RoomName::search_key(&room.name) == key;
@@ -57,7 +63,10 @@ pub(crate) async fn public_room(session: &Session, named: &str) -> Result<RoomId
 }
 
 /// Asks again for as long as the server says that it was asked too often.
-pub(crate) async fn patiently<T>(mut ask: impl AsyncFnMut() -> client::Result<T>) -> client::Result<T> {
+pub(crate) async fn patiently<T, F>(ask: impl Fn() -> F) -> client::Result<T>
+where
+    F: Future<Output = client::Result<T>>,
+{
     /// When the server does not say.
     const AGAIN: Duration = Duration::from_secs(1);
     loop {

@@ -20,8 +20,13 @@ use tokio::{
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    exit::Misused, finding::own_room, options::Import, place::Place, progress::Progress,
-    sending::{Sending, standard_input}, text::grouped,
+    exit::Misused,
+    finding::own_room,
+    options::Import,
+    place::Place,
+    progress::Progress,
+    sending::{Sending, standard_input},
+    text::grouped,
 };
 
 /// One line of a log, or what a program wrote by hand: only a body is needed.
@@ -95,7 +100,11 @@ pub(crate) async fn import(place: &Place, options: Import) -> Result<()> {
     }
     progress.finish(&counts.words());
     if options.json {
-        let Counts { imported, known, left_out } = counts;
+        let Counts {
+            imported,
+            known,
+            left_out,
+        } = counts;
         let told = json!({"imported": imported, "known": known, "left_out": left_out});
         writeln!(io::stdout(), "{told}")?;
     }
@@ -116,7 +125,9 @@ async fn settled(
 async fn opened(path: Option<&Path>) -> Result<Lines<Pin<Box<dyn AsyncBufRead + Send>>>> {
     let reader: Pin<Box<dyn AsyncBufRead + Send>> = match path {
         Some(path) => {
-            let file = File::open(path).await.with_context(|| path.display().to_string())?;
+            let file = File::open(path)
+                .await
+                .with_context(|| path.display().to_string())?;
             Box::pin(BufReader::new(file))
         }
         None => Box::pin(BufReader::new(standard_input()?)),
@@ -138,7 +149,9 @@ impl Counts {
 
     fn words(self) -> String {
         let [imported, known, left_out] = [self.imported, self.known, self.left_out].map(grouped);
-        format!("imported {imported} messages, {known} were there, {left_out} other entries left out")
+        format!(
+            "imported {imported} messages, {known} were there, {left_out} other entries left out"
+        )
     }
 }
 
@@ -166,7 +179,10 @@ impl Line {
         let name = match (&self.id, &self.client_id) {
             (Some(id), _) => format!("import-{id}"),
             (None, Some(own)) if ClientId::parse(own).is_ok() => own.clone(),
-            _ => format!("import-{:032x}", xxh3_128(format!("{number} {text}").as_bytes())),
+            _ => format!(
+                "import-{:032x}",
+                xxh3_128(format!("{number} {text}").as_bytes())
+            ),
         };
         ClientId::parse(&name).expect("an id or a hash is short and printable")
     }
@@ -216,6 +232,8 @@ mod tests {
         assert!(is_message(r#"{"body":"x"}"#));
         assert!(is_message(r#"{"kind":"message","body":"x"}"#));
         assert!(!is_message(r#"{"kind":"edit","body":"x"}"#));
-        assert!(!is_message(r#"{"kind":"message","body":"","deleted_at":"2026-11-22T07:15:00.123Z"}"#));
+        assert!(!is_message(
+            r#"{"kind":"message","body":"","deleted_at":"2026-11-22T07:15:00.123Z"}"#
+        ));
     }
 }

@@ -45,7 +45,9 @@ pub struct Chat {
 
 /// `chatx login`
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "The password is asked for without showing it, or read from standard input if that is no terminal.")]
+#[command(
+    after_help = "The password is asked for without showing it, or read from standard input if that is no terminal."
+)]
 pub struct Login {
     #[command(flatten)]
     pub server: Server,
@@ -131,7 +133,12 @@ pub struct Tail {
     /// The room, by name or id
     pub room: String,
     /// Begin with so many of the latest entries
-    #[arg(short = 'n', long = "count", default_value_t = 10, value_name = "COUNT")]
+    #[arg(
+        short = 'n',
+        long = "count",
+        default_value_t = 10,
+        value_name = "COUNT"
+    )]
     pub count: u64,
     /// Begin behind this place instead
     #[arg(long, value_name = "SEQ", value_parser = seq, conflicts_with = "count")]
@@ -164,7 +171,9 @@ pub struct Export {
 
 /// `chatx import`
 #[derive(Args, Clone, Debug)]
-#[command(after_help = "Messages are sent as you. What is deleted stays out; replies stay replies.")]
+#[command(
+    after_help = "Messages are sent as you. What is deleted stays out; replies stay replies."
+)]
 pub struct Import {
     #[command(flatten)]
     pub server: Server,
@@ -206,5 +215,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 fn seq(text: &str) -> Result<Seq, String> {
-    text.parse().map(Seq).map_err(|_| "the place of a message, a number".to_owned())
+    text.parse()
+        .map(Seq)
+        .map_err(|_| "the place of a message, a number".to_owned())
 }

@@ -55,8 +55,13 @@ fn typed(question: &str) -> Result<String> {
     let mut password = String::new();
     loop {
         match event::read()? {
-            Event::Key(KeyEvent { kind: KeyEventKind::Release, .. }) => {}
-            Event::Key(KeyEvent { code, modifiers, .. }) => match code {
+            Event::Key(KeyEvent {
+                kind: KeyEventKind::Release,
+                ..
+            }) => {}
+            Event::Key(KeyEvent {
+                code, modifiers, ..
+            }) => match code {
                 KeyCode::Enter => break,
                 KeyCode::Char('c' | 'd') if modifiers.contains(KeyModifiers::CONTROL) => {
                     drop(unseen);
@@ -65,7 +70,9 @@ fn typed(question: &str) -> Result<String> {
                 }
                 KeyCode::Char('u') if modifiers.contains(KeyModifiers::CONTROL) => password.clear(),
                 KeyCode::Char(c) => password.push(c),
-                KeyCode::Backspace => drop(password.pop()),
+                KeyCode::Backspace => {
+                    password.pop();
+                }
                 _ => {}
             },
             Event::Paste(text) => password.push_str(&text),

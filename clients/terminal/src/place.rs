@@ -40,9 +40,15 @@ pub(crate) struct ServerPlace {
 
 impl Place {
     pub(crate) fn of_user(now: Now) -> Result<Self> {
-        let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let data = set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
-        let directory = data.context("neither XDG_DATA_HOME nor HOME says where to keep a session")?;
+        let set = |name: &str| {
+            env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let data =
+            set("XDG_DATA_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share")));
+        let directory =
+            data.context("neither XDG_DATA_HOME nor HOME says where to keep a session")?;
         let directory = directory.join("chatx");
         Ok(Self { directory, now })
     }
@@ -55,7 +61,11 @@ impl Place {
         };
         let directory = self.directory.join(file_name(&url));
         let now = Arc::clone(&self.now);
-        Ok(ServerPlace { url, directory, now })
+        Ok(ServerPlace {
+            url,
+            directory,
+            now,
+        })
     }
 
     /// The server of the last login.
@@ -128,7 +138,10 @@ impl Keep for ServerPlace {
         // The session's own file is replaced at each renewal, and with it any lock on it.
         let lock = private_file().open(self.file("lock"))?;
         lock.lock()?;
-        Ok(Box::new(Locked { file: self.file("session.json"), _lock: lock }))
+        Ok(Box::new(Locked {
+            file: self.file("session.json"),
+            _lock: lock,
+        }))
     }
 }
 
@@ -170,7 +183,10 @@ fn private_file() -> fs::OpenOptions {
 }
 
 fn private_directory(path: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
 }
 
 /// The url of a server as people may write it: `chat.example.com` is `https://chat.example.com`, and
@@ -178,14 +194,21 @@ fn private_directory(path: &Path) -> io::Result<()> {
 fn normal(named: &str) -> Result<String> {
     let named = named.trim().trim_end_matches('/');
     if named.is_empty() {
-        bail!(Misused("a server has a url, like https://chat.example.com".to_owned()));
+        bail!(Misused(
+            "a server has a url, like https://chat.example.com".to_owned()
+        ));
     }
     let lower = named.to_ascii_lowercase();
     if lower.starts_with("https://") || lower.starts_with("http://") {
         return Ok(named.to_owned());
     }
-    let is_here = ["localhost", "127.", "[::1]"].iter().any(|host| lower.starts_with(host));
-    Ok(format!("{}://{named}", if is_here { "http" } else { "https" }))
+    let is_here = ["localhost", "127.", "[::1]"]
+        .iter()
+        .any(|host| lower.starts_with(host));
+    Ok(format!(
+        "{}://{named}",
+        if is_here { "http" } else { "https" }
+    ))
 }
 
 /// A url as the name of a directory.
@@ -216,8 +239,14 @@ mod tests {
             directory: home.path().join("deep/chatx"),
             now: Arc::new(Timestamp::default),
         };
-        let (here, there) = (place.server(None).unwrap(), place.server(Some("chat.example.com/")).unwrap());
-        assert_eq!((here.url.as_str(), there.url.as_str()), (DEFAULT_SERVER, "https://chat.example.com"));
+        let (here, there) = (
+            place.server(None).unwrap(),
+            place.server(Some("chat.example.com/")).unwrap(),
+        );
+        assert_eq!(
+            (here.url.as_str(), there.url.as_str()),
+            (DEFAULT_SERVER, "https://chat.example.com")
+        );
         let saved = Saved {
             user: UserId::from_uuid(uuid::Uuid::from_u128(1)),
             username: "ada".to_owned(),
@@ -240,7 +269,14 @@ mod tests {
 
     #[test]
     fn no_two_urls_share_a_directory() {
-        let names = ["http://a/b", "http://a_b", "http://a.b", "https://a/b", "http://a_2fb"].map(file_name);
+        let names = [
+            "http://a/b",
+            "http://a_b",
+            "http://a.b",
+            "https://a/b",
+            "http://a_2fb",
+        ]
+        .map(file_name);
         let different: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(different.len(), names.len());
         assert!(names.iter().all(|name| !name.contains('/')));

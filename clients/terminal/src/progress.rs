@@ -19,7 +19,11 @@ const EVERY: Duration = Duration::from_millis(100);
 
 impl Progress {
     pub(crate) fn new(is_quiet: bool) -> Self {
-        Self { is_quiet, is_terminal: io::stderr().is_terminal(), shown: None }
+        Self {
+            is_quiet,
+            is_terminal: io::stderr().is_terminal(),
+            shown: None,
+        }
     }
 
     /// Shows how far it is now, if somebody watches.
@@ -37,7 +41,11 @@ impl Progress {
         if self.is_quiet {
             return;
         }
-        let wipe = if self.shown.is_some() { "\r\u{1b}[K" } else { "" };
+        let wipe = if self.shown.is_some() {
+            "\r\u{1b}[K"
+        } else {
+            ""
+        };
         say(&format!("{wipe}{line}\n"));
     }
 }

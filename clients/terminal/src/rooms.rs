@@ -11,7 +11,13 @@ use protocol::{
 };
 use serde::Serialize;
 
-use crate::{exit::Misused, finding, options::Rooms, place::Place, text::{grouped, on_one_line}};
+use crate::{
+    exit::Misused,
+    finding,
+    options::Rooms,
+    place::Place,
+    text::{grouped, on_one_line},
+};
 
 pub(crate) async fn list(place: &Place, options: Rooms) -> Result<()> {
     let server = place.server(options.server.server.as_deref())?;
@@ -49,7 +55,11 @@ async fn own(session: &Session, json: bool, out: &mut impl Write) -> Result<()> 
         row[1] = unread.unwrap_or_default();
         row
     });
-    print(["ROOM", "UNREAD", "MEMBERS", "KIND", "HEAD", "ID"], rows, out)
+    print(
+        ["ROOM", "UNREAD", "MEMBERS", "KIND", "HEAD", "ID"],
+        rows,
+        out,
+    )
 }
 
 async fn found(session: &Session, word: &str, json: bool, out: &mut impl Write) -> Result<()> {
@@ -57,10 +67,14 @@ async fn found(session: &Session, word: &str, json: bool, out: &mut impl Write) 
         bail!(Misused("no room has so long a name".to_owned()));
     }
     let query = RoomName::search_key(word);
-    let mut find = FindRooms { query, limit: 200, ..FindRooms::default() };
+    let mut find = FindRooms {
+        query,
+        limit: 200,
+        ..FindRooms::default()
+    };
     let mut rooms = Vec::new();
     loop {
-        let page = finding::patiently(async || session.find_rooms(&find).await).await?;
+        let page = finding::patiently(|| session.find_rooms(&find)).await?;
         if json {
             each(&page.rooms, out)?;
         } else {
@@ -77,12 +91,20 @@ async fn found(session: &Session, word: &str, json: bool, out: &mut impl Write) 
         row[1] = if room.role.is_some() { "yes" } else { "" }.to_owned();
         row
     });
-    print(["ROOM", "MEMBER", "MEMBERS", "KIND", "HEAD", "ID"], rows, out)
+    print(
+        ["ROOM", "MEMBER", "MEMBERS", "KIND", "HEAD", "ID"],
+        rows,
+        out,
+    )
 }
 
 fn row(room: &Room) -> [String; 6] {
     let kind = room.visibility.as_str();
-    let kind = if room.archived_at.is_some() { format!("{kind}, archived") } else { kind.to_owned() };
+    let kind = if room.archived_at.is_some() {
+        format!("{kind}, archived")
+    } else {
+        kind.to_owned()
+    };
     [
         on_one_line(&room.name),
         String::new(),
@@ -106,9 +128,13 @@ fn print(
     rows: impl Iterator<Item = [String; 6]>,
     out: &mut impl Write,
 ) -> Result<()> {
-    let rows: Vec<_> = std::iter::once(head.map(str::to_owned)).chain(rows).collect();
+    let rows: Vec<_> = std::iter::once(head.map(str::to_owned))
+        .chain(rows)
+        .collect();
     let width = |column: usize| {
-        let widths = rows.iter().map(|row| unicode_width::UnicodeWidthStr::width(row[column].as_str()));
+        let widths = rows
+            .iter()
+            .map(|row| unicode_width::UnicodeWidthStr::width(row[column].as_str()));
         widths.max().unwrap_or(0)
     };
     let widths: [usize; 6] = std::array::from_fn(width);

@@ -12,7 +12,13 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
 };
 
-use crate::{exit::Misused, finding::own_room, options::Send, place::Place, sending::{Sending, standard_input}};
+use crate::{
+    exit::Misused,
+    finding::own_room,
+    options::Send,
+    place::Place,
+    sending::{Sending, standard_input},
+};
 
 /// Sends until there is no more to send, or until something is refused: what comes after it may lean on it.
 pub(crate) async fn send(place: &Place, options: Send) -> Result<()> {
@@ -53,7 +59,10 @@ fn print(ack: &Ack) -> Result<()> {
 enum Drafts {
     One(Option<Draft>),
     Lines(Lines<BufReader<File>>),
-    Objects { lines: Lines<BufReader<File>>, number: u64 },
+    Objects {
+        lines: Lines<BufReader<File>>,
+        number: u64,
+    },
 }
 
 /// A message as a program writes it.
@@ -84,7 +93,11 @@ impl Drafts {
         if body.trim().is_empty() {
             bail!(Misused("there is nothing to send".to_owned()));
         }
-        Ok(Self::One(Some(drafted(body, options.client_id, options.reply_to)?)))
+        Ok(Self::One(Some(drafted(
+            body,
+            options.client_id,
+            options.reply_to,
+        )?)))
     }
 
     /// The next one; lines without a word are passed over. Cancel-safe.
@@ -92,13 +105,17 @@ impl Drafts {
         match self {
             Self::One(draft) => Ok(draft.take()),
             Self::Lines(lines) => loop {
-                let Some(line) = lines.next_line().await? else { return Ok(None) };
+                let Some(line) = lines.next_line().await? else {
+                    return Ok(None);
+                };
                 if !line.trim().is_empty() {
                     return Ok(Some(Draft::new(line)));
                 }
             },
             Self::Objects { lines, number } => loop {
-                let Some(line) = lines.next_line().await? else { return Ok(None) };
+                let Some(line) = lines.next_line().await? else {
+                    return Ok(None);
+                };
                 *number += 1;
                 if line.trim().is_empty() {
                     continue;

@@ -31,7 +31,13 @@ impl<T> Sending<T> {
     pub(crate) fn new(session: &Session, room: RoomId, wait: Duration) -> Self {
         let connection = session.connect();
         let room = connection.room(room);
-        Self { connection, room, waiting: VecDeque::new(), wait, since: Instant::now() }
+        Self {
+            connection,
+            room,
+            waiting: VecDeque::new(),
+            wait,
+            since: Instant::now(),
+        }
     }
 
     /// Whether one more may be on its way.
@@ -63,10 +69,15 @@ impl<T> Sending<T> {
         };
         let Ok(answer) = timeout_at(self.since + self.wait, receipt).await else {
             let count = self.waiting.len();
-            bail!(NoAnswer(format!("{count} messages have no answer: they may or may not be stored")));
+            bail!(NoAnswer(format!(
+                "{count} messages have no answer: they may or may not be stored"
+            )));
         };
         self.since = Instant::now();
-        let (_, known_by) = self.waiting.pop_front().expect("its front was just looked at");
+        let (_, known_by) = self
+            .waiting
+            .pop_front()
+            .expect("its front was just looked at");
         Ok((answer?, known_by))
     }
 

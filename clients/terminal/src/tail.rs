@@ -20,12 +20,20 @@ use crate::{
 pub(crate) async fn tail(place: &Place, options: &Tail) -> Result<()> {
     let server = place.server(options.server.server.as_deref())?;
     // What a socket does not give after a long absence is read from the log.
-    let settings = Settings { complete: true, ..Settings::default() };
+    let settings = Settings {
+        complete: true,
+        ..Settings::default()
+    };
     let session = server.session(settings).await?;
     let room = own_room(&session, &options.room).await?.room;
     let head = room.head.unwrap_or_default();
-    let after = options.after.unwrap_or(Seq(head.0.saturating_sub(options.count)));
-    let paper = Paper { json: options.json, zone: TimeZone::system() };
+    let after = options
+        .after
+        .unwrap_or(Seq(head.0.saturating_sub(options.count)));
+    let paper = Paper {
+        json: options.json,
+        zone: TimeZone::system(),
+    };
     let mut printed = (after, None);
     pages(&session, room.id, after, head, |event| {
         printed = (event.seq, Some(event.id));
@@ -47,8 +55,12 @@ pub(crate) async fn pages(
     mut take: impl FnMut(&Event) -> Result<()>,
 ) -> Result<()> {
     while after < head {
-        let find = FindEvents { after, limit: 200, wait_s: 0 };
-        let page = patiently(async || session.events(room, &find).await).await?;
+        let find = FindEvents {
+            after,
+            limit: 200,
+            wait_s: 0,
+        };
+        let page = patiently(|| session.events(room, &find)).await?;
         for event in page.events.iter().filter(|event| event.seq <= head) {
             take(event)?;
         }
@@ -67,11 +79,16 @@ async fn follow(
     paper: &Paper,
 ) -> Result<()> {
     let connection = session.connect();
-    let mut events = connection.room(room).events(Start::After(after, id)).await?;
+    let mut events = connection
+        .room(room)
+        .events(Start::After(after, id))
+        .await?;
     while let Some(delivery) = events.next().await {
         match delivery {
             Delivery::Event(event) => paper.print(&event)?,
-            Delivery::Reset { .. } => bail!("the server has another history of this room than it had"),
+            Delivery::Reset { .. } => {
+                bail!("the server has another history of this room than it had")
+            }
             Delivery::Ended(RoomEnded::Connection(ended)) => bail!(Error::Ended(ended)),
             Delivery::Ended(RoomEnded::Refused(refusal)) => bail!(Error::Refused(refusal)),
             Delivery::Ended(why) => bail!("nothing more comes of this room: {why}"),

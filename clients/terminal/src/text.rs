@@ -63,7 +63,9 @@ pub(crate) fn said(kind: &EventKind) -> Option<String> {
     let whom = |moderated: &protocol::events::Moderated| on_one_line(&moderated.member.username);
     let why = |moderated: &protocol::events::Moderated| {
         let reason = moderated.reason.as_deref().map(on_one_line);
-        reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+        reason
+            .map(|reason| format!(": {reason}"))
+            .unwrap_or_default()
     };
     Some(match kind {
         EventKind::Edit(edit) => {
@@ -76,7 +78,9 @@ pub(crate) fn said(kind: &EventKind) -> Option<String> {
         EventKind::Ban(moderated) => format!("banned {}{}", whom(moderated), why(moderated)),
         EventKind::Unban(moderated) => format!("lets {} in again", whom(moderated)),
         EventKind::Role(moderated) => {
-            let role = moderated.role.map_or("something else", |role| role.as_str());
+            let role = moderated
+                .role
+                .map_or("something else", |role| role.as_str());
             format!("made {} {role}", whom(moderated))
         }
         EventKind::Mute(moderated) if moderated.until.is_none() => {
@@ -118,7 +122,10 @@ mod tests {
     #[test]
     fn nothing_that_others_write_is_obeyed_by_a_terminal() {
         assert_eq!(harmless("plain ✓\nsecond"), "plain ✓\nsecond");
-        assert_eq!(harmless("\u{1b}[31mred\u{202e}\ttab"), "\u{FFFD}[31mred\u{FFFD} tab");
+        assert_eq!(
+            harmless("\u{1b}[31mred\u{202e}\ttab"),
+            "\u{FFFD}[31mred\u{FFFD} tab"
+        );
         assert_eq!(on_one_line("a\nb"), "a b");
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(1_234_567), "1,234,567");

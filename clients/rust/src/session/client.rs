@@ -75,9 +75,10 @@ impl Client {
     /// by the first call.
     pub async fn resume_kept(&self, keep: Arc<dyn Keep>) -> Result<Option<Session>> {
         let saved = kept::lock(&keep).await?.read().map_err(kept::failed)?;
-        Ok(saved.map(|saved| {
-            Session::kept(self.http.clone(), self.settings.clone(), &saved, keep)
-        }))
+        Ok(
+            saved
+                .map(|saved| Session::kept(self.http.clone(), self.settings.clone(), &saved, keep)),
+        )
     }
 
     /// Logs in and keeps the session there, in the place of what was kept.

@@ -65,7 +65,10 @@ pub(super) async fn lock(keep: &Arc<dyn Keep>) -> Result<Box<dyn Kept>> {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is used as a function of `map_err`")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is used as a function of `map_err`"
+)]
 pub(super) fn failed(error: io::Error) -> Error {
     Error::Keep(error.to_string())
 }

@@ -1,0 +1,471 @@
+//! What keys mean. Typing writes a message; everything else is a chord or an arrow, so that nobody has to
+//! know in which mode they are.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use protocol::{Seq, Timestamp, messages::Span};
+
+use super::{
+    blocks, commands,
+    compose::Step,
+    happening::Effect,
+    layout::Layout,
+    room::Intent,
+    state::{Chat, Sheet, Sure},
+};
+
+/// Others hear of typing at most so often.
+const TYPING_EVERY_MS: i64 = 3_000;
+
+impl Chat {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return Vec::new();
+        }
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('q') if control => return vec![Effect::Quit],
+            KeyCode::Char('l') if control => return vec![Effect::Redraw],
+            KeyCode::Char('z') if control => return vec![Effect::Suspend],
+            _ => {}
+        }
+        if self.sheet.is_some() {
+            return self.key_on_sheet(key);
+        }
+        self.key_anywhere(key)
+            .or_else(|| self.key_on_selection(key))
+            .unwrap_or_else(|| self.key_in_text(key))
+    }
+
+    pub(super) fn paste(&mut self, text: &str) -> Vec<Effect> {
+        if let Some(word) = self.sheet.as_mut().and_then(Sheet::word) {
+            word.push_str(text.lines().next().unwrap_or_default());
+            return Vec::new();
+        }
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        room.selected = None;
+        room.compose.insert(text);
+        self.types()
+    }
+
+    /// Keys that mean the same wherever one is in the conversation.
+    fn key_anywhere(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let page = usize::from(Layout::of(self).talk.height.saturating_sub(1).max(1));
+        Some(match key.code {
+            KeyCode::F(1) => self.opens(Sheet::Help),
+            KeyCode::Char('k' | 't') if control => self.opens(Sheet::Go {
+                word: String::new(),
+                index: 0,
+            }),
+            KeyCode::Char('f') if control => self.searches(String::new()),
+            KeyCode::Char('n') if control => self.neighbour(1),
+            KeyCode::Char('p') if control => self.neighbour(-1),
+            KeyCode::Down if alt => self.neighbour(1),
+            KeyCode::Up if alt => self.neighbour(-1),
+            KeyCode::Char('a') if alt => self.next_unread(),
+            KeyCode::PageUp => self.scroll_up(page),
+            KeyCode::PageDown => self.scroll_down(page),
+            KeyCode::Up if control => self.scroll_up(1),
+            KeyCode::Down if control => self.scroll_down(1),
+            KeyCode::Home if control => self.scroll_up(usize::MAX),
+            KeyCode::End if control => self.to_end(),
+            KeyCode::Char('c') if control => self.interrupts(),
+            KeyCode::Esc => self.escapes(),
+            _ => return None,
+        })
+    }
+
+    /// Keys that act on the message that is looked at.
+    fn key_on_selection(&mut self, key: KeyEvent) -> Option<Vec<Effect>> {
+        let me = self.me.id;
+        let room = self.shown_mut()?;
+        let seq = room.selected?;
+        let is_plain = key.modifiers.difference(KeyModifiers::SHIFT).is_empty();
+        if !is_plain {
+            return None;
+        }
+        let (id, entry) = (room.id, room.log.entry(seq));
+        let is_mine = entry.is_some_and(|entry| entry.is_by(me));
+        match key.code {
+            KeyCode::Up | KeyCode::Char('k') => {
+                if let Some(before) = room.log.message_beside(Some(seq), true) {
+                    room.selected = Some(before);
+                    self.show_selected();
+                } else {
+                    return Some(self.scroll_up(1));
+                }
+            }
+            KeyCode::Down | KeyCode::Char('j') => {
+                room.selected = room.log.message_beside(Some(seq), false);
+                self.show_selected();
+            }
+            KeyCode::Char('r') | KeyCode::Enter => {
+                room.selected = None;
+                room.give_up();
+                room.intent = Intent::Reply(seq);
+            }
+            KeyCode::Char('e') if is_mine => {
+                let body = entry
+                    .and_then(|entry| entry.body())
+                    .unwrap_or_default()
+                    .to_owned();
+                room.selected = None;
+                if !room.compose.is_blank() && !matches!(room.intent, Intent::Edit(_)) {
+                    self.say("send or clear what you are writing first", true);
+                    return Some(Vec::new());
+                }
+                room.compose.take();
+                room.compose.insert(&body);
+                room.intent = Intent::Edit(seq);
+            }
+            KeyCode::Char('d') => self.sheet = Some(Sheet::Sure(Sure::Delete(id, seq))),
+            KeyCode::Char('e') => self.say("only who wrote a message can change it", true),
+            KeyCode::Backspace | KeyCode::Left | KeyCode::Right => room.selected = None,
+            KeyCode::Char(_) => {
+                // Whoever goes on writing meant to write.
+                room.selected = None;
+                return None;
+            }
+            _ => return None,
+        }
+        Some(Vec::new())
+    }
+
+    fn key_in_text(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let width = Layout::of(self).writing_width();
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        let alt = key.modifiers.contains(KeyModifiers::ALT);
+        let Some(room) = self.shown_mut() else {
+            return if key.code == KeyCode::Enter {
+                self.opens(Sheet::Help)
+            } else {
+                Vec::new()
+            };
+        };
+        let compose = &mut room.compose;
+        match key.code {
+            KeyCode::Enter if alt || key.modifiers.contains(KeyModifiers::SHIFT) => {
+                compose.insert("\n")
+            }
+            KeyCode::Char('j') if control => compose.insert("\n"),
+            KeyCode::Enter => return self.enters(),
+            KeyCode::Tab => self.completes(),
+            KeyCode::Up if !compose.up(width) => {
+                room.selected = room.log.message_beside(None, true);
+                self.show_selected();
+            }
+            KeyCode::Down if !compose.down(width) => compose.go(Step::LineEnd),
+            KeyCode::Left if control || alt => compose.go(Step::WordLeft),
+            KeyCode::Right if control || alt => compose.go(Step::WordRight),
+            KeyCode::Left => compose.go(Step::Left),
+            KeyCode::Right => compose.go(Step::Right),
+            KeyCode::Home => compose.go(Step::LineStart),
+            KeyCode::End => compose.go(Step::LineEnd),
+            KeyCode::Char('a') if control => compose.go(Step::LineStart),
+            KeyCode::Char('e') if control => compose.go(Step::LineEnd),
+            KeyCode::Char('b') if alt => compose.go(Step::WordLeft),
+            KeyCode::Char('u') if control => compose.delete(Step::LineStart),
+            KeyCode::Char('w') if control => compose.delete(Step::WordLeft),
+            KeyCode::Backspace if alt || control => compose.delete(Step::WordLeft),
+            KeyCode::Char('d') if alt => compose.delete(Step::WordRight),
+            KeyCode::Char('d') if control => compose.delete(Step::Right),
+            KeyCode::Backspace => compose.delete(Step::Left),
+            KeyCode::Delete => compose.delete(Step::Right),
+            KeyCode::Char(c) if !control && !alt => {
+                compose.insert(c.encode_utf8(&mut [0; 4]));
+                return self.types();
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// The text is done: it is said, or a change, or a command.
+    fn enters(&mut self) -> Vec<Effect> {
+        let now = self.now;
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        if room.compose.is_blank() {
+            return Vec::new();
+        }
+        let (id, intent) = (room.id, room.intent);
+        let is_command = intent == Intent::Say && room.compose.text().starts_with('/');
+        let text = room.compose.take();
+        if is_command && !text.starts_with("//") {
+            return commands::run(self, &text);
+        }
+        let body = text
+            .strip_prefix('/')
+            .filter(|_| is_command)
+            .unwrap_or(&text)
+            .trim_end()
+            .to_owned();
+        room.intent = Intent::Say;
+        room.told_typing = room
+            .told_typing
+            .filter(|told| now.unix_ms() - told.unix_ms() < TYPING_EVERY_MS);
+        let mut effects = Vec::new();
+        if room.told_typing.take().is_some() {
+            effects.push(Effect::Typing(id, false));
+        }
+        match intent {
+            Intent::Edit(seq) => effects.push(Effect::Edit(id, seq, body)),
+            Intent::Say | Intent::Reply(_) => {
+                effects.extend(self.to_end());
+                let reply_to = match intent {
+                    Intent::Reply(seq) => Some(seq),
+                    _ => None,
+                };
+                effects.push(self.write(id, body, reply_to));
+            }
+        }
+        effects
+    }
+
+    /// Tells the others that something is being written, unless it is a command.
+    fn types(&mut self) -> Vec<Effect> {
+        let now = self.now;
+        self.keep_soon();
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        let is_recent = |told: Timestamp| now.unix_ms() - told.unix_ms() < TYPING_EVERY_MS;
+        if room.compose.text().starts_with('/') || room.told_typing.is_some_and(is_recent) {
+            return Vec::new();
+        }
+        room.told_typing = Some(now);
+        vec![Effect::Typing(room.id, true)]
+    }
+
+    /// Completes the name or command before the cursor.
+    fn completes(&mut self) {
+        let Some(room) = self.shown_mut() else { return };
+        let text = room.compose.text();
+        let word = text
+            .rsplit([' ', '\n'])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        let rest = if let Some(part) = word.strip_prefix('@') {
+            let names = room.people.values().map(|(user, _)| user.username.as_str());
+            let said = room
+                .log
+                .latest_first()
+                .map(|entry| entry.user.username.as_str());
+            let found = names
+                .chain(said)
+                .find(|name| name.starts_with(part) && !part.is_empty());
+            found.map(|name| name[part.len()..].to_owned())
+        } else if word.starts_with('/') && word.len() == text.len() {
+            let found = commands::NAMES
+                .iter()
+                .find(|(name, ..)| name.starts_with(&word));
+            found.map(|(name, ..)| name[word.len()..].to_owned())
+        } else {
+            None
+        };
+        if let Some(rest) = rest {
+            room.compose.insert(&format!("{rest} "));
+        }
+    }
+
+    pub(super) fn opens(&mut self, sheet: Sheet) -> Vec<Effect> {
+        self.sheet = Some(sheet);
+        Vec::new()
+    }
+
+    /// Looks for a word, or asks for one.
+    pub(super) fn searches(&mut self, word: String) -> Vec<Effect> {
+        let Some(room) = self.open else {
+            return Vec::new();
+        };
+        let asked = (!word.is_empty()).then(|| word.clone());
+        let effects = asked
+            .iter()
+            .map(|word| Effect::Search(room, word.clone()))
+            .collect();
+        self.sheet = Some(Sheet::Search {
+            word,
+            index: 0,
+            asked,
+            hits: None,
+        });
+        effects
+    }
+
+    /// Shows a message, with what was said around it.
+    pub(super) fn jump(&mut self, seq: Seq) -> Vec<Effect> {
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        room.selected = Some(seq);
+        if room.log.entry(seq).is_some() {
+            self.show_selected();
+            return Vec::new();
+        }
+        room.log.reading = None;
+        let (id, span) = (room.id, room.ask(Span::Around(seq)));
+        span.map(|span| Effect::ReadPage(id, span))
+            .into_iter()
+            .collect()
+    }
+
+    /// Scrolls so that the message that is looked at is seen.
+    pub(super) fn show_selected(&mut self) {
+        let talk = Layout::of(self).talk;
+        let me = self.me.clone();
+        let Some(room) = self.shown_mut() else { return };
+        let Some(seq) = room.selected else { return };
+        let (below, own) = blocks::rows_below(room, seq, &me, talk.width);
+        let height = usize::from(talk.height);
+        if below < room.hidden {
+            room.hidden = below;
+        } else if below + own > room.hidden + height {
+            room.hidden = (below + own).saturating_sub(height);
+        }
+    }
+
+    fn scroll_up(&mut self, by: usize) -> Vec<Effect> {
+        let talk = Layout::of(self).talk;
+        let me = self.me.clone();
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        let height = usize::from(talk.height);
+        let wanted = room.hidden.saturating_add(by);
+        let theme = super::theme::Theme { has_colour: false };
+        let there = blocks::rows(room, &me, theme, talk.width, wanted.saturating_add(height)).len();
+        room.hidden = wanted.min(there.saturating_sub(height));
+        let id = room.id;
+        if room.hidden < wanted
+            && room.log.has_older
+            && let Some(first) = room.log.first()
+        {
+            let span = room.ask(Span::Before(first));
+            return span
+                .map(|span| Effect::ReadPage(id, span))
+                .into_iter()
+                .collect();
+        }
+        Vec::new()
+    }
+
+    fn scroll_down(&mut self, by: usize) -> Vec<Effect> {
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        let is_past_end = room.hidden < by;
+        room.hidden = room.hidden.saturating_sub(by);
+        let id = room.id;
+        if is_past_end
+            && room.log.has_newer
+            && let Some(last) = room.log.last()
+        {
+            let span = room.ask(Span::After(last));
+            return span
+                .map(|span| Effect::ReadPage(id, span))
+                .into_iter()
+                .collect();
+        }
+        Vec::new()
+    }
+
+    /// Goes to what was said last.
+    pub(super) fn to_end(&mut self) -> Vec<Effect> {
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        room.hidden = 0;
+        room.selected = None;
+        if !room.log.has_newer {
+            return Vec::new();
+        }
+        room.log.forget();
+        let (id, span) = (room.id, room.ask(Span::Latest));
+        span.map(|span| Effect::ReadPage(id, span))
+            .into_iter()
+            .collect()
+    }
+
+    fn neighbour(&mut self, step: isize) -> Vec<Effect> {
+        let count = self.order.len();
+        let place = self.order.iter().position(|id| Some(*id) == self.open);
+        let next = match place {
+            Some(place) => place
+                .checked_add_signed(step)
+                .unwrap_or(count.saturating_sub(1)),
+            None => 0,
+        };
+        let next = if next >= count { 0 } else { next };
+        self.order
+            .get(next)
+            .copied()
+            .map(|id| self.enter(id))
+            .unwrap_or_default()
+    }
+
+    fn next_unread(&mut self) -> Vec<Effect> {
+        let place = self
+            .order
+            .iter()
+            .position(|id| Some(*id) == self.open)
+            .unwrap_or(0);
+        let after = self
+            .order
+            .iter()
+            .skip(place + 1)
+            .chain(self.order.iter().take(place));
+        let unread: Vec<_> = after
+            .filter_map(|id| self.rooms.get(id))
+            .filter(|room| room.unread > 0)
+            .collect();
+        let next = unread
+            .iter()
+            .find(|room| room.is_called)
+            .or(unread.first())
+            .map(|room| room.id);
+        match next {
+            Some(id) => self.enter(id),
+            None => {
+                self.say("everything is read", false);
+                Vec::new()
+            }
+        }
+    }
+
+    /// One step back: from a message, a change, a reply, or from further up to the end.
+    fn escapes(&mut self) -> Vec<Effect> {
+        self.notice = None;
+        let Some(room) = self.shown_mut() else {
+            return Vec::new();
+        };
+        if room.selected.take().is_some() {
+            return Vec::new();
+        }
+        if room.intent != Intent::Say {
+            room.give_up();
+            return Vec::new();
+        }
+        room.new_behind = None;
+        self.to_end()
+    }
+
+    /// Clears what is being written, or else ends the program.
+    fn interrupts(&mut self) -> Vec<Effect> {
+        let is_blank = self
+            .shown()
+            .is_none_or(|room| room.compose.is_empty() && room.intent == Intent::Say);
+        if is_blank {
+            return vec![Effect::Quit];
+        }
+        if let Some(room) = self.shown_mut() {
+            room.give_up();
+            room.compose.take();
+        }
+        Vec::new()
+    }
+}

@@ -1,0 +1,295 @@
+//! What the chat wants done, done: calls of the server and rooms that are followed, each as a task of its
+//! own that tells what came of it.
+
+use std::collections::HashMap;
+
+use client::{Connection, Draft, Error, Session, Start};
+use protocol::{
+    ErrorCode, RoomId, Seq,
+    messages::{History, Message, Span},
+    rooms::{ChangeRoomBody, CreateRoomBody, FindRooms, JoinBody},
+    text::{ClientId, RoomName},
+};
+use tokio::{
+    sync::mpsc,
+    task::{AbortHandle, JoinSet},
+};
+
+use super::happening::{Effect, Input, Letter};
+use crate::finding;
+
+/// The server, as the chat reaches it.
+pub(super) struct World {
+    session: Session,
+    connection: Connection,
+    told: mpsc::Sender<Input>,
+    tasks: JoinSet<()>,
+    follows: HashMap<RoomId, AbortHandle>,
+}
+
+/// Messages of a page of history.
+const PAGE: u32 = 100;
+/// A search where the server has none looks through so many messages, and is content with so many hits.
+const SEARCHED_MOST: usize = 20_000;
+const HITS_MOST: usize = 100;
+
+impl World {
+    pub(super) fn new(session: Session, connection: Connection, told: mpsc::Sender<Input>) -> Self {
+        Self {
+            session,
+            connection,
+            told,
+            tasks: JoinSet::new(),
+            follows: HashMap::new(),
+        }
+    }
+
+    /// Begins to do something; what concerns the terminal or the disk is not for it.
+    pub(super) fn begin(&mut self, effect: Effect) {
+        // The tasks that are done are forgotten.
+        while self.tasks.try_join_next().is_some() {}
+        match effect {
+            Effect::Follow(room, after) => self.follow(room, after),
+            Effect::Send(letter) => self.send(letter),
+            Effect::ReadRooms => self.ask(|session| async move {
+                let rooms = session.my_rooms().await;
+                Input::Rooms(rooms.map(|list| list.rooms).map_err(words))
+            }),
+            Effect::ReadPage(room, span) => self.ask(|session| async move {
+                let history = History {
+                    span,
+                    limit: PAGE,
+                    ..History::default()
+                };
+                let page = finding::patiently(|| session.history(room, &history)).await;
+                Input::Page {
+                    room,
+                    span,
+                    page: page.map_err(words),
+                }
+            }),
+            Effect::Edit(room, seq, body) => self.change(|session| async move {
+                session
+                    .edit(room, seq, &body)
+                    .await
+                    .map(|_| "changed".to_owned())
+            }),
+            Effect::Delete(room, seq) => self.change(|session| async move {
+                session
+                    .delete_message(room, seq)
+                    .await
+                    .map(|()| "deleted".to_owned())
+            }),
+            Effect::MarkRead(room, seq) => {
+                let room = self.connection.room(room);
+                self.tell(async move { room.mark_read(seq).await });
+            }
+            Effect::Typing(room, on) => {
+                let room = self.connection.room(room);
+                self.tell(async move { room.typing(on).await });
+            }
+            Effect::FindRooms(word) => self.ask(|session| async move {
+                let query = RoomName::search_key(&word);
+                let find = FindRooms {
+                    query,
+                    limit: 50,
+                    ..FindRooms::default()
+                };
+                let rooms = session.find_rooms(&find).await;
+                Input::Found {
+                    word,
+                    rooms: rooms.map(|list| list.rooms).map_err(words),
+                }
+            }),
+            Effect::Search(room, word) => self.ask(|session| async move {
+                let hits = search(&session, room, &word).await;
+                Input::Hits {
+                    word,
+                    hits: hits.map_err(words),
+                }
+            }),
+            Effect::Join(room, password) => self.ask(|session| async move {
+                let body = JoinBody {
+                    password,
+                    invite: None,
+                };
+                entered(session.join(room, &body).await.map(|_| room))
+            }),
+            Effect::JoinNamed(name) => {
+                self.ask(|session| async move { join_named(&session, &name).await })
+            }
+            Effect::Create(name) => self.ask(|session| async move {
+                let body = CreateRoomBody {
+                    name: Some(name),
+                    topic: None,
+                    visibility: None,
+                    password: None,
+                    max_members: None,
+                    history: None,
+                };
+                entered(session.create_room(&body).await.map(|room| room.id))
+            }),
+            Effect::Leave(room) => self.change(|session| async move {
+                session.leave(room).await.map(|()| "left".to_owned())
+            }),
+            Effect::Topic(room, topic) => self.change(|session| async move {
+                session
+                    .change_room(room, &topic_of(topic))
+                    .await
+                    .map(|_| "changed".to_owned())
+            }),
+            Effect::Keep | Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// Calls the server and tells what it answered.
+    fn ask<F>(&mut self, call: impl FnOnce(Session) -> F)
+    where
+        F: Future<Output = Input> + Send + 'static,
+    {
+        let told = self.told.clone();
+        let called = call(self.session.clone());
+        self.tasks.spawn(async move {
+            let input = called.await;
+            // Nobody listens when the chat has ended.
+            drop(told.send(input).await);
+        });
+    }
+
+    /// Has the server change something, of which the room then hears; only a refusal is told.
+    fn change<F>(&mut self, call: impl FnOnce(Session) -> F)
+    where
+        F: Future<Output = client::Result<String>> + Send + 'static,
+    {
+        self.ask(|session| {
+            let called = call(session);
+            async move { Input::Done(called.await.map_err(words)) }
+        });
+    }
+
+    /// Tells the server what may be lost.
+    fn tell(&mut self, told: impl Future<Output = client::Result<()>> + Send + 'static) {
+        self.tasks.spawn(async move { drop(told.await) });
+    }
+
+    fn follow(&mut self, id: RoomId, after: Seq) {
+        let (room, told) = (self.connection.room(id), self.told.clone());
+        let follow = self.tasks.spawn(async move {
+            let Ok(mut events) = room.events(Start::After(after, None)).await else {
+                return;
+            };
+            while let Some(delivery) = events.next().await {
+                if told.send(Input::Delivery(id, delivery)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        if let Some(before) = self.follows.insert(id, follow) {
+            before.abort();
+        }
+    }
+
+    fn send(&mut self, letter: Letter) {
+        let (room, told) = (self.connection.room(letter.room), self.told.clone());
+        let Ok(name) = ClientId::parse(&letter.client_id) else {
+            return;
+        };
+        let mut draft = Draft::new(letter.body).named(name);
+        if let Some(seq) = letter.reply_to {
+            draft = draft.reply_to(seq);
+        }
+        // Here and not in the task: messages are stored in the order of writing.
+        let submitted = room.try_submit(draft);
+        self.tasks.spawn(async move {
+            let answer = match submitted {
+                Ok(receipt) => receipt.await,
+                Err(error) => Err(error),
+            };
+            let answer = match answer {
+                Ok(ack) => Ok(ack.seq),
+                // It stays among what is kept, and is sent when the chat comes back.
+                Err(Error::Ended(_)) => return,
+                Err(error) => Err(words(error)),
+            };
+            let client_id = letter.client_id;
+            drop(
+                told.send(Input::Sent {
+                    room: letter.room,
+                    client_id,
+                    answer,
+                })
+                .await,
+            );
+        });
+    }
+}
+
+fn entered(joined: client::Result<RoomId>) -> Input {
+    match joined {
+        Ok(room) => Input::Entered(room),
+        Err(error) => Input::Done(Err(words(error))),
+    }
+}
+
+async fn join_named(session: &Session, name: &str) -> Input {
+    let room = match finding::public_room(session, name).await {
+        Ok(room) => room,
+        Err(error) => return Input::Done(Err(format!("{error:#}"))),
+    };
+    match session.join(room, &JoinBody::default()).await {
+        Err(error) if error.code() == Some(ErrorCode::WrongPassword) => {
+            Input::Locked(room, name.to_owned())
+        }
+        joined => entered(joined.map(|_| room)),
+    }
+}
+
+/// Looks through a room's messages from the latest back.
+async fn search(session: &Session, room: RoomId, word: &str) -> client::Result<Vec<Message>> {
+    let word = word.to_lowercase();
+    let (mut hits, mut searched, mut span) = (Vec::new(), 0, Span::Latest);
+    loop {
+        let history = History {
+            span,
+            limit: 200,
+            ..History::default()
+        };
+        let page = finding::patiently(|| session.history(room, &history)).await?;
+        searched += page.messages.len();
+        let first = page.messages.first().map(|message| message.seq);
+        let found = page.messages.into_iter().rev();
+        hits.extend(found.filter(|message| message.content.body.to_lowercase().contains(&word)));
+        match first {
+            Some(first) if page.has_more && searched < SEARCHED_MOST && hits.len() < HITS_MOST => {
+                span = Span::Before(first);
+            }
+            _ => return Ok(hits),
+        }
+    }
+}
+
+fn topic_of(topic: String) -> ChangeRoomBody {
+    ChangeRoomBody {
+        name: None,
+        topic: Some(topic),
+        visibility: None,
+        password: None,
+        max_members: None,
+        history: None,
+        archived: None,
+        slow_mode_s: None,
+    }
+}
+
+/// An error as people want to know it.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is used as a function of `map_err`"
+)]
+fn words(error: Error) -> String {
+    match error {
+        Error::Refused(refusal) => refusal.to_string(),
+        Error::Unreachable(_) => "the server does not answer".to_owned(),
+        error => error.to_string(),
+    }
+}
