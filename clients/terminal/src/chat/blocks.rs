@@ -28,15 +28,21 @@ struct Columns {
 
 /// `19:50 `
 const TIME: usize = 6;
+/// Who has not talked for so long leaves no space.
+const NAMES_LOOKED_AT: usize = 200;
 /// Somebody who goes on within so long is not named again.
 const GOES_ON_MS: i64 = 5 * 60_000;
 /// Without colours, or where only heights matter.
 const PLAIN: Theme = Theme { has_colour: false };
 
 impl Columns {
-    fn of(width: u16) -> Self {
+    /// As wide as the names of those who talk, within bounds.
+    fn of(room: &Room, width: u16) -> Self {
         let width = usize::from(width);
-        let name = if width < 40 { 7 } else { 11 };
+        let names = room.log.latest_first().take(NAMES_LOOKED_AT);
+        let widest = names.map(|entry| entry.user.display_name.width()).max();
+        let most = if width < 70 { 9 } else { 14 };
+        let name = widest.unwrap_or_default().clamp(3, most);
         Self {
             name,
             text: width.saturating_sub(TIME + name + 2).max(8),
@@ -52,7 +58,7 @@ pub(super) fn rows(
     width: u16,
     enough: usize,
 ) -> Vec<Line<'static>> {
-    let columns = Columns::of(width);
+    let columns = Columns::of(room, width);
     let mut blocks = Vec::new();
     let mut count = 0;
     let pending: Vec<_> = if room.log.has_newer {
@@ -94,7 +100,7 @@ pub(super) fn height_of(room: &Room, seq: Seq, me: &Me, zone: &TimeZone, width: 
 
 /// The rows below an entry, and its own.
 pub(super) fn rows_below(room: &Room, seq: Seq, me: &Me, width: u16) -> (usize, usize) {
-    let mut below = pending(room, &Columns::of(width), PLAIN).len();
+    let mut below = pending(room, &Columns::of(room, width), PLAIN).len();
     for (entry, before) in each(room) {
         let own = block(room, entry, before, me, &me.zone, PLAIN, width).len();
         if entry.seq <= seq {
@@ -125,12 +131,13 @@ fn block(
     theme: Theme,
     width: u16,
 ) -> Vec<Line<'static>> {
-    let columns = Columns::of(width);
+    let columns = Columns::of(room, width);
     let mut rows = Vec::new();
     let at = local(entry.at, zone);
     let day_before = before.map(|before| local(before.at, zone).date());
-    let is_new = |seq: Seq| room.new_behind.is_some_and(|behind| seq > behind);
-    let is_first_new = is_new(entry.seq) && before.is_none_or(|before| !is_new(before.seq));
+    let is_first_new = room
+        .new_behind
+        .is_some_and(|behind| room.log.first_of_others(behind, me.id) == Some(entry.seq));
     if day_before != Some(at.date()) {
         rows.push(rule(&day(at.date()), width, theme.dim()));
     }
@@ -172,7 +179,7 @@ fn block(
             let body = harmless(body);
             let mut said = lines(&time, name, body.trim_end(), &columns, style, theme);
             if *is_edited {
-                mark(&mut said, " (edited)", width, theme);
+                mark(&mut said, " (edited)", &columns, theme);
             }
             rows.extend(said);
         }
@@ -249,12 +256,14 @@ fn quote(room: &Room, seq: Seq, columns: &Columns, theme: Theme) -> Line<'static
 }
 
 /// Adds a remark behind the last row, or under it.
-fn mark(rows: &mut Vec<Line<'static>>, remark: &'static str, width: u16, theme: Theme) {
+fn mark(rows: &mut Vec<Line<'static>>, remark: &'static str, columns: &Columns, theme: Theme) {
     let remark = Span::styled(remark, theme.dim());
     match rows.last_mut() {
-        Some(last) if last.width() + remark.width() <= usize::from(width) => last.push_span(remark),
+        Some(last) if last.width() + remark.width() <= TIME + columns.name + 2 + columns.text => {
+            last.push_span(remark)
+        }
         _ => {
-            let indent = " ".repeat(TIME + Columns::of(width).name + 1);
+            let indent = " ".repeat(TIME + columns.name + 1);
             rows.push(Line::from(vec![Span::raw(indent), remark]));
         }
     }

@@ -138,6 +138,7 @@ impl Chat {
         let width = Layout::of(self).writing_width();
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         let alt = key.modifiers.contains(KeyModifiers::ALT);
+        self.keep_soon();
         let Some(room) = self.shown_mut() else {
             return if key.code == KeyCode::Enter {
                 self.opens(Sheet::Help)

@@ -77,6 +77,14 @@ impl Log {
         self.entries.keys().next_back().copied()
     }
 
+    /// The first entry behind a place that is somebody else's.
+    pub(super) fn first_of_others(&self, behind: Seq, me: UserId) -> Option<Seq> {
+        let mut later = self.entries.range(behind.next()..);
+        later
+            .find(|(_, entry)| !entry.is_by(me))
+            .map(|(seq, _)| *seq)
+    }
+
     /// The message before or after a place, of those that one can do something with.
     pub(super) fn message_beside(&self, seq: Option<Seq>, is_before: bool) -> Option<Seq> {
         let is_message = |(_, entry): &(&Seq, &Entry)| matches!(entry.what, What::Said { .. });

@@ -24,6 +24,8 @@ pub(super) struct Room {
     pub(super) head: Seq,
     /// How far this user has read.
     pub(super) read: Seq,
+    /// How far the server was told that this user has read.
+    pub(super) marked: Seq,
     /// Messages of others that this user has not read.
     pub(super) unread: u64,
     /// Whether one of them calls this user by name.
@@ -69,6 +71,7 @@ impl Room {
             is_archived: false,
             head: Seq::ZERO,
             read: Seq::ZERO,
+            marked: Seq::ZERO,
             unread: 0,
             is_called: false,
             log: Log::default(),
@@ -94,11 +97,13 @@ impl Room {
         self.topic.clone_from(&mine.room.topic);
         self.visibility = mine.room.visibility;
         self.is_archived = mine.room.archived_at.is_some();
-        self.read = self.read.max(mine.read);
-        if head >= self.head {
-            self.head = head;
+        // A list that was made before the latest was read, or written, does not count.
+        if head >= self.head && mine.read >= self.read {
             self.unread = mine.room.unread.unwrap_or(0);
         }
+        self.head = self.head.max(head);
+        self.read = self.read.max(mine.read);
+        self.marked = self.marked.max(mine.read);
         if self.unread == 0 {
             self.is_called = false;
         }

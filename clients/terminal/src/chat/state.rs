@@ -58,6 +58,8 @@ pub(super) struct Chat {
     asked_rooms: Option<Timestamp>,
     /// Whether what is kept on disk is out of date.
     must_keep: bool,
+    /// When the server last heard of what was read.
+    marked_at: Timestamp,
     /// Whether a draft is newer than what is kept.
     has_draft: bool,
 }
@@ -114,6 +116,8 @@ const SHOWN_MS: i64 = 5_000;
 const SHOWN_BAD_MS: i64 = 12_000;
 /// Rooms that were joined elsewhere are noticed so soon.
 const READ_ROOMS_MS: i64 = 60_000;
+/// The server hears of what was read at most so often.
+const MARK_EVERY_MS: i64 = 500;
 /// Typing is believed for so long after it was last told.
 const TYPING_MS: i64 = 6_000;
 
@@ -135,6 +139,7 @@ impl Chat {
             named: 0,
             asked_rooms: None,
             must_keep: false,
+            marked_at: Timestamp::default(),
             has_draft: false,
         }
     }
@@ -207,16 +212,27 @@ impl Chat {
         if std::mem::take(&mut self.must_keep) {
             effects.push(Effect::Keep);
         }
-        let is_seen = self.is_looked_at && self.sheet.is_none() && self.link == Link::Live;
+        let is_seen = self.is_looked_at && self.sheet.is_none();
         if let Some(room) = self.open.and_then(|open| self.rooms.get_mut(&open))
             && is_seen
             && room.hidden == 0
             && room.log.is_loaded
             && !room.log.has_newer
-            && room.read < room.head
         {
             room.read_up_to(room.head);
-            effects.push(Effect::MarkRead(room.id, room.head));
+        }
+        // In a busy room a mark for each message would be too many.
+        let is_due = self.now.unix_ms() - self.marked_at.unix_ms() >= MARK_EVERY_MS;
+        if is_due && self.link == Link::Live {
+            for room in self
+                .rooms
+                .values_mut()
+                .filter(|room| room.marked < room.read)
+            {
+                room.marked = room.read;
+                self.marked_at = self.now;
+                effects.push(Effect::MarkRead(room.id, room.read));
+            }
         }
         effects
     }
@@ -415,7 +431,9 @@ impl Chat {
                     room.typing.remove(&typing.user.id);
                 }
             }
-            Delivery::Read(read) if read.user == self.me.id => {
+            // On another device: what this one told is known here.
+            Delivery::Read(read) if read.user == self.me.id && read.seq > room.marked => {
+                room.marked = read.seq;
                 room.read_up_to(read.seq);
                 if room.read < room.head {
                     return vec![Effect::ReadRooms];

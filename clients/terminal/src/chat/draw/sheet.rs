@@ -177,13 +177,31 @@ fn found(chat: &Chat, room: &AnyRoom) -> String {
     )
 }
 
-fn hit_line(chat: &Chat, hit: &Message) -> String {
+fn hit_line(chat: &Chat, hit: &Message, word: &str) -> String {
     let at = local(hit.at, &chat.me.zone).strftime("%Y-%m-%d %H:%M");
-    format!(
-        "{at} {}: {}",
-        on_one_line(&hit.user.display_name),
-        on_one_line(&hit.content.body)
-    )
+    let body = on_one_line(&hit.content.body);
+    let name = on_one_line(&hit.user.display_name);
+    format!("{at} {name}: {}", excerpt(&body, word))
+}
+
+/// A text from shortly before a word, so that the word is seen.
+fn excerpt(text: &str, word: &str) -> String {
+    const BEFORE: usize = 16;
+    let chars: Vec<char> = text.chars().collect();
+    let word: Vec<char> = word.chars().collect();
+    let is_same = |(a, b): (&char, &char)| a.to_lowercase().eq(b.to_lowercase());
+    let is_it = |window: &[char]| window.iter().zip(&word).all(is_same);
+    let found = chars
+        .windows(word.len().max(1))
+        .position(is_it)
+        .unwrap_or(0);
+    let start = found.saturating_sub(BEFORE);
+    let rest: String = chars.iter().skip(start).collect();
+    if start == 0 {
+        rest
+    } else {
+        format!("…{rest}")
+    }
 }
 
 /// A sheet of so many rows, edges included, in the middle.
