@@ -72,6 +72,14 @@ pub(crate) fn said(kind: &EventKind) -> Option<String> {
             format!("edited #{}: {}", edit.target, on_one_line(&edit.body))
         }
         EventKind::Delete(target) => format!("deleted #{}", target.target),
+        EventKind::React(react) => {
+            format!("reacted {} to #{}", on_one_line(&react.emoji), react.target)
+        }
+        EventKind::Unreact(react) => {
+            format!("took {} from #{}", on_one_line(&react.emoji), react.target)
+        }
+        EventKind::Pin(target) => format!("pinned #{}", target.target),
+        EventKind::Unpin(target) => format!("took the pin from #{}", target.target),
         EventKind::Join => "joined".to_owned(),
         EventKind::Leave => "left".to_owned(),
         EventKind::Kick(moderated) => format!("removed {}{}", whom(moderated), why(moderated)),

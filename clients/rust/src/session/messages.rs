@@ -5,10 +5,15 @@ use protocol::{
     RoomId, Seq,
     events::{EventList, FindEvents},
     messages::{EditBody, History, Message, MessageList, ReadBody, SendBody, Span},
+    rooms::Page,
+    search::HitList,
 };
 
 use super::{Session, accounts::chosen, was_there};
-use crate::{Result, http::Call};
+use crate::{
+    Result,
+    http::{Call, escape},
+};
 
 /// A message that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +88,28 @@ impl Session {
         self.done(call.harmless()).await
     }
 
+    /// A page of messages that have these words, newest first: in one room, or in all that the caller is
+    /// in. A limit of 0 leaves the number to the server.
+    pub async fn search(&self, words: &str, room: Option<RoomId>, page: &Page) -> Result<HitList> {
+        let call = Call::new(Method::GET, "/v1/search")
+            .ask("q", Some(words))
+            .ask("room", room)
+            .ask("cursor", page.cursor.as_ref())
+            .ask("limit", chosen(page.limit));
+        self.read(call).await
+    }
+
+    /// Reacts to a message.
+    pub async fn react(&self, room: RoomId, seq: Seq, emoji: &str) -> Result<()> {
+        let call = Call::new(Method::PUT, reaction(room, seq, emoji));
+        self.done(call.harmless()).await
+    }
+
+    /// Takes a reaction back.
+    pub async fn unreact(&self, room: RoomId, seq: Seq, emoji: &str) -> Result<()> {
+        self.delete(reaction(room, seq, emoji)).await
+    }
+
     /// A stretch of a room's log. A limit of 0 leaves the number to the server.
     pub async fn events(&self, room: RoomId, find: &FindEvents) -> Result<EventList> {
         let call = Call::new(Method::GET, format!("/v1/rooms/{room}/events"))
@@ -91,4 +118,11 @@ impl Session {
             .ask("wait_s", Some(find.wait_s).filter(|wait_s| *wait_s > 0));
         self.read(call).await
     }
+}
+
+/// Where somebody's reaction is.
+fn reaction(room: RoomId, seq: Seq, emoji: &str) -> String {
+    let mut path = format!("/v1/rooms/{room}/messages/{seq}/reactions/");
+    escape(emoji, &mut path);
+    path
 }

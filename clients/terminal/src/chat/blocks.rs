@@ -3,7 +3,7 @@
 use std::iter;
 
 use jiff::{civil::Date, tz::TimeZone};
-use protocol::Seq;
+use protocol::{Seq, marks::Reaction};
 use ratatui::{
     style::{Modifier, Style},
     text::{Line, Span},
@@ -168,23 +168,47 @@ fn block(
             body,
             is_edited,
             reply_to,
+            mentions,
+            reactions,
+            is_pinned,
         } => {
             let is_parted = is_parted || reply_to.is_some();
             if let Some(seq) = reply_to {
                 rows.push(quote(room, *seq, &columns, theme));
             }
             let name = name(entry, before, is_parted, &columns, theme);
-            let is_call = !entry.is_by(me.id) && calls(body, &me.username);
+            let is_call = !entry.is_by(me.id) && calls(mentions, me.id);
             let style = if is_call { theme.new() } else { theme.plain() };
             let body = harmless(body);
             let mut said = lines(&time, name, body.trim_end(), &columns, style, theme);
             if *is_edited {
                 mark(&mut said, " (edited)", &columns, theme);
             }
+            if *is_pinned {
+                mark(&mut said, " (pinned)", &columns, theme);
+            }
+            if !reactions.is_empty() {
+                said.push(reacted(reactions, &columns, theme));
+            }
             rows.extend(said);
         }
     }
     rows
+}
+
+/// What people reacted with; one's own stand out.
+fn reacted(reactions: &[Reaction], columns: &Columns, theme: Theme) -> Line<'static> {
+    let mut spans = vec![Span::raw(" ".repeat(TIME + columns.name + 2))];
+    for reaction in reactions {
+        let text = format!("{} {}  ", on_one_line(&reaction.emoji), reaction.count);
+        let style = if reaction.me {
+            theme.strong()
+        } else {
+            theme.dim()
+        };
+        spans.push(Span::styled(text, style));
+    }
+    Line::from(spans)
 }
 
 /// Who said it, unless they go on.

@@ -6,16 +6,17 @@ use super::{
 };
 
 /// Every command: its name, what follows it, and what it does.
-pub(super) const NAMES: [(&str, &str, &str); 8] = [
+pub(super) const NAMES: [(&str, &str, &str); 9] = [
     (
         "/join",
         "[room]",
         "find a room, or become a member of this one",
     ),
     ("/create", "name", "make a public room"),
+    ("/dm", "names", "talk to people alone"),
     ("/leave", "", "stop being a member of this room"),
     ("/topic", "words", "say what this room is about"),
-    ("/search", "words", "look for words in this room"),
+    ("/search", "words", "look for words in all your rooms"),
     ("/go", "room", "show one of your rooms"),
     ("/help", "", "show the keys"),
     ("/quit", "", "end the program"),
@@ -32,6 +33,14 @@ pub(super) fn run(chat: &mut Chat, text: &str) -> Vec<Effect> {
         "/join" if rest.is_empty() => chat.finds(String::new()),
         "/join" => vec![Effect::JoinNamed(rest.to_owned())],
         "/create" if !rest.is_empty() => vec![Effect::Create(rest.to_owned())],
+        "/dm" if !rest.is_empty() => {
+            let names = rest.split([' ', ',']).filter(|name| !name.is_empty());
+            vec![Effect::Direct(
+                names
+                    .map(|name| name.trim_start_matches('@').to_lowercase())
+                    .collect(),
+            )]
+        }
         "/leave" => chat.opens(Sheet::Sure(Sure::Leave(room))),
         "/topic" if !rest.is_empty() => vec![Effect::Topic(room, rest.to_owned())],
         "/search" => chat.searches(rest.to_owned()),

@@ -143,9 +143,9 @@ fn hint(chat: &Chat, room: &Room, theme: Theme, area: Rect, frame: &mut Frame<'_
             .entry(seq)
             .is_some_and(|entry| entry.is_by(chat.me.id));
         let keys = if is_mine {
-            "r reply · e edit · d delete · Esc back"
+            "r reply · e edit · d delete · 1–6 👍❤️😂🎉😮👀 · Esc back"
         } else {
-            "r reply · d delete · Esc back"
+            "r reply · d delete · 1–6 👍❤️😂🎉😮👀 · Esc back"
         };
         (keys.to_owned(), theme.strong())
     } else if let Intent::Reply(seq) = room.intent {

@@ -4,8 +4,9 @@ use client::{Delivery, Status};
 use crossterm::event::KeyEvent;
 use protocol::{
     RoomId, Seq,
-    messages::{Message, MessageList, Span},
+    messages::{MessageList, Span},
     rooms::{MyRoom, Room as AnyRoom},
+    search::Hit,
 };
 use serde::{Deserialize, Serialize};
 
@@ -46,14 +47,14 @@ pub(super) enum Input {
     /// Messages with a word in them, the latest first.
     Hits {
         word: String,
-        hits: Result<Vec<Message>, String>,
+        hits: Result<Vec<Hit>, String>,
     },
     /// The user became a member.
     Entered(RoomId),
     /// The room that is to be joined has a password.
     Locked(RoomId, String),
-    /// Something was done, or not.
-    Done(Result<String, String>),
+    /// Something was not done, and why.
+    Refused(String),
 }
 
 /// How the connection stands, as people want to know it.
@@ -83,7 +84,11 @@ pub(super) enum Effect {
     MarkRead(RoomId, Seq),
     Typing(RoomId, bool),
     FindRooms(String),
-    Search(RoomId, String),
+    Search(String),
+    /// React to a message, or take that back.
+    React(RoomId, Seq, &'static str, bool),
+    /// Open the conversation with people of these names.
+    Direct(Vec<String>),
     Join(RoomId, Option<String>),
     /// Join a room by its name; one that has a password is asked for it first.
     JoinNamed(String),

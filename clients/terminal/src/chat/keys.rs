@@ -13,6 +13,8 @@ use super::{
     state::{Chat, Sheet, Sure},
 };
 
+/// What the digits react with.
+pub(super) const REACTIONS: [&str; 6] = ["👍", "❤️", "😂", "🎉", "😮", "👀"];
 /// Others hear of typing at most so often.
 const TYPING_EVERY_MS: i64 = 3_000;
 
@@ -123,6 +125,14 @@ impl Chat {
             }
             KeyCode::Char('d') => self.sheet = Some(Sheet::Sure(Sure::Delete(id, seq))),
             KeyCode::Char('e') => self.say("only who wrote a message can change it", true),
+            KeyCode::Char(digit @ '1'..='6') => {
+                let place = digit
+                    .to_digit(10)
+                    .and_then(|digit| usize::try_from(digit).ok());
+                let emoji = REACTIONS[place.unwrap_or(1) - 1];
+                let is_there = room.log.has_reaction(seq, emoji);
+                return Some(vec![Effect::React(id, seq, emoji, !is_there)]);
+            }
             KeyCode::Backspace | KeyCode::Left | KeyCode::Right => room.selected = None,
             KeyCode::Char(_) => {
                 // Whoever goes on writing meant to write.
@@ -281,13 +291,10 @@ impl Chat {
 
     /// Looks for a word, or asks for one.
     pub(super) fn searches(&mut self, word: String) -> Vec<Effect> {
-        let Some(room) = self.open else {
-            return Vec::new();
-        };
         let asked = (!word.is_empty()).then(|| word.clone());
         let effects = asked
             .iter()
-            .map(|word| Effect::Search(room, word.clone()))
+            .map(|word| Effect::Search(word.clone()))
             .collect();
         self.sheet = Some(Sheet::Search {
             word,

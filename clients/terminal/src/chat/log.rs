@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use protocol::{
     Seq, Timestamp, UserId,
     accounts::UserSummary,
-    events::{Event, EventKind},
-    messages::{Message, MessageList, Span},
+    events::{Edited, Event, EventKind, Reacted},
+    marks::Reaction,
+    mentions::Mention,
+    messages::{Message, MessageContent, MessageList, Span},
 };
 
 use crate::text;
@@ -32,6 +34,8 @@ pub(super) struct Log {
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) seq: Seq,
+    /// Changes up to this place are in it.
+    as_of: Seq,
     pub(super) at: Timestamp,
     pub(super) user: UserSummary,
     pub(super) what: What,
@@ -43,17 +47,32 @@ pub(super) enum What {
         body: String,
         is_edited: bool,
         reply_to: Option<Seq>,
+        mentions: Vec<Mention>,
+        reactions: Vec<Reaction>,
+        is_pinned: bool,
     },
     Deleted,
     /// Something that is no message, in words.
     Did(String),
 }
 
+/// What became of a message.
 #[derive(Clone, Debug)]
 struct Change {
     target: Seq,
-    /// The new text; nothing, if it was deleted.
-    body: Option<String>,
+    what: Changed,
+}
+
+#[derive(Clone, Debug)]
+enum Changed {
+    Edited(Edited),
+    Deleted,
+    Reacted {
+        emoji: String,
+        is_mine: bool,
+        on: bool,
+    },
+    Pinned(bool),
 }
 
 /// More changes than this are forgotten, the oldest first; a page takes no longer than so many.
@@ -77,6 +96,17 @@ impl Log {
         self.entries.keys().next_back().copied()
     }
 
+    /// Whether this user reacted to a message with that.
+    pub(super) fn has_reaction(&self, seq: Seq, emoji: &str) -> bool {
+        let found = self.entries.get(&seq).map(|entry| &entry.what);
+        let Some(What::Said { reactions, .. }) = found else {
+            return false;
+        };
+        reactions
+            .iter()
+            .any(|reaction| reaction.me && reaction.emoji == emoji)
+    }
+
     /// The first entry behind a place that is somebody else's.
     pub(super) fn first_of_others(&self, behind: Seq, me: UserId) -> Option<Seq> {
         let mut later = self.entries.range(behind.next()..);
@@ -97,15 +127,9 @@ impl Log {
     }
 
     /// Something happened in the room; answers whether it added an entry.
-    pub(super) fn happened(&mut self, event: &Event) -> bool {
-        let change = match &event.kind {
-            EventKind::Edit(edit) => Some((edit.target, Some(edit.body.clone()))),
-            EventKind::Delete(target) => Some((target.target, None)),
-            _ => None,
-        };
-        if let Some((target, body)) = change {
-            let change = Change { target, body };
-            self.change(&change);
+    pub(super) fn happened(&mut self, event: &Event, me: UserId) -> bool {
+        if let Some(change) = Change::of(event, me) {
+            self.change(event.seq, &change);
             self.changes.insert(event.seq, change);
             while self.changes.len() > CHANGES_MOST {
                 self.changes.pop_first();
@@ -117,11 +141,7 @@ impl Log {
         }
         let what = match &event.kind {
             EventKind::Message(content) if content.deleted_at.is_some() => What::Deleted,
-            EventKind::Message(content) => What::Said {
-                body: content.body.clone(),
-                is_edited: content.edited_at.is_some(),
-                reply_to: content.reply_to,
-            },
+            EventKind::Message(content) => What::said(content.clone()),
             kind => match text::said(kind) {
                 Some(said) => What::Did(said),
                 None => return false,
@@ -129,6 +149,7 @@ impl Log {
         };
         let entry = Entry {
             seq: event.seq,
+            as_of: event.seq,
             at: event.at,
             user: event.user.clone(),
             what,
@@ -157,18 +178,12 @@ impl Log {
                 self.is_loaded = true;
             }
         }
-        let head = page.head;
         for message in page.messages {
-            let entry = Entry::of(message);
+            let entry = Entry::of(message, page.head);
             self.entries.entry(entry.seq).or_insert(entry);
         }
-        let later: Vec<_> = self
-            .changes
-            .range(head.next()..)
-            .map(|(_, change)| change.clone())
-            .collect();
-        for change in &later {
-            self.change(change);
+        for (seq, change) in self.changes.clone() {
+            self.change(seq, &change);
         }
     }
 
@@ -177,43 +192,115 @@ impl Log {
         *self = Self::default();
     }
 
-    fn change(&mut self, change: &Change) {
-        let Some(entry) = self.entries.get_mut(&change.target) else {
+    /// Changes an entry that does not know the change yet.
+    fn change(&mut self, seq: Seq, change: &Change) {
+        let entry = self.entries.get_mut(&change.target);
+        let Some(entry) = entry.filter(|entry| entry.as_of < seq) else {
             return;
         };
-        match (&change.body, &mut entry.what) {
-            (
-                Some(new),
-                What::Said {
-                    body, is_edited, ..
-                },
-            ) => {
-                body.clone_from(new);
+        entry.as_of = seq;
+        entry.what.change(&change.what);
+    }
+}
+
+impl Change {
+    /// The change that an event is, if it is one.
+    fn of(event: &Event, me: UserId) -> Option<Self> {
+        let reacted = |reacted: &Reacted, on| {
+            let is_mine = event.user.id == me;
+            let emoji = reacted.emoji.clone();
+            (reacted.target, Changed::Reacted { emoji, is_mine, on })
+        };
+        let (target, what) = match &event.kind {
+            EventKind::Edit(edit) => (edit.target, Changed::Edited(edit.clone())),
+            EventKind::Delete(target) => (target.target, Changed::Deleted),
+            EventKind::React(react) => reacted(react, true),
+            EventKind::Unreact(react) => reacted(react, false),
+            EventKind::Pin(target) => (target.target, Changed::Pinned(true)),
+            EventKind::Unpin(target) => (target.target, Changed::Pinned(false)),
+            _ => return None,
+        };
+        Some(Self { target, what })
+    }
+}
+
+impl What {
+    fn said(content: MessageContent) -> Self {
+        if content.deleted_at.is_some() {
+            return Self::Deleted;
+        }
+        Self::Said {
+            body: content.body,
+            is_edited: content.edited_at.is_some(),
+            reply_to: content.reply_to,
+            mentions: content.mentions,
+            reactions: content.reactions,
+            is_pinned: content.pinned,
+        }
+    }
+
+    fn change(&mut self, changed: &Changed) {
+        if matches!(changed, Changed::Deleted) {
+            *self = Self::Deleted;
+        }
+        let Self::Said {
+            body,
+            is_edited,
+            mentions,
+            reactions,
+            is_pinned,
+            ..
+        } = self
+        else {
+            return;
+        };
+        match changed {
+            Changed::Edited(edit) => {
+                body.clone_from(&edit.body);
+                mentions.clone_from(&edit.mentions);
                 *is_edited = true;
             }
-            (None, what) => *what = What::Deleted,
-            (Some(_), _) => {}
+            Changed::Pinned(on) => *is_pinned = *on,
+            Changed::Reacted { emoji, is_mine, on } => count(reactions, emoji, *is_mine, *on),
+            Changed::Deleted => {}
         }
     }
 }
 
+/// One reaction more, or one less.
+fn count(reactions: &mut Vec<Reaction>, emoji: &str, is_mine: bool, on: bool) {
+    let place = reactions
+        .iter()
+        .position(|reaction| reaction.emoji == emoji);
+    let place = place.unwrap_or_else(|| {
+        let emoji = emoji.to_owned();
+        reactions.push(Reaction {
+            emoji,
+            count: 0,
+            me: false,
+        });
+        reactions.len() - 1
+    });
+    let reaction = &mut reactions[place];
+    reaction.count = if on {
+        reaction.count + 1
+    } else {
+        reaction.count.saturating_sub(1)
+    };
+    if is_mine {
+        reaction.me = on;
+    }
+    reactions.retain(|reaction| reaction.count > 0);
+}
+
 impl Entry {
-    fn of(message: Message) -> Self {
-        let content = message.content;
-        let what = if content.deleted_at.is_some() {
-            What::Deleted
-        } else {
-            What::Said {
-                body: content.body,
-                is_edited: content.edited_at.is_some(),
-                reply_to: content.reply_to,
-            }
-        };
+    fn of(message: Message, as_of: Seq) -> Self {
         Self {
             seq: message.seq,
+            as_of,
             at: message.at,
             user: message.user,
-            what,
+            what: What::said(message.content),
         }
     }
 

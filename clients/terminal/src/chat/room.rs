@@ -7,7 +7,7 @@ use protocol::{
     accounts::UserSummary,
     frame::{Online, PresenceState},
     messages::{Message, Span},
-    rooms::{MyRoom, Visibility},
+    rooms::{MyRoom, Room as AnyRoom, Visibility},
 };
 
 use super::{compose::Compose, happening::Letter, log::Log};
@@ -62,7 +62,7 @@ pub(super) enum Intent {
 }
 
 impl Room {
-    pub(super) fn new(mine: &MyRoom) -> Self {
+    pub(super) fn new(mine: &MyRoom, me: UserId) -> Self {
         let mut room = Self {
             id: mine.room.id,
             name: String::new(),
@@ -86,20 +86,21 @@ impl Room {
             hidden: 0,
             told_typing: None,
         };
-        room.update(mine);
+        room.update(mine, me);
         room
     }
 
     /// What the server's list says about it; what was heard since is newer.
-    pub(super) fn update(&mut self, mine: &MyRoom) {
+    pub(super) fn update(&mut self, mine: &MyRoom, me: UserId) {
         let head = mine.room.head.unwrap_or_default();
-        self.name.clone_from(&mine.room.name);
+        self.name = called(&mine.room, me);
         self.topic.clone_from(&mine.room.topic);
         self.visibility = mine.room.visibility;
         self.is_archived = mine.room.archived_at.is_some();
         // A list that was made before the latest was read, or written, does not count.
         if head >= self.head && mine.read >= self.read {
             self.unread = mine.room.unread.unwrap_or(0);
+            self.is_called = mine.mentions > 0;
         }
         self.head = self.head.max(head);
         self.read = self.read.max(mine.read);
@@ -169,5 +170,16 @@ impl Room {
             self.compose.take();
         }
         self.intent = Intent::Say;
+    }
+}
+
+/// What a room is called: a conversation by the people in it.
+fn called(room: &AnyRoom, me: UserId) -> String {
+    let others = room.people.iter().filter(|person| person.id != me);
+    let names: Vec<_> = others.map(|person| person.display_name.as_str()).collect();
+    match (room.visibility, names.is_empty()) {
+        (Visibility::Direct, false) => names.join(", "),
+        (Visibility::Direct, true) => "myself".to_owned(),
+        _ => room.name.clone(),
     }
 }

@@ -62,7 +62,7 @@ impl Chat {
                 return self.rewrites(|word| word.push(c));
             }
             // Help is closed by whatever comes next.
-            _ if *sheet == Sheet::Help => self.sheet = None,
+            _ if matches!(sheet, Sheet::Help) => self.sheet = None,
             _ => {}
         }
         self.bound();
@@ -134,12 +134,13 @@ impl Chat {
             Some(Sheet::Search {
                 word, index, hits, ..
             }) => {
-                let chosen = hits
-                    .as_ref()
-                    .and_then(|hits| hits.get(index))
-                    .map(|hit| hit.seq);
-                match chosen {
-                    Some(seq) => self.jump(seq),
+                let chosen = hits.as_ref().and_then(|hits| hits.get(index));
+                match chosen.map(|hit| (hit.room.id, hit.message.seq)) {
+                    Some((room, seq)) => {
+                        let mut effects = self.enter(room);
+                        effects.extend(self.jump(seq));
+                        effects
+                    }
                     None if word.trim().is_empty() => Vec::new(),
                     None => self.searches(word),
                 }

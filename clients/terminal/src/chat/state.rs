@@ -8,8 +8,10 @@ use jiff::tz::TimeZone;
 use protocol::{
     RoomId, Seq, Timestamp, UserId,
     events::{Event, EventKind},
-    messages::{Message, Span},
+    mentions::{EVERYBODY, Mention},
+    messages::Span,
     rooms::{MyRoom, Room as AnyRoom, Visibility},
+    search::Hit,
 };
 
 use super::{
@@ -65,7 +67,7 @@ pub(super) struct Chat {
 }
 
 /// What lies over the conversation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(super) enum Sheet {
     Help,
     /// Going to one of one's rooms by a part of its name.
@@ -84,7 +86,7 @@ pub(super) enum Sheet {
         word: String,
         index: usize,
         asked: Option<String>,
-        hits: Option<Vec<Message>>,
+        hits: Option<Vec<Hit>>,
     },
     /// The password of a room that is to be joined.
     Password {
@@ -195,11 +197,7 @@ impl Chat {
                 name,
                 word: String::new(),
             }),
-            Input::Done(Ok(said)) => {
-                self.say(said, false);
-                Vec::new()
-            }
-            Input::Rooms(Err(why)) | Input::Done(Err(why)) => {
+            Input::Rooms(Err(why)) | Input::Refused(why) => {
                 self.say(why, true);
                 Vec::new()
             }
@@ -352,9 +350,9 @@ impl Chat {
         let mut effects = Vec::new();
         for mine in rooms {
             match self.rooms.get_mut(&mine.room.id) {
-                Some(room) => room.update(mine),
+                Some(room) => room.update(mine, self.me.id),
                 None => {
-                    let room = Room::new(mine);
+                    let room = Room::new(mine, self.me.id);
                     effects.push(Effect::Follow(room.id, room.head));
                     self.rooms.insert(room.id, room);
                 }
@@ -455,7 +453,7 @@ impl Chat {
         };
         let is_mine = event.user.id == me.id;
         room.head = room.head.max(event.seq);
-        let is_added = room.log.happened(event);
+        let is_added = room.log.happened(event, me.id);
         room.typing.remove(&event.user.id);
         let mut effects = Vec::new();
         match &event.kind {
@@ -467,7 +465,7 @@ impl Chat {
                     self.must_keep |= room.pending.len() < waited;
                 } else if !is_mine && event.seq > room.read {
                     room.unread += 1;
-                    let is_called = calls(&content.body, &me.username);
+                    let is_called = calls(&content.mentions, me.id);
                     room.is_called |= is_called;
                     if (is_called || room.visibility == Visibility::Direct)
                         && !(is_open && self.is_looked_at)
@@ -552,7 +550,7 @@ impl Chat {
         Vec::new()
     }
 
-    fn hit(&mut self, searched: &str, found: Result<Vec<Message>, String>) -> Vec<Effect> {
+    fn hit(&mut self, searched: &str, found: Result<Vec<Hit>, String>) -> Vec<Effect> {
         if let Some(Sheet::Search {
             asked, hits, index, ..
         }) = &mut self.sheet
@@ -581,14 +579,10 @@ fn give_back(room: &mut Room, letter: Letter) {
     room.compose.insert(&text);
 }
 
-/// Whether a text calls somebody by name.
-pub(super) fn calls(text: &str, username: &str) -> bool {
-    let is_name = |c: char| c.is_alphanumeric() || "_.-".contains(c);
-    text.match_indices('@').any(|(at, _)| {
-        let rest = &text[at + 1..];
-        let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-        let name = rest[..end].trim_end_matches(['.', '-']);
-        let is_word = !text[..at].ends_with(is_name);
-        is_word && (name.eq_ignore_ascii_case(username) || name == "room")
+/// Whether a message calls somebody.
+pub(super) fn calls(mentions: &[Mention], user: UserId) -> bool {
+    mentions.iter().any(|mention| match mention.id {
+        Some(id) => id == user,
+        None => mention.username == EVERYBODY,
     })
 }

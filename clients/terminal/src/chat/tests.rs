@@ -6,16 +6,18 @@ use client::{Delivery, RoomEnded};
 use crossterm::event::{KeyCode, KeyModifiers};
 use protocol::{
     Seq,
-    events::{EventKind, Target},
+    events::{Edited, EventKind, Reacted, Target},
     frame::{Online, OnlineUser, PresenceState, TypingFrame, UnsubscribeReason},
+    marks::Reaction,
+    mentions::Mention,
     messages::Span,
+    search::{Hit, HitRoom},
 };
 use support::{ADA, BOB, Stage, event, message, said};
 
 use super::{
     happening::{Effect, Input, Link},
     kept::Kept,
-    state::calls,
 };
 
 #[test]
@@ -43,10 +45,15 @@ fn what_is_said_is_seen_by_day_and_name_and_what_is_unread_is_counted() {
                             │> write a message, or / for more
         ",
     );
-    let effects = stage.delivers(
-        "Coffee",
-        Delivery::Event(said("Coffee", 9, BOB, "@ada: black?")),
-    );
+    let mut called = said("Coffee", 9, BOB, "@ada: black?");
+    if let EventKind::Message(content) = &mut called.kind {
+        let id = Some(ADA.summary().id);
+        content.mentions.push(Mention {
+            id,
+            username: "ada".to_owned(),
+        });
+    }
+    let effects = stage.delivers("Coffee", Delivery::Event(called));
     assert_eq!(effects, [Effect::Bell]);
     stage.sees(" # Coffee        @3 │");
 }
@@ -115,7 +122,7 @@ fn what_is_refused_is_given_back_to_be_written_anew() {
 fn messages_are_looked_at_changed_answered_and_deleted() {
     let mut stage = Stage::in_tea();
     stage.key(KeyCode::Up, KeyModifiers::NONE);
-    stage.sees("r reply · e edit · d delete · Esc back");
+    stage.sees("r reply · e edit · d delete · ");
     stage.key(KeyCode::Char('e'), KeyModifiers::NONE);
     stage.sees("editing Ada: Never.");
     stage.sees("> Never.");
@@ -127,16 +134,17 @@ fn messages_are_looked_at_changed_answered_and_deleted() {
     );
 
     let mut edited = event("Tea", 3, ADA);
-    edited.kind = EventKind::Edit(protocol::events::Edited {
+    edited.kind = EventKind::Edit(Edited {
         target: Seq(2),
         body: "Never. Ever!".to_owned(),
+        mentions: Vec::new(),
     });
     stage.delivers("Tea", Delivery::Event(edited));
     stage.sees("Ada  Never. Ever! (edited)");
 
     stage.key(KeyCode::Up, KeyModifiers::NONE);
     stage.key(KeyCode::Up, KeyModifiers::NONE);
-    stage.sees("r reply · d delete · Esc back");
+    stage.sees("r reply · d delete · ");
     stage.key(KeyCode::Char('r'), KeyModifiers::NONE);
     stage.sees("answering Bob: Milk first?");
     let effects = stage.writes("Last");
@@ -356,13 +364,21 @@ fn a_search_leads_to_what_was_said_around_a_hit_and_back() {
     stage.types("sugar");
     assert_eq!(
         stage.key(KeyCode::Enter, KeyModifiers::NONE),
-        [Effect::Search(room, "sugar".to_owned())]
+        [Effect::Search("sugar".to_owned())]
     );
     stage.sees("searching…");
     let hit = message("Tea", 1, BOB, "No sugar.");
+    let found = Hit {
+        message: message("Tea", 40, BOB, "No sugar."),
+        room: HitRoom {
+            id: room,
+            name: "Tea".to_owned(),
+        },
+        snippet: "No sugar.".to_owned(),
+    };
     stage.apply(Input::Hits {
         word: "sugar".to_owned(),
-        hits: Ok(vec![message("Tea", 40, BOB, "No sugar.")]),
+        hits: Ok(vec![found]),
     });
     stage.sees("Bob: No sugar.");
     let asked = stage.key(KeyCode::Enter, KeyModifiers::NONE);
@@ -392,11 +408,39 @@ fn a_search_leads_to_what_was_said_around_a_hit_and_back() {
 }
 
 #[test]
-fn a_name_is_called_as_a_whole_word() {
-    for text in ["@ada", "hey @Ada, tea?", "(@ada)", "@ada.", "@room now"] {
-        assert!(calls(text, "ada"), "{text}");
-    }
-    for text in ["ada", "@adam", "mail@ada", "@ad", "@ada_l"] {
-        assert!(!calls(text, "ada"), "{text}");
-    }
+fn a_reaction_counts_once_whether_a_page_or_an_event_tells_of_it() {
+    let mut stage = Stage::in_tea();
+    let react = |seq, by, kind: fn(Reacted) -> EventKind| {
+        let mut reacted = event("Tea", seq, by);
+        let emoji = "👍".to_owned();
+        reacted.kind = kind(Reacted {
+            target: Seq(1),
+            emoji,
+        });
+        Delivery::Event(reacted)
+    };
+    stage.delivers("Tea", react(3, BOB, EventKind::React));
+    stage.delivers("Tea", react(4, ADA, EventKind::React));
+    stage.sees("👍 2");
+    stage.delivers("Tea", Delivery::Reset { head: Seq(4) });
+    let mut known = message("Tea", 1, BOB, "Milk first?");
+    known.content.reactions.push(Reaction {
+        emoji: "👍".to_owned(),
+        count: 2,
+        me: true,
+    });
+    stage.page(
+        "Tea",
+        Span::Latest,
+        &[known, message("Tea", 4, BOB, "Hm.")],
+        false,
+    );
+    stage.sees("👍 2");
+    stage.key(KeyCode::Up, KeyModifiers::NONE);
+    stage.key(KeyCode::Up, KeyModifiers::NONE);
+    let room = stage.room("Tea");
+    let effects = stage.key(KeyCode::Char('1'), KeyModifiers::NONE);
+    assert_eq!(effects, [Effect::React(room, Seq(1), "👍", false)]);
+    stage.delivers("Tea", react(5, ADA, EventKind::Unreact));
+    stage.sees("👍 1");
 }

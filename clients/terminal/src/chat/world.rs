@@ -6,8 +6,10 @@ use std::collections::HashMap;
 use client::{Connection, Draft, Error, Session, Start};
 use protocol::{
     ErrorCode, RoomId, Seq,
-    messages::{History, Message, Span},
-    rooms::{ChangeRoomBody, CreateRoomBody, FindRooms, JoinBody},
+    accounts::FindUsers,
+    messages::History,
+    rooms::{ChangeRoomBody, CreateRoomBody, FindRooms, JoinBody, Page},
+    search::Hit,
     text::{ClientId, RoomName},
 };
 use tokio::{
@@ -29,9 +31,9 @@ pub(super) struct World {
 
 /// Messages of a page of history.
 const PAGE: u32 = 100;
-/// A search where the server has none looks through so many messages, and is content with so many hits.
-const SEARCHED_MOST: usize = 20_000;
+/// A search is content with so many hits, and asks for no more than so many pages: some may be empty.
 const HITS_MOST: usize = 100;
+const PAGES_MOST: usize = 5;
 
 impl World {
     pub(super) fn new(session: Session, connection: Connection, told: mpsc::Sender<Input>) -> Self {
@@ -68,18 +70,12 @@ impl World {
                     page: page.map_err(words),
                 }
             }),
-            Effect::Edit(room, seq, body) => self.change(|session| async move {
-                session
-                    .edit(room, seq, &body)
-                    .await
-                    .map(|_| "changed".to_owned())
-            }),
-            Effect::Delete(room, seq) => self.change(|session| async move {
-                session
-                    .delete_message(room, seq)
-                    .await
-                    .map(|()| "deleted".to_owned())
-            }),
+            Effect::Edit(room, seq, body) => {
+                self.change(|session| async move { session.edit(room, seq, &body).await.map(drop) })
+            }
+            Effect::Delete(room, seq) => {
+                self.change(|session| async move { session.delete_message(room, seq).await })
+            }
             Effect::MarkRead(room, seq) => {
                 let room = self.connection.room(room);
                 self.tell(async move { room.mark_read(seq).await });
@@ -101,13 +97,23 @@ impl World {
                     rooms: rooms.map(|list| list.rooms).map_err(words),
                 }
             }),
-            Effect::Search(room, word) => self.ask(|session| async move {
-                let hits = search(&session, room, &word).await;
+            Effect::Search(word) => self.ask(|session| async move {
+                let hits = search(&session, &word).await;
                 Input::Hits {
                     word,
                     hits: hits.map_err(words),
                 }
             }),
+            Effect::React(room, seq, emoji, on) => self.change(|session| async move {
+                if on {
+                    session.react(room, seq, emoji).await
+                } else {
+                    session.unreact(room, seq, emoji).await
+                }
+            }),
+            Effect::Direct(names) => {
+                self.ask(|session| async move { open_direct(&session, &names).await });
+            }
             Effect::Join(room, password) => self.ask(|session| async move {
                 let body = JoinBody {
                     password,
@@ -129,14 +135,9 @@ impl World {
                 };
                 entered(session.create_room(&body).await.map(|room| room.id))
             }),
-            Effect::Leave(room) => self.change(|session| async move {
-                session.leave(room).await.map(|()| "left".to_owned())
-            }),
+            Effect::Leave(room) => self.change(|session| async move { session.leave(room).await }),
             Effect::Topic(room, topic) => self.change(|session| async move {
-                session
-                    .change_room(room, &topic_of(topic))
-                    .await
-                    .map(|_| "changed".to_owned())
+                session.change_room(room, &topic_of(topic)).await.map(drop)
             }),
             Effect::Keep | Effect::Bell | Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
@@ -159,11 +160,13 @@ impl World {
     /// Has the server change something, of which the room then hears; only a refusal is told.
     fn change<F>(&mut self, call: impl FnOnce(Session) -> F)
     where
-        F: Future<Output = client::Result<String>> + Send + 'static,
+        F: Future<Output = client::Result<()>> + Send + 'static,
     {
-        self.ask(|session| {
-            let called = call(session);
-            async move { Input::Done(called.await.map_err(words)) }
+        let (told, called) = (self.told.clone(), call(self.session.clone()));
+        self.tasks.spawn(async move {
+            if let Err(error) = called.await {
+                drop(told.send(Input::Refused(words(error))).await);
+            }
         });
     }
 
@@ -227,14 +230,14 @@ impl World {
 fn entered(joined: client::Result<RoomId>) -> Input {
     match joined {
         Ok(room) => Input::Entered(room),
-        Err(error) => Input::Done(Err(words(error))),
+        Err(error) => Input::Refused(words(error)),
     }
 }
 
 async fn join_named(session: &Session, name: &str) -> Input {
     let room = match finding::public_room(session, name).await {
         Ok(room) => room,
-        Err(error) => return Input::Done(Err(format!("{error:#}"))),
+        Err(error) => return Input::Refused(format!("{error:#}")),
     };
     match session.join(room, &JoinBody::default()).await {
         Err(error) if error.code() == Some(ErrorCode::WrongPassword) => {
@@ -244,28 +247,41 @@ async fn join_named(session: &Session, name: &str) -> Input {
     }
 }
 
-/// Looks through a room's messages from the latest back.
-async fn search(session: &Session, room: RoomId, word: &str) -> client::Result<Vec<Message>> {
-    let word = word.to_lowercase();
-    let (mut hits, mut searched, mut span) = (Vec::new(), 0, Span::Latest);
-    loop {
-        let history = History {
-            span,
-            limit: 200,
-            ..History::default()
-        };
-        let page = finding::patiently(|| session.history(room, &history)).await?;
-        searched += page.messages.len();
-        let first = page.messages.first().map(|message| message.seq);
-        let found = page.messages.into_iter().rev();
-        hits.extend(found.filter(|message| message.content.body.to_lowercase().contains(&word)));
-        match first {
-            Some(first) if page.has_more && searched < SEARCHED_MOST && hits.len() < HITS_MOST => {
-                span = Span::Before(first);
-            }
-            _ => return Ok(hits),
+/// Looks through every room, as far as a person looks through what was found.
+async fn search(session: &Session, word: &str) -> client::Result<Vec<Hit>> {
+    let mut hits = Vec::new();
+    let mut page = Page {
+        limit: 50,
+        ..Page::default()
+    };
+    for _ in 0..PAGES_MOST {
+        let found = session.search(word, None, &page).await?;
+        hits.extend(found.hits);
+        page.cursor = found.next_cursor;
+        if page.cursor.is_none() || hits.len() >= HITS_MOST {
+            break;
         }
     }
+    Ok(hits)
+}
+
+async fn open_direct(session: &Session, names: &[String]) -> Input {
+    let mut people = Vec::new();
+    for name in names {
+        let find = FindUsers {
+            query: name.clone(),
+            limit: 50,
+        };
+        let found = match session.find_users(&find).await {
+            Ok(found) => found.users,
+            Err(error) => return Input::Refused(words(error)),
+        };
+        match found.iter().find(|user| user.username == *name) {
+            Some(user) => people.push(user.id),
+            None => return Input::Refused(format!("nobody is called {name}")),
+        }
+    }
+    entered(session.open_direct(&people).await.map(|room| room.id))
 }
 
 fn topic_of(topic: String) -> ChangeRoomBody {

@@ -1,7 +1,7 @@
 //! The chat in a real terminal, driven by keys.
 
 use anyhow::Result;
-use chatx_e2e::unlimited;
+use e2e::unlimited;
 use protocol::events::{Event, EventKind};
 use testkit::Chatx;
 

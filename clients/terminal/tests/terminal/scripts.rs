@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, process::Stdio};
 
 use anyhow::{Context as _, Result, ensure};
-use chatx_e2e::unlimited;
+use e2e::unlimited;
 use protocol::{
     Seq,
     events::{Event, EventKind},
@@ -145,7 +145,7 @@ async fn what_is_piped_into_one_room_comes_out_of_it_once_though_the_server_is_k
         .spawn()?;
     let mut lines = send.stdin.take().context("piped")?;
     let mut next = async || {
-        let line = timeout(chatx_e2e::PATIENCE, heard.next_line())
+        let line = timeout(e2e::PATIENCE, heard.next_line())
             .await
             .context("nothing is heard")??;
         anyhow::Ok(serde_json::from_str::<Event>(&line.context("tail ended")?)?)

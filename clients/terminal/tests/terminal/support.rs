@@ -3,7 +3,7 @@
 use std::{ffi::OsString, fmt::Write as _, path::PathBuf, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use chatx_e2e::{PATIENCE, unique};
+use e2e::{PATIENCE, unique};
 use tempfile::TempDir;
 use testkit::chatx_executable;
 use tokio::{

@@ -1,6 +1,6 @@
 //! What lies over the conversation.
 
-use protocol::{messages::Message, rooms::Room as AnyRoom};
+use protocol::{rooms::Room as AnyRoom, search::Hit};
 use ratatui::{
     Frame,
     layout::{Position, Rect},
@@ -19,7 +19,10 @@ use crate::text::{local, on_one_line};
 
 const KEYS: [(&str, &str); 16] = [
     ("Enter", "send · Alt-Enter or Ctrl-J for a new line"),
-    ("↑ ↓", "look at messages: r reply, e edit, d delete"),
+    (
+        "↑ ↓",
+        "look at messages: r reply, e edit, d delete, 1–6 react",
+    ),
     (
         "PgUp PgDn",
         "scroll · Ctrl-Home further back · Esc to the end",
@@ -30,7 +33,7 @@ const KEYS: [(&str, &str); 16] = [
         "the next room, the one before (Alt-↓ Alt-↑)",
     ),
     ("Alt-A", "the next room with something new"),
-    ("Ctrl-F", "search in this room"),
+    ("Ctrl-F", "search in all your rooms"),
     ("Tab", "complete @name or /command"),
     ("Ctrl-W Ctrl-U", "delete a word, the line"),
     ("Ctrl-C", "clear what is written, or else quit"),
@@ -107,7 +110,7 @@ pub(super) fn draw(chat: &Chat, sheet: &Sheet, theme: Theme, frame: &mut Frame<'
             list(
                 frame,
                 theme,
-                "Search in this room",
+                "Search in all rooms",
                 Some(word),
                 lines,
                 *index,
@@ -177,31 +180,21 @@ fn found(chat: &Chat, room: &AnyRoom) -> String {
     )
 }
 
-fn hit_line(chat: &Chat, hit: &Message, word: &str) -> String {
-    let at = local(hit.at, &chat.me.zone).strftime("%Y-%m-%d %H:%M");
-    let body = on_one_line(&hit.content.body);
-    let name = on_one_line(&hit.user.display_name);
-    format!("{at} {name}: {}", excerpt(&body, word))
-}
-
-/// A text from shortly before a word, so that the word is seen.
-fn excerpt(text: &str, word: &str) -> String {
-    const BEFORE: usize = 16;
-    let chars: Vec<char> = text.chars().collect();
-    let word: Vec<char> = word.chars().collect();
-    let is_same = |(a, b): (&char, &char)| a.to_lowercase().eq(b.to_lowercase());
-    let is_it = |window: &[char]| window.iter().zip(&word).all(is_same);
-    let found = chars
-        .windows(word.len().max(1))
-        .position(is_it)
-        .unwrap_or(0);
-    let start = found.saturating_sub(BEFORE);
-    let rest: String = chars.iter().skip(start).collect();
-    if start == 0 {
-        rest
-    } else {
-        format!("…{rest}")
-    }
+fn hit_line(chat: &Chat, hit: &Hit) -> String {
+    let at = local(hit.message.at, &chat.me.zone).strftime("%Y-%m-%d %H:%M");
+    let room = match chat.rooms.get(&hit.room.id) {
+        Some(room) => &room.name,
+        None => &hit.room.name,
+    };
+    let (room, name) = (
+        on_one_line(room),
+        on_one_line(&hit.message.user.display_name),
+    );
+    format!(
+        "{} {at} {name}: {}",
+        fit(&room, 14),
+        on_one_line(&hit.snippet)
+    )
 }
 
 /// A sheet of so many rows, edges included, in the middle.

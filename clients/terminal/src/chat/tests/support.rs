@@ -106,8 +106,10 @@ impl Stage {
                 archived_at: None,
                 role: None,
                 unread: Some(*unread),
+                people: Vec::new(),
             },
             read: Seq(2),
+            mentions: 0,
             last_message: None,
         };
         self.apply(Input::Rooms(Ok(rooms.iter().map(mine).collect())));
