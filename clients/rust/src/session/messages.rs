@@ -10,10 +10,7 @@ use protocol::{
 };
 
 use super::{Session, accounts::chosen, was_there};
-use crate::{
-    Result,
-    http::{Call, escape},
-};
+use crate::{Result, http::Call};
 
 /// A message that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,17 +96,6 @@ impl Session {
         self.read(call).await
     }
 
-    /// Reacts to a message.
-    pub async fn react(&self, room: RoomId, seq: Seq, emoji: &str) -> Result<()> {
-        let call = Call::new(Method::PUT, reaction(room, seq, emoji));
-        self.done(call.harmless()).await
-    }
-
-    /// Takes a reaction back.
-    pub async fn unreact(&self, room: RoomId, seq: Seq, emoji: &str) -> Result<()> {
-        self.delete(reaction(room, seq, emoji)).await
-    }
-
     /// A stretch of a room's log. A limit of 0 leaves the number to the server.
     pub async fn events(&self, room: RoomId, find: &FindEvents) -> Result<EventList> {
         let call = Call::new(Method::GET, format!("/v1/rooms/{room}/events"))
@@ -118,11 +104,4 @@ impl Session {
             .ask("wait_s", Some(find.wait_s).filter(|wait_s| *wait_s > 0));
         self.read(call).await
     }
-}
-
-/// Where somebody's reaction is.
-fn reaction(room: RoomId, seq: Seq, emoji: &str) -> String {
-    let mut path = format!("/v1/rooms/{room}/messages/{seq}/reactions/");
-    escape(emoji, &mut path);
-    path
 }

@@ -3,7 +3,6 @@
 use hyper::Method;
 use protocol::{
     RoomId, UserId,
-    direct::DirectBody,
     rooms::{
         BanBody, BanList, ChangeMemberBody, ChangeRoomBody, CreateRoomBody, FindRooms, Invite,
         InviteBody, InviteList, JoinBody, Member, MemberList, MyRoomList, Page, Room, RoomList,
@@ -46,13 +45,6 @@ impl Session {
     /// Makes a room, which the caller then owns.
     pub async fn create_room(&self, body: &CreateRoomBody) -> Result<Room> {
         self.read(Call::new(Method::POST, "/v1/rooms").with(body))
-            .await
-    }
-
-    /// The conversation of the caller and these people, which is there once.
-    pub async fn open_direct(&self, people: &[UserId]) -> Result<Room> {
-        let user_ids = Some(people.iter().map(ToString::to_string).collect());
-        self.read(Call::new(Method::POST, "/v1/dms").with(&DirectBody { user_ids }))
             .await
     }
 

@@ -10,7 +10,7 @@ use protocol::{
     messages::History,
     rooms::{ChangeRoomBody, CreateRoomBody, FindRooms, JoinBody, Page},
     search::Hit,
-    text::{ClientId, RoomName},
+    text::{ClientId, Emoji, RoomName},
 };
 use tokio::{
     sync::mpsc,
@@ -105,6 +105,9 @@ impl World {
                 }
             }),
             Effect::React(room, seq, emoji, on) => self.change(|session| async move {
+                let Ok(emoji) = &Emoji::parse(emoji) else {
+                    return Ok(());
+                };
                 if on {
                     session.react(room, seq, emoji).await
                 } else {
