@@ -225,7 +225,7 @@ impl Window {
     async fn tmux(&self, words: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.tmux);
         command
-            .arg("-S")
+            .args(["-u", "-S"])
             .arg(self.home.path().join("socket"))
             .args(words)
             .env_remove("TMUX");
