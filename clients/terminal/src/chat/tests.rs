@@ -35,12 +35,14 @@ fn what_is_said_is_seen_by_day_and_name_and_what_is_unread_is_counted() {
     stage.sees(
         "
          ada@chat.example   │ Tea — all about tea
-         # Coffee         2 │── this is where it begins ─────────────────────────────────
-         # Tea              │── Saturday 22 November 2025 ───────────────────────────────
-                            │08:26         Bob  Milk first?
-                            │08:26              Or never?
-                            │08:26         Ada  Never.
-                            │                   Ask anybody.
+         # Coffee         2 │
+         # Tea              │
+                            │── this is where it begins ──────────
+                            │── Saturday 22 November 2025 ────────
+                            │08:26 Bob  Milk first?
+                            │08:26      Or never?
+                            │08:26 Ada  Never.
+                            │           Ask anybody.
                             │
                             │> write a message, or / for more
         ",
@@ -193,6 +195,7 @@ fn further_up_nothing_moves_while_others_talk_and_more_is_read_at_the_top() {
         .collect();
     stage.page("Tea", Span::Latest, &many, true);
     stage.sees("number 199");
+    assert_eq!(stage.chat.settle(), [Effect::Keep]);
     for _ in 0..2 {
         stage.key(KeyCode::PageUp, KeyModifiers::NONE);
     }

@@ -108,7 +108,9 @@ async fn what_was_written_before_the_chat_was_killed_is_sent_by_the_next_one_onc
     server.restart().await?;
     window.sees("$").await?;
     // The shell has the terminal as the killed program left it: a new line is no Enter there.
-    window.types("stty sane; printf '\\033[?1049l\\033c'").await?;
+    window
+        .types("stty sane; printf '\\033[?1049l\\033c'")
+        .await?;
     window.key("C-j").await?;
     for _ in 0..2 {
         window.chats().await?;

@@ -37,7 +37,7 @@ async fn a_session_is_kept_until_logout_and_exit_codes_tell_what_went_wrong() ->
     let server = unlimited().start().await?;
     let url = server.url();
     let ada = Person::register(&url, "ada").await?;
-    let stranger = Person::at(&url, "nobody")?;
+    let stranger = Person::new("nobody")?;
 
     let listed = ada
         .run(&["rooms", "--create", "Tea", "--json"])

@@ -19,7 +19,6 @@ pub(crate) const PASSWORD: &str = "plain sailing 1843";
 pub(crate) struct Person {
     pub(crate) name: String,
     pub(crate) home: TempDir,
-    url: String,
 }
 
 /// How a command ended.
@@ -32,17 +31,16 @@ pub(crate) struct Ended {
 
 impl Person {
     /// Somebody who has not logged in.
-    pub(crate) fn at(url: &str, word: &str) -> Result<Self> {
+    pub(crate) fn new(word: &str) -> Result<Self> {
         Ok(Self {
             name: unique(word),
             home: TempDir::new()?,
-            url: url.to_owned(),
         })
     }
 
     /// Somebody who has just made an account.
     pub(crate) async fn register(url: &str, word: &str) -> Result<Self> {
-        let person = Self::at(url, word)?;
+        let person = Self::new(word)?;
         let email = format!("{}@example.com", person.name);
         let words = ["login", "--server", url, "--register", &email, &person.name];
         person

@@ -13,6 +13,7 @@ use protocol::{
     rooms::{MyRoom, Room, Visibility},
 };
 use ratatui::{Terminal, backend::TestBackend, buffer::Buffer};
+use unicode_width::UnicodeWidthStr as _;
 use uuid::Uuid;
 
 use super::super::{
@@ -196,7 +197,13 @@ impl Stage {
 
 fn rows(buffer: &Buffer, x: u16, y: u16, (width, height): (u16, u16)) -> Vec<String> {
     let row = |y: u16| {
-        let cells: String = (x..x + width).map(|x| buffer[(x, y)].symbol()).collect();
+        let (mut cells, mut at) = (String::new(), x);
+        while at < x + width {
+            let symbol = buffer[(at, y)].symbol();
+            cells.push_str(symbol);
+            // A wide character takes the cell behind it, too.
+            at += u16::try_from(symbol.width()).unwrap_or(1).max(1);
+        }
         cells.trim_end().to_owned()
     };
     (y..y + height).map(row).collect()
