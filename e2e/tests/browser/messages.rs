@@ -79,6 +79,7 @@ async fn what_one_does_with_a_message_the_other_sees() -> Result<()> {
 
     // An answer that quotes, and one in a thread.
     use_tool(&at_ben, "High water", "reply").await?;
+    at_ben.until_visible(".composer-note").await?;
     say(&at_ben, "Then we leave at one").await?;
     at_ada
         .until(&format!(

@@ -34,7 +34,8 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
   const over = scalarCount(text.trim()) - limits.bodyMax;
   const sendable = text.trim() !== "" && over <= 0;
 
-  useEffect(() => {
+  // At once, before anything can be typed that it would take away.
+  useLayoutEffect(() => {
     put(editing?.body ?? (thread === undefined ? room.draft : ""));
     const element = box.current;
     // On a touch screen the keyboard would jump up with the focus; there, people tap for it.

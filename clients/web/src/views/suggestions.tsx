@@ -1,7 +1,7 @@
 /** Whom one may call while writing: after an `@`, the people of the room whose names begin so. */
 
 import { type RefObject } from "preact";
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import type { UserRef } from "@chatx/sdk";
 import { loadMembers } from "../state/chat";
 import { nameOf } from "../state/names";
@@ -32,6 +32,8 @@ export function useCalls(room: RoomState, box: RefObject<HTMLTextAreaElement | n
   const id = useId();
   const [prefix, setPrefix] = useState<string>();
   const [active, setActive] = useState(0);
+  // Known before the next frame shows it: a key in between is for the box.
+  const isOpen = useRef(false);
   const found = prefix === undefined ? [] : people(room, prefix);
 
   function look(): void {
@@ -40,7 +42,12 @@ export function useCalls(room: RoomState, box: RefObject<HTMLTextAreaElement | n
     const match = begun.exec(element.value.slice(0, element.selectionStart));
     if (match !== null && room.members.value === undefined) void attempt(() => loadMembers(room));
     if (match?.[1] !== prefix) setActive(0);
-    setPrefix(match?.[1]);
+    show(match?.[1]);
+  }
+
+  function show(next: string | undefined): void {
+    isOpen.current = next !== undefined;
+    setPrefix(next);
   }
 
   function choose(user: UserRef): void {
@@ -48,18 +55,18 @@ export function useCalls(room: RoomState, box: RefObject<HTMLTextAreaElement | n
     if (element === null || prefix === undefined) return;
     const start = element.selectionStart - prefix.length;
     element.setRangeText(`${user.username} `, start, element.selectionStart, "end");
-    setPrefix(undefined);
+    show(undefined);
     changed(element.value);
     element.focus();
   }
 
   function onKeyDown(event: KeyboardEvent): boolean {
-    if (found.length === 0) return false;
+    if (found.length === 0 || !isOpen.current) return false;
     const user = found[active];
     if (event.key === "ArrowDown") setActive((active + 1) % found.length);
     else if (event.key === "ArrowUp") setActive((active - 1 + found.length) % found.length);
     else if ((event.key === "Enter" || event.key === "Tab") && user !== undefined) choose(user);
-    else if (event.key === "Escape") setPrefix(undefined);
+    else if (event.key === "Escape") show(undefined);
     else return false;
     event.preventDefault();
     event.stopPropagation();
@@ -71,7 +78,7 @@ export function useCalls(room: RoomState, box: RefObject<HTMLTextAreaElement | n
     found, active, look, choose, onKeyDown,
     listId: open ? id : undefined,
     activeId: open ? `${id}-${active}` : undefined,
-    close: () => setPrefix(undefined),
+    close: () => show(undefined),
   };
 }
 
