@@ -112,9 +112,10 @@ impl Sends {
 
     /// Lets go who may, in order, up to one for whom it must be found out.
     fn go_on(&mut self) {
-        let app = self.node.app.clone();
+        let node = self.node.clone();
         while self.checking.is_idle() && !self.waiting.is_empty() {
-            match app.limiter.spend(app.settings.rates.send, &self.bucket) {
+            let rate = node.app.settings.rates.send;
+            match node.app.limiter.spend(rate, &self.bucket) {
                 Spending::Through => self.settle(Ok(())),
                 Spending::Refused(limited) => self.settle(Err(limited)),
                 Spending::Unsure(answer) => self.checking.begin(answer),
