@@ -13,6 +13,8 @@ mod sends;
 mod socket;
 mod subscriptions;
 mod wire;
+#[cfg(test)]
+mod weight;
 
 pub(crate) use openings::Wish;
 pub(crate) use reading::with_scratch;
@@ -42,7 +44,7 @@ use sends::Sends;
 use socket::Socket;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, debug, info, info_span};
 
 use crate::{
     Node,
@@ -133,8 +135,12 @@ impl Connection {
     }
 }
 
-/// Serves one socket until it ends.
-pub(crate) async fn run(node: Node, begun: Begun, passport: Passport) {
+/// Serves one socket until it ends. Everything is made before the future, which so has room for it once only.
+pub(crate) fn run(
+    node: Node,
+    begun: Begun,
+    passport: Passport,
+) -> impl Future<Output = ()> + Send + use<> {
     let id = node.app.clock.id();
     let span = info_span!(
         "connection",
@@ -142,23 +148,25 @@ pub(crate) async fn run(node: Node, begun: Begun, passport: Passport) {
         user.id = %passport.user.id,
         session.id = %passport.session,
     );
-    let served = async {
-        let Begun {
-            wire,
-            read,
-            unwritten,
-        } = begun;
-        let connection = Connection::new(id, &passport, Capacity::default(), wire.clone());
-        // It leaves before anything that is said to the socket once that is known.
-        connection.outbox.hold(Encoded::whole(unwritten));
-        let connection = Arc::new(connection);
-        let here = Here::new(&node, &connection);
-        let opened_at = Instant::now();
-        info!(ip = %passport.ip, "connection opened");
+    let opening = span.enter();
+    let Begun {
+        wire,
+        read,
+        unwritten,
+    } = begun;
+    let connection = Connection::new(id, &passport, Capacity::default(), wire.clone());
+    // It leaves before anything that is said to the socket once that is known.
+    connection.outbox.hold(Encoded::whole(unwritten));
+    let connection = Arc::new(connection);
+    let here = Here::new(&node, &connection);
+    let opened_at = Instant::now();
+    debug!(ip = %passport.ip, "connection opened");
 
-        let outbox = connection.outbox.clone();
-        let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);
-        let mut owner = Owner::new(node, connection, socket, &passport);
+    let outbox = connection.outbox.clone();
+    let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);
+    let mut owner = Owner::new(node, connection, socket, &passport);
+    drop(opening);
+    let served = async move {
         let end = owner.run_inner().await;
         drop(here);
         // On the heap, so that live sockets do not carry it around.
@@ -169,7 +177,7 @@ pub(crate) async fn run(node: Node, begun: Begun, passport: Passport) {
         let (code, reason) = (end.code(), end.as_str());
         info!(close.code = code, reason, duration_ms, "connection closed");
     };
-    served.instrument(span).await;
+    served.instrument(span)
 }
 
 /// What the node knows of a live socket, taken back however the socket ends.
