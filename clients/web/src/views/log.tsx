@@ -6,7 +6,7 @@
 import { useSignalEffect } from "@preact/signals";
 import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Seq } from "@chatx/sdk";
+import type { Seq, UserRef } from "@chatx/sdk";
 import { loadNewer, loadOlder, seek } from "../state/actions";
 import { type Block, blockOf, type Drawn, Heights, toBlocks } from "../state/blocks";
 import { markReadIfSeen, status } from "../state/chat";
@@ -363,16 +363,16 @@ function dividerIndex(room: RoomState): number {
   return index === 0 && !room.complete.value ? -1 : index;
 }
 
-/** Who is known to have read one's last message, when it is the last of all. */
+/** Who is known to have read one's last message, when it is the last of all. Its line is always there, so that nothing moves. */
 function ReadBy({ room }: { room: RoomState }) {
-  const last = room.items.value.findLast((item) => item.type === "message");
-  if (!room.attached.value || last?.type !== "message" || last.user.id !== me.value?.id || room.unsent.value.length > 0) return null;
-  const readers = [...room.reads.value]
-    .filter(([, seq]) => seq >= last.seq)
-    .map(([id]) => room.person(id))
-    .filter((user) => user !== undefined)
-    .map(nameOf);
-  if (readers.length === 0) return null;
+  const readers = readersOfLast(room).map(nameOf);
   const shown = readers.slice(0, 3).join(", ") + (readers.length > 3 ? ` +${readers.length - 3}` : "");
-  return <p class="read-by">{strings.conversation.seenBy(shown)}</p>;
+  return <p class="read-by">{shown !== "" && strings.conversation.seenBy(shown)}</p>;
+}
+
+function readersOfLast(room: RoomState): UserRef[] {
+  const last = room.items.value.findLast((item) => item.type === "message");
+  if (!room.attached.value || last?.type !== "message" || last.user.id !== me.value?.id || room.unsent.value.length > 0) return [];
+  const readers = [...room.reads.value].filter(([, seq]) => seq >= last.seq).map(([id]) => room.person(id));
+  return readers.filter((user) => user !== undefined);
 }
