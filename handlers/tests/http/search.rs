@@ -1,5 +1,7 @@
 //! Searching over HTTP: what is answered, and how often somebody may ask.
 
+use std::time::Duration;
+
 use protocol::ErrorCode;
 use serde_json::{Value, json};
 
@@ -15,6 +17,7 @@ async fn a_search_answers_messages_rooms_and_snippets() {
         for body in ["Green tea", "Coffee", "More\ntea, see https://example.com"] {
             let message = json!({ "body": body });
             ada.post(&messages).json(message).await_status(201).await;
+            server.advance(Duration::from_millis(1));
         }
         let found = ada.get("/v1/search?q=TEA&limit=1").await_status(200).await;
         let hit = &found.json["hits"][0];
