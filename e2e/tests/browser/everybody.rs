@@ -83,11 +83,16 @@ async fn nothing_stands_in_the_way_of_anybody() -> Result<()> {
         page.press("Escape").await?;
     }
     page.evaluate(&format!(
-        "document.querySelector('{}').focus()",
+        "document.querySelector('{}').dispatchEvent(new PointerEvent('pointerenter'))",
         by("message")
     ))
     .await?;
-    page.click(&by("open-thread")).await?;
+    page.until_visible(&by("open-thread")).await?;
+    page.evaluate(&format!(
+        "document.querySelector('{}').click()",
+        by("open-thread")
+    ))
+    .await?;
     page.until_visible(&format!("{} {}", by("thread-pane"), by("message")))
         .await?;
     assert_faultless(page, &axe, "a thread").await?;
