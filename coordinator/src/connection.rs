@@ -51,7 +51,7 @@ use crate::{
     connections::Registered,
     encoded::Encoded,
     errand::Errand,
-    outbox::{Capacity, Outbox, TryWrite},
+    outbox::{Backlog, Capacity, Outbox, TryWrite},
 };
 
 /// Somebody who was let in.
@@ -286,12 +286,18 @@ impl Owner {
             tokio::select! {
                 biased;
                 reason = self.connection.closing() => return End::Closed(reason),
-                () = &mut timer => match self.pulse.due(Instant::now()) {
-                    Due::Nothing => {}
-                    Due::Ping => self.connection.outbox.hold(Encoded::PING),
-                    Due::End(reason) => return End::Closed(reason),
-                    Due::Lost => return End::Lost,
-                },
+                () = &mut timer => {
+                    // Others may have written since.
+                    let Backlog { bytes, written, .. } = self.connection.outbox.backlog();
+                    let now = Instant::now();
+                    self.pulse.watch(now, bytes, written);
+                    match self.pulse.due(now) {
+                        Due::Nothing => {}
+                        Due::Ping => self.connection.outbox.hold(Encoded::PING),
+                        Due::End(reason) => return End::Closed(reason),
+                        Due::Lost => return End::Lost,
+                    }
+                }
                 answer = self.subscriptions.answered(), if has_space => {
                     self.subscriptions.take(answer);
                 }
