@@ -111,7 +111,7 @@ async fn measure(name: &str, url: &str, plan: &Plan) -> Result<Vec<Figure>> {
             measure: "messages stored",
             unit: "/s",
             series: ways,
-            aim: Some(Aim::AtLeastTimes(0.75)),
+            aim: Some(Aim::TimesAtLeast(0.75)),
         },
         Figure {
             part: "append",

@@ -55,10 +55,10 @@ impl Caller {
         let mut length = 0;
         let mut line = String::new();
         while self.connection.read_line(&mut line)? > 2 {
-            if let Some((name, value)) = line.split_once(':') {
-                if name.eq_ignore_ascii_case("content-length") {
-                    length = value.trim().parse().context("a length")?;
-                }
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().context("a length")?;
             }
             line.clear();
         }

@@ -76,7 +76,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
         measure: "server CPU per socket",
         unit: "µs",
         series: series.into(),
-        aim: Some(Aim::AtMostTimes(1.0)),
+        aim: Some(Aim::TimesAtMost(1.0)),
     }])
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
     for &window in &plan.windows {
         let flat = all_flat_out(&mut sides, window, plan.seconds, plan.runs)?;
         let what = format!("1 room × {}, window {window}", plan.subscribers);
-        let aim = (window == 8).then_some(Aim::AtMostTimes(1.1));
+        let aim = (window == 8).then_some(Aim::TimesAtMost(1.1));
         let figure = |measure, unit, aim, value: fn(&FlatOut) -> f64| Figure {
             part: "fanout",
             what: what.clone(),

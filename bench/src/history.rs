@@ -65,7 +65,7 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
     for (events, role) in [(plan.few, Role::Base), (plan.events, Role::Ours)] {
         shelves.push(Shelf::fill(engine, plan.rooms, events, role).await?);
     }
-    let empty = || shelves.iter().map(|shelf| shelf.series());
+    let empty = || shelves.iter().map(Shelf::series);
     let mut asked: Vec<Vec<Series>> = (0..HISTORY.len() + SEARCHES.len())
         .map(|_| empty().collect())
         .collect();
@@ -103,7 +103,7 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
         measure: "server and database CPU per message",
         unit: "µs",
         series: series(&sides, &talks, FlatOut::cpu_us_per_message),
-        aim: Some(Aim::AtMostTimes(1.1)),
+        aim: Some(Aim::TimesAtMost(1.1)),
     });
     Ok(figures)
 }
@@ -115,7 +115,7 @@ fn kind_name(kind: usize) -> &'static str {
 
 fn figure(engine: Engine, kind: usize, series: Vec<Series>) -> Figure {
     let (part, aim) = match kind {
-        kind if kind < HISTORY.len() => ("history", Aim::AtMostTimes(1.1)),
+        kind if kind < HISTORY.len() => ("history", Aim::TimesAtMost(1.1)),
         _ => ("search", Aim::AtMost(100.0)),
     };
     Figure {

@@ -90,12 +90,12 @@ async fn of_sockets(sockets: usize) -> Result<f64> {
     let rooms = node.furnish(1, PEOPLE).await?;
     let address = node.chatx.address();
     let entries = (0..sockets).map(|number| rooms.entry(&address, number, 0));
-    growth(&node.meter()?, entries.collect::<Result<_>>()?, 1)
+    growth(&node.meter()?, &entries.collect::<Result<Vec<_>>>()?, 1)
 }
 
 fn of_stand(name: &str, sockets: usize) -> Result<f64> {
     let stand = Stand::start(name, NO_FRAMES)?;
-    growth(&meter(&stand)?, bare(&stand, sockets), 1)
+    growth(&meter(&stand)?, &bare(&stand, sockets), 1)
 }
 
 async fn of_rooms(rooms: usize) -> Result<f64> {
@@ -104,7 +104,7 @@ async fn of_rooms(rooms: usize) -> Result<f64> {
     let mut store = Store::open(&node).await?;
     let ids = store.make_rooms("bench0", rooms).await?;
     let entries = many_rooms(&node, &furnished, &ids)?;
-    growth(&node.meter()?, entries, ROOMS_A_SOCKET)
+    growth(&node.meter()?, &entries, ROOMS_A_SOCKET)
 }
 
 /// Sockets that follow all of these rooms together, each room once.
@@ -128,7 +128,7 @@ pub(crate) fn many_rooms(node: &Node, rooms: &Rooms, ids: &[String]) -> Result<V
 }
 
 /// Bytes for each thing more, where an entry brings `weight` things: the slope of the line that fits best.
-fn growth(meter: &Meter, entries: Vec<Entry>, weight: usize) -> Result<f64> {
+fn growth(meter: &Meter, entries: &[Entry], weight: usize) -> Result<f64> {
     let step = entries.len().div_ceil(STEPS + 1);
     ensure!(step > 0, "nobody comes");
     let mut crowd = Crowd::new()?;

@@ -83,7 +83,7 @@ fn row(figure: &Figure, y: f64) -> String {
     let beside = base.map_or("", |base| &base.side);
     let measured = format!("{}, beside {beside}", figure.measure);
     svg += &text(20.0, y + 12.0, "small", "start", &measured);
-    if let Some(Aim::AtMostTimes(times) | Aim::AtLeastTimes(times)) = figure.aim {
+    if let Some(Aim::TimesAtMost(times) | Aim::TimesAtLeast(times)) = figure.aim {
         let x = place(times.log2());
         svg += &line("aim", (x, y - 10.0), (x, y + 10.0));
     }

@@ -182,7 +182,7 @@ fn report(samples: &[Sample], with: &[Window], without: &[Window]) -> Result<Fig
         measure: "send → ack, p99",
         unit: "ms",
         series: vec![there, gone],
-        aim: Some(Aim::AtMostTimes(1.1)),
+        aim: Some(Aim::TimesAtMost(1.1)),
     })
 }
 

@@ -51,9 +51,9 @@ pub(crate) enum Role {
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Aim {
     /// At most so many times the base.
-    AtMostTimes(f64),
+    TimesAtMost(f64),
     /// At least so many times the base.
-    AtLeastTimes(f64),
+    TimesAtLeast(f64),
     AtMost(f64),
 }
 
@@ -108,8 +108,8 @@ impl Figure {
 impl Aim {
     fn text(self, unit: &str) -> String {
         match self {
-            Self::AtMostTimes(times) => format!("≤ {times}"),
-            Self::AtLeastTimes(times) => format!("≥ {times}"),
+            Self::TimesAtMost(times) => format!("≤ {times}"),
+            Self::TimesAtLeast(times) => format!("≥ {times}"),
             Self::AtMost(value) => format!("≤ {} {unit}", rounded(value)).trim_end().to_owned(),
         }
     }

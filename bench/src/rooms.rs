@@ -42,7 +42,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
         measure: "server (and database) CPU per delivery",
         unit: "µs",
         series: series(&sides, &flat, FlatOut::cpu_us_per_delivery),
-        aim: Some(Aim::AtMostTimes(1.15)),
+        aim: Some(Aim::TimesAtMost(1.15)),
     };
     let rate = Figure {
         part: "rooms",

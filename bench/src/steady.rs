@@ -64,6 +64,6 @@ pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
     };
     Ok(vec![
         figure("delivery latency, p50", p50, None),
-        figure("delivery latency, p99", p99, Some(Aim::AtMostTimes(1.15))),
+        figure("delivery latency, p99", p99, Some(Aim::TimesAtMost(1.15))),
     ])
 }
