@@ -5,8 +5,8 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use client::{Error, Session};
 use protocol::{
-    RoomId,
-    rooms::{FindRooms, MyRoom, Room},
+    RoomId, UserId,
+    rooms::{FindRooms, MyRoom, Room, Visibility},
     text::RoomName,
 };
 use tokio::time::sleep;
@@ -23,7 +23,7 @@ pub(crate) async fn own_room(session: &Session, named: &str) -> Result<MyRoom> {
     let key = RoomName::search_key(named);
     let mut found: Vec<_> = rooms
         .into_iter()
-        .filter(|room| RoomName::search_key(&room.room.name) == key)
+        .filter(|room| RoomName::search_key(&name_of(&room.room, session.user())) == key)
         .collect();
     match found.len() {
         0 => bail!(NoRoom(named.to_owned())),
@@ -36,6 +36,16 @@ pub(crate) async fn own_room(session: &Session, named: &str) -> Result<MyRoom> {
             )))
         }
     }
+}
+
+/// What a room is called: a conversation by the names of the others in it, `@bob` or `@bob,eve`.
+pub(crate) fn name_of(room: &Room, me: UserId) -> String {
+    if room.visibility != Visibility::Direct {
+        return room.name.clone();
+    }
+    let others = room.people.iter().filter(|person| person.id != me);
+    let names: Vec<_> = others.map(|person| person.username.as_str()).collect();
+    format!("@{}", names.join(","))
 }
 
 /// A room that anyone may find, by name or id.

@@ -52,6 +52,7 @@ async fn own(session: &Session, json: bool, out: &mut impl Write) -> Result<()> 
     let rows = rooms.iter().map(|mine| {
         let unread = mine.room.unread.filter(|unread| *unread > 0).map(grouped);
         let mut row = row(&mine.room);
+        row[0] = on_one_line(&finding::name_of(&mine.room, session.user()));
         row[1] = unread.unwrap_or_default();
         row
     });
