@@ -35,6 +35,10 @@ pub enum Start {
 
 /// Something of one room, in order.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most of them are events, which are the large ones"
+)]
 #[non_exhaustive]
 pub enum Delivery {
     /// The next event: its seq is one more than that of the event before it.

@@ -142,7 +142,7 @@ fn block(
         rows.push(rule(&day(at.date()), width, theme.dim()));
     }
     if is_first_new {
-        rows.push(rule("new", width, theme.new()));
+        rows.push(rule("new", width, theme.fresh()));
     }
     let is_parted = !rows.is_empty();
     let time = at.strftime("%H:%M").to_string();
@@ -178,7 +178,11 @@ fn block(
             }
             let name = name(entry, before, is_parted, &columns, theme);
             let is_call = !entry.is_by(me.id) && calls(mentions, me.id);
-            let style = if is_call { theme.new() } else { theme.plain() };
+            let style = if is_call {
+                theme.fresh()
+            } else {
+                theme.plain()
+            };
             let body = harmless(body);
             let mut said = lines(&time, name, body.trim_end(), &columns, style, theme);
             if *is_edited {
@@ -284,7 +288,7 @@ fn mark(rows: &mut Vec<Line<'static>>, remark: &'static str, columns: &Columns, 
     let remark = Span::styled(remark, theme.dim());
     match rows.last_mut() {
         Some(last) if last.width() + remark.width() <= TIME + columns.name + 2 + columns.text => {
-            last.push_span(remark)
+            last.push_span(remark);
         }
         _ => {
             let indent = " ".repeat(TIME + columns.name + 1);

@@ -88,12 +88,12 @@ fn head(chat: &Chat, room: &Room, theme: Theme, layout: Layout, frame: &mut Fram
         spans.push(Span::styled(text, style));
     };
     if room.is_archived {
-        add(" · archived".to_owned(), theme.new());
+        add(" · archived".to_owned(), theme.fresh());
     }
     if layout.side.is_none() {
         let unread: u64 = chat.rooms.values().map(|room| room.unread).sum();
         if unread > 0 {
-            add(format!(" · {unread} unread"), theme.new());
+            add(format!(" · {unread} unread"), theme.fresh());
         }
     }
     if !room.topic.is_empty() {
@@ -161,7 +161,7 @@ fn hint(chat: &Chat, room: &Room, theme: Theme, area: Rect, frame: &mut Frame<'_
     } else if room.log.has_newer {
         (
             "you are reading the past · Esc to what is said now".to_owned(),
-            theme.new(),
+            theme.fresh(),
         )
     } else if room.hidden > 0 {
         let behind = if room.unread > 0 {
@@ -169,7 +169,7 @@ fn hint(chat: &Chat, room: &Room, theme: Theme, area: Rect, frame: &mut Frame<'_
         } else {
             "more below".to_owned()
         };
-        (format!("{behind} · Esc to the end"), theme.new())
+        (format!("{behind} · Esc to the end"), theme.fresh())
     } else {
         (typing(room, chat.now), theme.dim())
     };
@@ -270,13 +270,13 @@ fn nowhere(chat: &Chat, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
 fn status(chat: &Chat, theme: Theme, area: Rect, frame: &mut Frame<'_>) {
     let waiting = chat.unanswered().count();
     let (link, style) = match &chat.link {
-        Link::Live if waiting > 0 => (format!("sending {waiting}… "), theme.new()),
+        Link::Live if waiting > 0 => (format!("sending {waiting}… "), theme.fresh()),
         Link::Live => ("● connected ".to_owned(), theme.good()),
         Link::Connecting | Link::Waiting if waiting > 0 => {
-            (format!("○ reconnecting, {waiting} to send "), theme.new())
+            (format!("○ reconnecting, {waiting} to send "), theme.fresh())
         }
-        Link::Connecting => ("○ connecting… ".to_owned(), theme.new()),
-        Link::Waiting => ("○ reconnecting… ".to_owned(), theme.new()),
+        Link::Connecting => ("○ connecting… ".to_owned(), theme.fresh()),
+        Link::Waiting => ("○ reconnecting… ".to_owned(), theme.fresh()),
         Link::Ended(_) => ("✗ disconnected ".to_owned(), theme.bad()),
     };
     let width = usize::from(area.width).saturating_sub(link.width() + 2);

@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 /// Something that happened.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few wait at a time, and each is taken apart at once"
+)]
 pub(super) enum Input {
     Key(KeyEvent),
     Paste(String),

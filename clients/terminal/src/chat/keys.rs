@@ -75,7 +75,7 @@ impl Chat {
             KeyCode::Up if control => self.scroll_up(1),
             KeyCode::Down if control => self.scroll_down(1),
             KeyCode::Home if control => self.scroll_up(usize::MAX),
-            KeyCode::End if control => self.to_end(),
+            KeyCode::End if control => self.go_to_end(),
             KeyCode::Char('c') if control => self.interrupts(),
             KeyCode::Esc => self.escapes(),
             _ => return None,
@@ -161,7 +161,7 @@ impl Chat {
         let compose = &mut room.compose;
         match key.code {
             KeyCode::Enter if alt || key.modifiers.contains(KeyModifiers::SHIFT) => {
-                compose.insert("\n")
+                compose.insert("\n");
             }
             KeyCode::Char('j') if control => compose.insert("\n"),
             KeyCode::Enter => return self.enters(),
@@ -228,7 +228,7 @@ impl Chat {
         match intent {
             Intent::Edit(seq) => effects.push(Effect::Edit(id, seq, body)),
             Intent::Say | Intent::Reply(_) => {
-                effects.extend(self.to_end());
+                effects.extend(self.go_to_end());
                 let reply_to = match intent {
                     Intent::Reply(seq) => Some(seq),
                     _ => None,
@@ -321,7 +321,7 @@ impl Chat {
             return Vec::new();
         }
         room.new_behind = None;
-        self.to_end()
+        self.go_to_end()
     }
 
     /// Clears what is being written, or else ends the program.

@@ -56,7 +56,7 @@ impl Theme {
     }
 
     /// What is new, or calls for attention.
-    pub(super) fn new(self) -> Style {
+    pub(super) fn fresh(self) -> Style {
         self.strong().patch(self.coloured(Color::Yellow))
     }
 

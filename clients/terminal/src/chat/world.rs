@@ -71,10 +71,12 @@ impl World {
                 }
             }),
             Effect::Edit(room, seq, body) => {
-                self.change(|session| async move { session.edit(room, seq, &body).await.map(drop) })
+                self.change(
+                    |session| async move { session.edit(room, seq, &body).await.map(drop) },
+                );
             }
             Effect::Delete(room, seq) => {
-                self.change(|session| async move { session.delete_message(room, seq).await })
+                self.change(|session| async move { session.delete_message(room, seq).await });
             }
             Effect::MarkRead(room, seq) => {
                 let room = self.connection.room(room);
@@ -125,7 +127,7 @@ impl World {
                 entered(session.join(room, &body).await.map(|_| room))
             }),
             Effect::JoinNamed(name) => {
-                self.ask(|session| async move { join_named(&session, &name).await })
+                self.ask(|session| async move { join_named(&session, &name).await });
             }
             Effect::Create(name) => self.ask(|session| async move {
                 let body = CreateRoomBody {
@@ -301,10 +303,6 @@ fn topic_of(topic: String) -> ChangeRoomBody {
 }
 
 /// An error as people want to know it.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is used as a function of `map_err`"
-)]
 fn words(error: Error) -> String {
     match error {
         Error::Refused(refusal) => refusal.to_string(),

@@ -69,7 +69,7 @@ fn room_line(room: &Room, is_open: bool, theme: Theme, width: usize) -> Line<'st
         Span::styled(name, style),
         Span::styled(draft, theme.dim()),
         Span::raw(fill + " "),
-        Span::styled(count, theme.new()),
+        Span::styled(count, theme.fresh()),
         Span::raw(" "),
     ]);
     if is_open {
@@ -94,7 +94,7 @@ pub(super) fn people(room: &Room, theme: Theme, area: Rect, frame: &mut Frame<'_
     for (user, state) in there.iter().take(height) {
         let (sign, style) = match state {
             PresenceState::Online => ("●", theme.good()),
-            PresenceState::Away => ("◐", theme.new()),
+            PresenceState::Away => ("◐", theme.fresh()),
             PresenceState::Dnd => ("⊘", theme.bad()),
             PresenceState::Offline | PresenceState::Invisible => ("○", theme.dim()),
         };

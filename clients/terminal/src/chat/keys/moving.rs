@@ -83,7 +83,7 @@ impl Chat {
     }
 
     /// Goes to what was said last.
-    pub(in super::super) fn to_end(&mut self) -> Vec<Effect> {
+    pub(in super::super) fn go_to_end(&mut self) -> Vec<Effect> {
         let Some(room) = self.shown_mut() else {
             return Vec::new();
         };
