@@ -81,6 +81,8 @@ async fn nothing_stands_in_the_way_of_anybody() -> Result<()> {
         page.click(&by(opens)).await?;
         assert_faultless(page, &axe, what).await?;
         page.press("Escape").await?;
+        page.until("document.querySelector('dialog[open]') === null")
+            .await?;
     }
     page.evaluate(&format!(
         "document.querySelector('{}').dispatchEvent(new PointerEvent('pointerenter'))",
