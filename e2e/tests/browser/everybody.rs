@@ -100,6 +100,8 @@ async fn nothing_stands_in_the_way_of_anybody() -> Result<()> {
     assert_faultless(page, &axe, "a thread").await?;
     page.click(&by("pins")).await?;
     assert_faultless(page, &axe, "the pins").await?;
+    page.click(&format!("{} .bar .icon-button", by("pins-pane")))
+        .await?;
 
     let room = page.evaluate("location.hash").await?;
     let room = room.as_str().context("a room is open")?;
