@@ -32,6 +32,9 @@ async fn faults(page: &Page, axe: &str) -> Result<Value> {
 async fn assert_faultless(page: &Page, axe: &str, what: &str) -> Result<()> {
     for scheme in ["light", "dark"] {
         page.prefer(scheme, true).await?;
+        // The new colours are there with the next frame.
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+            .await?;
         let found = faults(page, axe).await?;
         assert_eq!(found, json!([]), "{what}, {scheme}: {found:#}");
     }
