@@ -194,7 +194,7 @@ impl Standing {
     /// What they miss, if they may follow the room.
     fn gap(&self, from: &ResumeFrom, limits: &Limits) -> Result<Gap, Refusal> {
         let (Some(role), Some(first)) = (self.role, self.first_seq) else {
-            return Err(refuse_stranger(self.visibility.0).into());
+            return Err(refuse_stranger(self.visibility.0));
         };
         if self.archived_at.is_some() {
             return Err(ErrorCode::Archived.into());

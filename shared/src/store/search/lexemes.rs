@@ -55,7 +55,7 @@ impl Lexemes {
 /// The lexemes that a stretch must have in which `wanted` is to be found, in one room or in any.
 pub(super) fn asked(wanted: &Wanted, room: Option<RoomId>) -> BTreeSet<String> {
     let mut asked = BTreeSet::new();
-    for word in wanted.words.iter().flat_map(|words| words.iter()) {
+    for word in wanted.words.iter().flat_map(protocol::text::Words::iter) {
         let length = match word.script {
             Script::Letters => word.chars.len().min(3),
             Script::Signs => word.chars.len().min(2),

@@ -84,7 +84,7 @@ impl Store {
              order by ends_at desc limit $5",
         );
         on!(self.reader(), pool => sqlx::query_as(statement)
-            .bind(query(self.reader(), &lexemes))
+            .bind(query(&self.reader(), &lexemes))
             .bind(Json(&runs))
             .bind(wanted.since.map(At))
             .bind(At(moment.at))
@@ -110,7 +110,7 @@ impl Store {
              order by case when $5 then -s.number else s.number end limit $6",
         );
         on!(self.reader(), pool => sqlx::query_scalar(statement)
-            .bind(query(self.reader(), lexemes))
+            .bind(query(&self.reader(), lexemes))
             .bind(room.uuid())
             .bind(number_of(first))
             .bind(number_of(last))
@@ -121,7 +121,7 @@ impl Store {
 }
 
 /// A question for all of the lexemes, none of which has a quote in it.
-fn query<P, S>(engine: On<P, S>, lexemes: &BTreeSet<String>) -> String {
+fn query<P, S>(engine: &On<P, S>, lexemes: &BTreeSet<String>) -> String {
     let (quote, and) = match engine {
         On::Postgres(_) => ('\'', " & "),
         On::Sqlite(_) => ('"', " AND "),

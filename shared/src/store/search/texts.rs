@@ -40,11 +40,13 @@ pub(in crate::store) enum Order {
     Forth,
 }
 
-/// Where a message stands among those of all rooms: by when it came.
+/// Where a message stands among those of all rooms: by when it came; of one room within a millisecond, by its
+/// place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Moment {
     pub(super) at: Timestamp,
-    pub(super) id: Uuid,
+    pub(super) room: Uuid,
+    pub(super) seq: i64,
 }
 
 impl Moment {
@@ -52,7 +54,8 @@ impl Moment {
     pub(super) fn after(at: Timestamp) -> Self {
         Self {
             at: at.after(Duration::from_millis(1)),
-            id: Uuid::nil(),
+            room: Uuid::nil(),
+            seq: 0,
         }
     }
 }
@@ -62,7 +65,6 @@ impl Moment {
 pub(super) struct Text {
     room_id: Uuid,
     seq: i64,
-    id: Uuid,
     at: At,
     body: String,
 }
@@ -75,7 +77,8 @@ impl Text {
     pub(super) const fn moment(&self) -> Moment {
         Moment {
             at: self.at.0,
-            id: self.id,
+            room: self.room_id,
+            seq: self.seq,
         }
     }
 
@@ -119,7 +122,7 @@ pub(super) struct Stop {
 }
 
 /// Selects from the runs in `$1` what may be looked for, as the function `messages_in` does on PostgreSQL.
-const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.id, e.at, e.body
+const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.at, e.body
     from json_each($1) r cross join events e on e.room_id = unhex(r.value ->> 'room', '-')
         and e.seq between r.value ->> 'first' and r.value ->> 'last'
         and e.kind = 'message' and e.deleted_at is null
@@ -129,10 +132,10 @@ const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.id, e.at, e.body
         and ($5 is null or e.body like $5)
         and ($6 is null or e.body like $6)
         and ($7 is null or e.body like $7)
-        and ($8 is null or (e.at, e.id) < ($8, $9))
-    order by case $10 when 'newest' then e.at end desc, case $10 when 'newest' then e.id end desc,
-        case $10 when 'forth' then e.seq else -e.seq end
-    limit $11";
+        and ($8 is null or (e.at, e.room_id, e.seq) < ($8, $9, $10))
+    order by case $11 when 'newest' then e.at end desc, case $11 when 'newest' then e.room_id end desc,
+        case $11 when 'forth' then e.seq else -e.seq end
+    limit $12";
 
 impl Store {
     /// Reads the runs for what is wanted, from `before` on, until it has seen `most` rows that may be it.
@@ -151,8 +154,8 @@ impl Store {
             });
         }
         let statement = self.reader().dialect(
-            "select room_id, seq, id, at, body
-             from messages_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            "select room_id, seq, at, body
+             from messages_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             SELECT_SQLITE,
         );
         let ordering = match order {
@@ -170,7 +173,8 @@ impl Store {
             .bind(second.as_deref())
             .bind(third.as_deref())
             .bind(before.map(|before| At(before.at)))
-            .bind(before.map(|before| before.id))
+            .bind(before.map(|before| before.room))
+            .bind(before.map(|before| before.seq))
             .bind(ordering)
             .bind(i64::try_from(most).unwrap_or(i64::MAX))
             .fetch_all(pool))?;
@@ -232,7 +236,7 @@ fn patterns(wanted: &Wanted) -> [Option<String>; 3] {
     let mut patterns: Vec<String> = wanted
         .words
         .iter()
-        .flat_map(|words| words.iter())
+        .flat_map(protocol::text::Words::iter)
         .map(pattern)
         .collect();
     if wanted.has == Some(Has::Link) {
