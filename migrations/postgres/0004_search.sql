@@ -77,7 +77,7 @@ begin atomic
 end;
 
 -- The messages in runs of places that may be what is looked for, at most so many of them: `newest` by when
--- they came, `back` and `forth` by their places. Each run is read by the log's key, whatever a planner thinks
+-- they came, then by their rooms and places, `back` and `forth` by their places. Each run is read by the log's key, whatever a planner thinks
 -- of runs; what it thinks of sixteen partitions is that compiling the query is worth its while.
 create function messages_in(
     runs jsonb,
@@ -88,10 +88,11 @@ create function messages_in(
     pattern_2 text,
     pattern_3 text,
     before_at timestamptz,
-    before_id uuid,
+    before_room uuid,
+    before_seq bigint,
     ordering text,
     most bigint
-) returns table (room_id uuid, seq bigint, id uuid, at timestamptz, body text)
+) returns table (room_id uuid, seq bigint, at timestamptz, body text)
 language plpgsql stable
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -102,10 +103,10 @@ as $$
 #variable_conflict use_column
 begin
     return query
-    select x.room_id, x.seq, x.id, x.at, x.body
+    select x.room_id, x.seq, x.at, x.body
     from jsonb_to_recordset(runs) r (room uuid, first bigint, last bigint)
     cross join lateral (
-        select e.room_id, e.seq, e.id, e.at, e.body
+        select e.room_id, e.seq, e.at, e.body
         from events e
         where e.room_id = r.room and e.seq between r.first and r.last
             and e.kind = 'message' and e.deleted_at is null
@@ -115,10 +116,10 @@ begin
             and (pattern_1 is null or e.body collate "C" ilike pattern_1)
             and (pattern_2 is null or e.body collate "C" ilike pattern_2)
             and (pattern_3 is null or e.body collate "C" ilike pattern_3)
-            and (before_at is null or (e.at, e.id) < (before_at, before_id))
+            and (before_at is null or (e.at, e.room_id, e.seq) < (before_at, before_room, before_seq))
         offset 0
     ) x
-    order by case ordering when 'newest' then x.at end desc, case ordering when 'newest' then x.id end desc,
+    order by case ordering when 'newest' then x.at end desc, case ordering when 'newest' then x.room_id end desc,
         case ordering when 'forth' then x.seq else -x.seq end
     limit most;
 end

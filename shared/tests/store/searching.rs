@@ -6,7 +6,7 @@ use std::time::Duration;
 use protocol::{
     ErrorCode, Limits, RoomId, Seq, UserId,
     accounts::UserSummary,
-    messages::{History, Span},
+    messages::{History, Message, Span},
     rooms::{CreateRoom, HistoryVisibility},
     search::{Has, HitList, Search, Wanted},
     text::Words,
@@ -23,6 +23,7 @@ on_both_engines!(
     finds_only_what_the_searcher_may_read,
     an_edit_and_a_delete_hold_at_once,
     pages_follow_each_other_without_gap_or_overlap,
+    pages_part_what_came_in_one_moment,
     filters_go_together,
     history_finds_what_is_looked_for_both_ways,
     refuses_what_is_not_there,
@@ -78,6 +79,30 @@ impl Ground {
             "it was not indexed"
         );
         Ok(())
+    }
+
+    /// The needles on all pages, one after the other.
+    async fn paged(
+        &self,
+        user: UserId,
+        room: Option<RoomId>,
+        limit: u32,
+    ) -> anyhow::Result<Vec<Message>> {
+        let mut found = Vec::new();
+        let mut page = Search {
+            room,
+            limit,
+            ..search("needle")
+        };
+        loop {
+            let hits = self.store.search(user, &page).await?;
+            anyhow::ensure!(hits.hits.len() <= usize::try_from(limit)?);
+            found.extend(hits.hits.into_iter().map(|hit| hit.message));
+            page.cursor = hits.next_cursor;
+            if page.cursor.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     async fn finds(&self, user: UserId, words: &str) -> anyhow::Result<Vec<String>> {
@@ -225,21 +250,11 @@ async fn pages_follow_each_other_without_gap_or_overlap(ground: Ground) -> anyho
         }
     }
     for (room, limit) in [(None, 9), (None, 50), (Some(rooms[1]), 9)] {
-        let mut found = Vec::new();
-        let mut page = Search {
-            room,
-            limit,
-            ..search("needle")
-        };
-        loop {
-            let hits = ground.store.search(ada.id, &page).await?;
-            assert!(hits.hits.len() <= usize::try_from(limit)?);
-            found.extend(bodies(&hits).into_iter().map(str::to_owned));
-            page.cursor = hits.next_cursor;
-            if page.cursor.is_none() {
-                break;
-            }
-        }
+        let found = ground.paged(ada.id, room, limit).await?;
+        let found: Vec<String> = found
+            .into_iter()
+            .map(|message| message.content.body.to_string())
+            .collect();
         let expected: Vec<String> = match room {
             None => said.clone(),
             Some(_) => said
@@ -252,6 +267,48 @@ async fn pages_follow_each_other_without_gap_or_overlap(ground: Ground) -> anyho
                 .collect(),
         };
         assert_eq!(found, expected, "{limit}");
+    }
+    Ok(())
+}
+
+/// Three rooms that are written in one millisecond, by several nodes: no id says which message was first.
+async fn pages_part_what_came_in_one_moment(ground: Ground) -> anyhow::Result<()> {
+    let [ada] = ground.people(["ada"]).await?;
+    let mut rooms = Vec::new();
+    for name in ["one", "two", "three"] {
+        rooms.push(ground.room(&ada, name).await?.id);
+    }
+    let mut ids: Vec<_> = (0..3 * 1_300).map(|_| ground.clock.id()).collect();
+    let mut said = Vec::new();
+    for round in 0..13 {
+        for room in &rooms {
+            let entry = |number: usize| Append {
+                id: ids.pop().expect("one for each"),
+                body: body(if number % 5 == 0 { "needle" } else { "hay" }),
+                ..ground.message(*room, ada.id, &format!("{round} {number}"))
+            };
+            let entries: Vec<Append> = (0..100).map(entry).collect();
+            for appended in ground.store.append(&entries).await?.into_iter().step_by(5) {
+                let Appended::Stored(place) = appended else {
+                    anyhow::bail!("not stored: {appended:?}");
+                };
+                said.push((*room, place.seq));
+            }
+        }
+        if round == 9 {
+            indexing::index(&ground.store).await?;
+        }
+    }
+    // The latest of a room first, one room after the other.
+    said.sort_unstable();
+    said.reverse();
+    for limit in [9, 50] {
+        let found = ground.paged(ada.id, None, limit).await?;
+        let found: Vec<(RoomId, Seq)> = found
+            .iter()
+            .map(|message| (message.room, message.seq))
+            .collect();
+        assert_eq!(found, said, "{limit}");
     }
     Ok(())
 }
