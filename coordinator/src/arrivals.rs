@@ -56,7 +56,7 @@ impl Arrivals {
         let node = self.node.clone();
         self.node
             .tasks
-            .spawn(connection::run(node, begun, admitted.passport));
+            .spawn(connection::run(node, begun, &admitted.passport));
         Ok(None)
     }
 }

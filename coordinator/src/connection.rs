@@ -139,7 +139,7 @@ impl Connection {
 pub(crate) fn run(
     node: Node,
     begun: Begun,
-    passport: Passport,
+    passport: &Passport,
 ) -> impl Future<Output = ()> + Send + use<> {
     let id = node.app.clock.id();
     let span = info_span!(
@@ -154,7 +154,7 @@ pub(crate) fn run(
         read,
         unwritten,
     } = begun;
-    let connection = Connection::new(id, &passport, Capacity::default(), wire.clone());
+    let connection = Connection::new(id, passport, Capacity::default(), wire.clone());
     // It leaves before anything that is said to the socket once that is known.
     connection.outbox.hold(Encoded::whole(unwritten));
     let connection = Arc::new(connection);
@@ -164,7 +164,7 @@ pub(crate) fn run(
 
     let outbox = connection.outbox.clone();
     let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);
-    let mut owner = Owner::new(node, connection, socket, &passport);
+    let mut owner = Owner::new(node, connection, socket, passport);
     drop(opening);
     let served = async move {
         let end = owner.run_inner().await;

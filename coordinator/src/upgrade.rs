@@ -104,7 +104,7 @@ impl Admitted {
         tasks.spawn(async move {
             match upgrade.await {
                 Ok(upgraded) => match Begun::below(upgraded) {
-                    Some(begun) => connection::run(node, begun, passport).await,
+                    Some(begun) => connection::run(node, begun, &passport).await,
                     None => error!("a listener leads to sockets that is not plain TCP"),
                 },
                 Err(error) => debug!(%error, "a socket was lost before it was open"),

@@ -79,7 +79,10 @@ pub struct MessageContent {
     pub pinned: bool,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands it a reference"
+)]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -165,7 +165,7 @@ impl Connection {
         match entered {
             // On the heap, so that those who only want a socket do not pay for what HTTP needs.
             Ok(Some(stream)) => {
-                Box::pin(serve_http(stream, peer, self.router, self.graceful)).await
+                Box::pin(serve_http(stream, peer, self.router, self.graceful)).await;
             }
             Ok(None) => {}
             // With certificates this is somebody who has none of ours, which is worth a line.

@@ -23,7 +23,7 @@ pub(super) struct Reader {
 }
 
 /// What the client said.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard<'a> {
     /// A message of text.
     Text(&'a str),

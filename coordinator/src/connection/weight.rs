@@ -26,7 +26,7 @@ fn what_is_idle_stays_light() {
     let weights = [
         (
             "a socket's task",
-            task::<Node, Begun, Passport, _>(run),
+            task(|node: Node, begun: Begun, passport: Passport| run(node, begun, &passport)),
             2_304,
         ),
         (
