@@ -15,7 +15,7 @@ pub(crate) enum Store {
 const TEXTS: u32 = 4_096;
 const WORDS_A_TEXT: u64 = 10;
 const SYLLABLES: [&str; 16] = [
-    "ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu", "dan", "fer", "gil", "hon", "jur",
+    "bo", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu", "dan", "fer", "gil", "hon", "jur",
     "pas",
 ];
 
