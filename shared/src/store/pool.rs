@@ -1,6 +1,11 @@
 //! The connections to either engine, and the one place that knows which of the two it is.
 
-use std::{future::Future, str::FromStr, time::Duration};
+use std::{
+    future::Future,
+    str::FromStr,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection, Database, PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool,
@@ -76,6 +81,10 @@ const ANSWER_DEADLINE: Duration = Duration::from_secs(4);
 /// statement. One that broke meanwhile is found out by its error, and not used again.
 const TRUSTED_FOR: Duration = Duration::from_millis(500);
 
+/// When a connection last broke. Those of a process break together, with their server or the way to it: after one
+/// the others are asked again, so that not each of them fails a request.
+static BROKE_AT: Mutex<Option<Instant>> = Mutex::new(None);
+
 /// The time limits go with `begin`, in the same round trip: behind a transaction pooler what is set on a
 /// session belongs to somebody else's session. A caller that freezes must not hold a room: it is put out
 /// before those who wait for the room give up.
@@ -87,9 +96,31 @@ const BEGIN_POSTGRES: &str = "begin; \
 /// Waits for the answer to one statement.
 pub(crate) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(ANSWER_DEADLINE, answer).await {
-        Ok(answer) => answer.map_err(Error::from),
+        Ok(answer) => answer.map_err(|error| {
+            if is_of_connection(&error) {
+                *BROKE_AT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            }
+            error.into()
+        }),
         Err(_) => Err(Error::Unavailable(sqlx::Error::PoolTimedOut)),
     }
+}
+
+/// Whether the connection is broken, or the server ended it.
+fn is_of_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        _ => false,
+    }
+}
+
+/// Whether what worked so long ago is taken to work.
+fn is_trusted(idle_for: Duration) -> bool {
+    let broke_at = *BROKE_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    idle_for <= TRUSTED_FOR && broke_at.is_none_or(|at| at.elapsed() > TRUSTED_FOR)
 }
 
 /// The connections to either engine.
@@ -114,7 +145,7 @@ impl Pool {
                 .test_before_acquire(false)
                 .before_acquire(|connection, seen| {
                     Box::pin(async move {
-                        if seen.idle_for > TRUSTED_FOR {
+                        if !is_trusted(seen.idle_for) {
                             connection.ping().await?;
                         }
                         Ok(true)

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use protocol::{ErrorCode, RoomId, Seq, accounts::UserSummary, events::EventKind};
 use shared::{
     Appender,
-    store::{Append, Appended, Place},
+    store::{Append, Appended, Place, StoreOptions},
 };
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 use testkit::{Durability, Postgres};
@@ -237,6 +237,45 @@ async fn connections_that_are_cut_lose_and_double_nothing() -> Result<()> {
     ensure!(cut > 0, "no connection was cut");
     running.end().await?;
     stored_once(&ground, room, &places).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_connections_that_break_together_one_fails_a_request() -> Result<()> {
+    let ground = Ground::postgres().await?;
+    let mut killer = PgConnection::connect(&testkit::postgres_url().await?).await?;
+    let ask = |asked: usize| {
+        let store = ground.store.clone();
+        let asked = (0..asked).map(|_| {
+            let store = store.clone();
+            async move { store.check().await }
+        });
+        asked.collect::<tokio::task::JoinSet<_>>().join_all()
+    };
+    let most = StoreOptions::default().max_connections;
+    let mut connections = 0;
+    while connections < i64::from(most) / 2 {
+        for answer in ask(200).await {
+            answer?;
+        }
+        connections =
+            sqlx::query_scalar("select count(*) from pg_stat_activity where datname = $1")
+                .bind(ground.database_name())
+                .fetch_one(&mut killer)
+                .await?;
+    }
+    let cut: i64 = sqlx::query_scalar(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = $1",
+    )
+    .bind(ground.database_name())
+    .fetch_one(&mut killer)
+    .await?;
+    ensure!(cut > 1, "{cut} connections were cut");
+    let mut failed = 0;
+    for _ in 0..cut {
+        failed += usize::from(ground.store.check().await.is_err());
+    }
+    ensure!(failed <= 1, "{failed} of {cut} requests failed");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
