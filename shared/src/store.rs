@@ -52,7 +52,7 @@ pub use append::{Append, Appended, Place};
 pub use audit::NewAuditEntry;
 pub use direct::{Direct, NewDirect};
 pub use events::{Access, Head};
-pub use members::{Door, Entry, Joined};
+pub use members::{Door, Entry, Joined, Members};
 pub use reactions::Marked;
 pub use resume::{Resume, ResumeFrom};
 pub use rooms::NewRoom;

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{hint, note};
 use crate::{
     App, Caller, Refusal,
-    store::{Door, Entry, Joined},
+    store::{Door, Entry, Joined, Members},
 };
 
 /// The caller joins a room. Who is in already stays in.
@@ -109,8 +109,7 @@ pub async fn members(
     room: RoomId,
     page: &Page,
 ) -> Result<MemberList, Refusal> {
-    let mut list = app.store.members(room, caller.user.id, page).await?;
-    let all = app.store.access(room, caller.user.id).await?.member_count;
+    let Members { mut list, all } = app.store.members(room, caller.user.id, page).await?;
     if all <= app.settings.limits.presence_named_max_members {
         let users: Vec<UserId> = list.members.iter().map(|member| member.user.id).collect();
         let states = app.presence.states(&users).await;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Result, Store,
     change::RoomChange,
-    columns::At,
+    columns::{At, Word},
     events::count,
     pool::{execute, on},
 };
@@ -72,19 +72,26 @@ impl Store {
         viewer: UserId,
         at: Timestamp,
     ) -> Result<Vec<Invite>> {
-        let role = self.access(room, viewer).await?.role;
-        let rows: Vec<InviteRow> = on!(self.reader(), pool => sqlx::query_as(
-            "select code, room_id, by_id, max_uses, uses, created_at, expires_at from invites
-             where room_id = $1 and expires_at > $2 and (max_uses is null or uses < max_uses)
-                and ($3 or by_id = $4)
-             order by created_at desc, code",
+        let rows: Vec<SeenInvite> = on!(self.reader(), pool => sqlx::query_as(
+            "select i.code, i.room_id, i.by_id, i.max_uses, i.uses, i.created_at, i.expires_at,
+                v.role as viewer_role
+             from invites i join members v on v.room_id = i.room_id and v.user_id = $3
+             join rooms r on r.id = i.room_id and r.deleted_at is null
+             where i.room_id = $1 and i.expires_at > $2 and (i.max_uses is null or i.uses < i.max_uses)
+             order by i.created_at desc, i.code",
         )
         .bind(room.uuid())
         .bind(At(at))
-        .bind(sees_all(role))
         .bind(viewer.uuid())
         .fetch_all(pool))?;
-        Ok(rows.into_iter().map(InviteRow::invite).collect())
+        if rows.is_empty() {
+            // There are none, or the viewer is not a member.
+            self.access(room, viewer).await?;
+        }
+        let seen =
+            |row: &SeenInvite| sees_all(row.viewer_role.0) || row.invite.by_id == viewer.uuid();
+        let rows = rows.into_iter().filter(seen);
+        Ok(rows.map(|row| row.invite.invite()).collect())
     }
 
     /// Takes an invite back: one's own, and for moderators anybody's.
@@ -142,6 +149,14 @@ struct InviteRow {
     uses: i64,
     created_at: At,
     expires_at: At,
+}
+
+/// An invite, and what the viewer is in its room.
+#[derive(FromRow)]
+struct SeenInvite {
+    #[sqlx(flatten)]
+    invite: InviteRow,
+    viewer_role: Word<Role>,
 }
 
 impl InviteRow {

@@ -13,6 +13,7 @@ use super::{
     change::{Person, RoomChange},
     columns::{At, Word},
     cursor,
+    events::count,
     pool::{execute, on},
 };
 use crate::Refusal;
@@ -48,6 +49,15 @@ pub struct Joined {
     pub member: Member,
     /// The joining; nothing if they were in already.
     pub event: Option<Event>,
+}
+
+/// A page of members, and how many there are on all pages.
+#[derive(Clone, Debug)]
+pub struct Members {
+    /// The page.
+    pub list: MemberList,
+    /// All members of the room.
+    pub all: u32,
 }
 
 impl Store {
@@ -131,11 +141,12 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::access`], and `validation_failed` for a cursor that no page ended with.
-    pub async fn members(&self, room: RoomId, viewer: UserId, page: &Page) -> Result<MemberList> {
+    pub async fn members(&self, room: RoomId, viewer: UserId, page: &Page) -> Result<Members> {
         let after: Option<Cursor> = page.cursor.as_deref().map(cursor::read).transpose()?;
         let (rank, username) = after.map(|after| (after.rank, after.username)).unzip();
         let mut rows: Vec<MemberRow> = on!(self.reader(), pool => sqlx::query_as(
-            "select user_id, username, display_name, role, joined_at, muted_until, place
+            "select user_id, username, display_name, role, joined_at, muted_until, place,
+                (select member_count from rooms where id = $1) as member_count
              from (
                 select m.user_id, u.username, u.display_name, m.role, m.joined_at, m.muted_until,
                     case m.role when 'owner' then 0 when 'admin' then 1 when 'moderator' then 2 else 3 end
@@ -156,18 +167,20 @@ impl Store {
         .bind(i64::from(page.limit) + 1)
         .bind(viewer.uuid())
         .fetch_all(pool))?;
-        if rows.is_empty() {
+        let all = match rows.first() {
+            Some(row) => count(row.member_count),
             // The end of the list, or a list that the viewer may not see.
-            self.access(room, viewer).await?;
-        }
+            None => self.access(room, viewer).await?.member_count,
+        };
         let next_cursor = cursor::page(&mut rows, page.limit, |row| Cursor {
             rank: row.place,
             username: row.username.clone(),
         });
-        Ok(MemberList {
+        let list = MemberList {
             members: rows.into_iter().map(|row| row.member(room)).collect(),
             next_cursor,
-        })
+        };
+        Ok(Members { list, all })
     }
 
     /// Changes a member: their role, whether they may write, or both. Making somebody the owner makes
@@ -369,6 +382,7 @@ struct MemberRow {
     joined_at: At,
     muted_until: Option<At>,
     place: i32,
+    member_count: i64,
 }
 
 impl MemberRow {

@@ -1,7 +1,7 @@
 //! Removing people from a room and keeping them out.
 
 use protocol::{
-    Act, ErrorCode, Fields, RoomId, Timestamp, UserId, Violation,
+    Act, ErrorCode, Fields, Role, RoomId, Timestamp, UserId, Violation,
     accounts::UserSummary,
     events::{Event, EventKind, Moderated},
     rooms::{Ban, NewBan},
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     Result, Store,
     change::{Person, RoomChange},
-    columns::At,
+    columns::{At, Word},
     pool::{execute, on},
 };
 use crate::Refusal;
@@ -123,15 +123,23 @@ impl Store {
     /// # Errors
     /// As [`Store::access`], and `forbidden`.
     pub async fn bans(&self, room: RoomId, viewer: UserId, at: Timestamp) -> Result<Vec<Ban>> {
-        if !self.access(room, viewer).await?.role.may(Act::Moderate) {
-            return Err(ErrorCode::Forbidden.into());
-        }
         let rows: Vec<BanRow> = on!(self.reader(), pool => sqlx::query_as(
-            "select b.user_id, u.username, u.display_name, b.by_id, b.reason, b.until, b.created_at
+            "select b.user_id, u.username, u.display_name, b.by_id, b.reason, b.until, b.created_at,
+                v.role as viewer_role
              from bans b join users u on u.id = b.user_id
+             join members v on v.room_id = b.room_id and v.user_id = $3
+             join rooms r on r.id = b.room_id and r.deleted_at is null
              where b.room_id = $1 and (b.until is null or b.until > $2)
              order by b.created_at desc, b.user_id",
-        ).bind(room.uuid()).bind(At(at)).fetch_all(pool))?;
+        ).bind(room.uuid()).bind(At(at)).bind(viewer.uuid()).fetch_all(pool))?;
+        let role = match rows.first() {
+            Some(row) => row.viewer_role.0,
+            // Nobody is kept out, or the viewer is not a member.
+            None => self.access(room, viewer).await?.role,
+        };
+        if !role.may(Act::Moderate) {
+            return Err(ErrorCode::Forbidden.into());
+        }
         Ok(rows.into_iter().map(BanRow::ban).collect())
     }
 }
@@ -158,6 +166,7 @@ fn done_to(person: &Person) -> Moderated {
 
 #[derive(FromRow)]
 struct BanRow {
+    viewer_role: Word<Role>,
     user_id: Uuid,
     username: String,
     display_name: String,

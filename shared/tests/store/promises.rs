@@ -344,7 +344,7 @@ impl Scene {
             cursor: None,
             limit: 100,
         };
-        let listed = store.members(room, self.owner, &page).await?.members;
+        let listed = store.members(room, self.owner, &page).await?.list.members;
         let listed: BTreeSet<UserId> = listed.into_iter().map(|member| member.user.id).collect();
         ensure!(
             listed == members,
