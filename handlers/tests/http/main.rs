@@ -13,3 +13,4 @@ mod refusals;
 mod rooms;
 mod search;
 mod server;
+mod trips;

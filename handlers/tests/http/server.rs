@@ -55,6 +55,11 @@ impl Server {
         ]
     }
 
+    /// On PostgreSQL, which is reached by a way of the test's own.
+    pub(crate) async fn on_postgres(url: String, database: testkit::Database) -> Self {
+        Self::on(url, Database::Postgres(database), |_| {}).await
+    }
+
     async fn on(url: String, database: Database, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             database_url: url.into(),
