@@ -84,7 +84,7 @@ fn requests(room: &str, bob: &str) -> Vec<Request> {
     let get = |path: String, statements| -> Request { (Method::GET, path, |_| None, statements) };
     vec![
         get("/v1/users/me".to_owned(), 1),
-        get(format!("/v1/users/{}", bob), 1),
+        get(format!("/v1/users/{bob}"), 1),
         get("/v1/users?query=bo".to_owned(), 1),
         get("/v1/users/me/blocks".to_owned(), 1),
         get("/v1/auth/sessions".to_owned(), 1),

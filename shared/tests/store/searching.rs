@@ -284,7 +284,7 @@ async fn pages_part_what_came_in_one_moment(ground: Ground) -> anyhow::Result<()
         for room in &rooms {
             let entry = |number: usize| Append {
                 id: ids.pop().expect("one for each"),
-                body: body(if number % 5 == 0 { "needle" } else { "hay" }),
+                body: body(if number.is_multiple_of(5) { "needle" } else { "hay" }),
                 ..ground.message(*room, ada.id, &format!("{round} {number}"))
             };
             let entries: Vec<Append> = (0..100).map(entry).collect();
@@ -341,13 +341,13 @@ async fn filters_go_together(ground: Ground) -> anyhow::Result<()> {
             (with(|wanted, _| wanted.has = Some(Has::File)), vec![]),
             (
                 with(|wanted, (_, middle)| {
-                    wanted.until = Some(middle.after(Duration::from_millis(1)))
+                    wanted.until = Some(middle.after(Duration::from_millis(1)));
                 }),
                 vec!["tea is here"],
             ),
             (
                 with(|wanted, (_, middle)| {
-                    wanted.since = Some(middle.after(Duration::from_millis(1)))
+                    wanted.since = Some(middle.after(Duration::from_millis(1)));
                 }),
                 vec![linked],
             ),
