@@ -284,7 +284,11 @@ async fn pages_part_what_came_in_one_moment(ground: Ground) -> anyhow::Result<()
         for room in &rooms {
             let entry = |number: usize| Append {
                 id: ids.pop().expect("one for each"),
-                body: body(if number.is_multiple_of(5) { "needle" } else { "hay" }),
+                body: body(if number.is_multiple_of(5) {
+                    "needle"
+                } else {
+                    "hay"
+                }),
                 ..ground.message(*room, ada.id, &format!("{round} {number}"))
             };
             let entries: Vec<Append> = (0..100).map(entry).collect();
