@@ -101,6 +101,7 @@ impl Parts {
 pub async fn stateless(mut settings: Settings) -> Result<App> {
     check(Task::Handlers, &settings)?;
     name(&mut settings);
+    settings.is_frozen_between_requests = true;
     let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
     Ok(App::connect(settings, Clock::system(), None, &tasks, &end).await?)
 }

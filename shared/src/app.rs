@@ -1,7 +1,7 @@
 //! Everything that both halves of the server are given, built from the settings in one place. It waits
 //! for no database and no Redis, and starts nothing but what it is handed a tracker for.
 
-use std::{io, path::PathBuf, sync::Arc, thread::available_parallelism};
+use std::{io, path::PathBuf, sync::Arc, thread::available_parallelism, time::Duration};
 
 use protocol::{
     ErrorCode,
@@ -122,7 +122,11 @@ impl App {
         cancel: &CancellationToken,
     ) -> Result<Self, StartError> {
         let url = settings.database_url.expose_secret();
-        let store = Store::connect(url, &StoreOptions::default())
+        let mut options = StoreOptions::default();
+        if settings.is_frozen_between_requests {
+            options.trusted_for = Duration::ZERO;
+        }
+        let store = Store::connect(url, &options)
             .await
             .map_err(StartError::Store)?;
         let redis = settings

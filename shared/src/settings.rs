@@ -28,6 +28,9 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// `CHATX_DATA_DIR`: the SQLite file, uploads, generated keys.
     pub data_dir: PathBuf,
+    /// Whether the process may be frozen after each answer, so that nothing is taken to have lived on until the
+    /// next request. No setting: on Lambda it is so.
+    pub is_frozen_between_requests: bool,
     /// `DATABASE_URL`: `postgres://…` or `sqlite:…`; may hold a password. Empty: a SQLite file in the
     /// data directory.
     pub database_url: SecretString,
@@ -136,6 +139,7 @@ impl Default for Settings {
         Self {
             config: None,
             listen: ([127, 0, 0, 1], 8080).into(),
+            is_frozen_between_requests: false,
             data_dir: "./data".into(),
             database_url: "".into(),
             redis_url: None,

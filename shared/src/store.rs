@@ -71,6 +71,9 @@ pub struct StoreOptions {
     pub max_connections: u32,
     /// How long a statement waits for a free connection.
     pub acquire_timeout: Duration,
+    /// How long a connection that worked is taken to work: to ask it first is a round trip before each statement.
+    /// One that broke meanwhile fails what is asked of it.
+    pub trusted_for: Duration,
 }
 
 impl Default for StoreOptions {
@@ -78,6 +81,7 @@ impl Default for StoreOptions {
         Self {
             max_connections: 16,
             acquire_timeout: Duration::from_secs(3),
+            trusted_for: Duration::from_millis(500),
         }
     }
 }

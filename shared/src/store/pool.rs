@@ -77,10 +77,6 @@ pub(crate) use execute;
 /// server accepts bytes and never answers.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(4);
 
-/// How long a connection that worked is taken to work: to ask it first is a round trip before each
-/// statement. One that broke meanwhile is found out by its error, and not used again.
-const TRUSTED_FOR: Duration = Duration::from_millis(500);
-
 /// When a connection last broke. Those of a process break together, with their server or the way to it: after one
 /// the others are asked again, so that not each of them fails a request.
 static BROKE_AT: Mutex<Option<Instant>> = Mutex::new(None);
@@ -117,10 +113,10 @@ fn is_of_connection(error: &sqlx::Error) -> bool {
     }
 }
 
-/// Whether what worked so long ago is taken to work.
-fn is_trusted(idle_for: Duration) -> bool {
+/// Whether no connection broke for so long.
+fn are_whole(span: Duration) -> bool {
     let broke_at = *BROKE_AT.lock().unwrap_or_else(PoisonError::into_inner);
-    idle_for <= TRUSTED_FOR && broke_at.is_none_or(|at| at.elapsed() > TRUSTED_FOR)
+    broke_at.is_none_or(|at| at.elapsed() > span)
 }
 
 /// The connections to either engine.
@@ -139,13 +135,14 @@ impl Pool {
     pub(super) async fn connect(url: &str, options: &StoreOptions) -> Result<Self> {
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let connect = PgConnectOptions::from_str(url)?.application_name("chatx");
+            let trusted_for = options.trusted_for;
             let pool = PgPoolOptions::new()
                 .max_connections(options.max_connections)
                 .acquire_timeout(options.acquire_timeout)
                 .test_before_acquire(false)
-                .before_acquire(|connection, seen| {
+                .before_acquire(move |connection, seen| {
                     Box::pin(async move {
-                        if !is_trusted(seen.idle_for) {
+                        if seen.idle_for >= trusted_for || !are_whole(trusted_for) {
                             connection.ping().await?;
                         }
                         Ok(true)
