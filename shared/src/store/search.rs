@@ -244,7 +244,7 @@ mod tests {
         let body = format!("{}\nNeedle{}", "hay ".repeat(100), " hay".repeat(100));
         let snippet = snippet(&body, Some(&words));
         assert!(snippet.starts_with('…') && snippet.ends_with('…'));
-        assert!(snippet.contains("hay Needle hay"));
+        assert!(snippet.contains("hay  Needle hay"));
         assert!(snippet.chars().count() <= SNIPPET_CHARS + 2);
     }
 
