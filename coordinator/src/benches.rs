@@ -7,6 +7,7 @@
 )]
 
 mod encoded;
+mod few;
 mod roster;
 mod peers {
     pub(crate) mod frame;

@@ -12,6 +12,7 @@ mod requests;
 mod sends;
 mod socket;
 mod subscriptions;
+mod unanswered;
 mod wire;
 #[cfg(test)]
 mod weight;
@@ -34,7 +35,7 @@ use frames::Renewed;
 use metrics::{counter, gauge};
 use pace::Pace;
 use protocol::{
-    ConnectionId, SessionId, Timestamp, UserId,
+    ConnectionId, SessionId, Timestamp,
     accounts::UserSummary,
     frame::{CloseReason, PresenceState, Ready, ServerFrame},
 };
@@ -42,9 +43,11 @@ use pulse::{Due, HEARTBEAT, Pulse};
 use requests::Requests;
 use sends::Sends;
 use socket::Socket;
-use tokio::time::{Instant, sleep_until};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, debug, info, info_span};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+use tracing::{Span, debug, info, info_span};
 
 use crate::{
     Node,
@@ -79,22 +82,10 @@ pub(crate) struct Connection {
     pub(crate) session: SessionId,
     /// Its way out.
     pub(crate) outbox: Outbox,
-    ending: Ending,
-}
-
-/// The end of a socket, which whoever holds this can bring about. Cloning gives the same one.
-#[derive(Clone, Default)]
-pub(crate) struct Ending {
-    begun: CancellationToken,
-    reason: Arc<OnceLock<CloseReason>>,
-}
-
-impl Ending {
-    /// Ends the socket. The first reason counts.
-    pub(crate) fn begin(&self, reason: CloseReason) {
-        self.reason.get_or_init(|| reason);
-        self.begun.cancel();
-    }
+    /// Why it ends, once it shall.
+    ends: OnceLock<CloseReason>,
+    /// Tells that it shall.
+    ending: Notify,
 }
 
 impl Connection {
@@ -110,28 +101,32 @@ impl Connection {
             user: passport.user.clone(),
             session: passport.session,
             outbox: Outbox::new(capacity, line),
-            ending: Ending::default(),
+            ends: OnceLock::new(),
+            ending: Notify::new(),
         }
     }
 
     /// Ends it. The first reason counts.
     pub(crate) fn close(&self, reason: CloseReason) {
-        self.ending.begin(reason);
+        self.ends.get_or_init(|| reason);
+        self.ending.notify_one();
     }
 
-    /// What can end it.
-    pub(crate) const fn ending(&self) -> &Ending {
-        &self.ending
-    }
-
-    /// Waits for [`Connection::close`].
+    /// Waits for [`Connection::close`]. Only the owner may.
     async fn closing(&self) -> CloseReason {
-        self.ending.begun.cancelled().await;
-        self.ending
-            .reason
-            .get()
-            .copied()
-            .unwrap_or(CloseReason::Internal)
+        loop {
+            if let Some(reason) = self.ends.get() {
+                return *reason;
+            }
+            self.ending.notified().await;
+        }
+    }
+
+    /// Where what is logged about what it asks for belongs. Made when it is needed: one for each idle socket
+    /// would weigh as much as the socket.
+    fn span(&self) -> Span {
+        let (connection, user, session) = (self.id, self.user.id, self.session);
+        info_span!("connection", connection.id = %connection, user.id = %user, session.id = %session)
     }
 }
 
@@ -142,13 +137,6 @@ pub(crate) fn run(
     passport: &Passport,
 ) -> impl Future<Output = ()> + Send + use<> {
     let id = node.app.clock.id();
-    let span = info_span!(
-        "connection",
-        connection.id = %id,
-        user.id = %passport.user.id,
-        session.id = %passport.session,
-    );
-    let opening = span.enter();
     let Begun {
         wire,
         read,
@@ -158,16 +146,18 @@ pub(crate) fn run(
     // It leaves before anything that is said to the socket once that is known.
     connection.outbox.hold(Encoded::whole(unwritten));
     let connection = Arc::new(connection);
-    let here = Here::new(&node, &connection);
+    let here = Here::new(&node, Arc::clone(&connection));
     let opened_at = Instant::now();
-    debug!(ip = %passport.ip, "connection opened");
+    connection
+        .span()
+        .in_scope(|| debug!(ip = %passport.ip, "connection opened"));
 
     let outbox = connection.outbox.clone();
     let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);
     let mut owner = Owner::new(node, connection, socket, passport);
-    drop(opening);
-    let served = async move {
+    async move {
         let end = owner.run_inner().await;
+        let span = owner.connection.span();
         drop(here);
         // On the heap, so that live sockets do not carry it around.
         Box::pin(owner.finish(end)).await;
@@ -175,37 +165,32 @@ pub(crate) fn run(
         counter!("chatx_socket_closes_total", "reason" => end.as_str()).increment(1);
         let duration_ms = u64::try_from(opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (code, reason) = (end.code(), end.as_str());
-        info!(close.code = code, reason, duration_ms, "connection closed");
-    };
-    served.instrument(span)
+        span.in_scope(|| info!(close.code = code, reason, duration_ms, "connection closed"));
+    }
 }
 
 /// What the node knows of a live socket, taken back however the socket ends.
 struct Here {
     node: Node,
-    id: ConnectionId,
-    user: UserId,
-    _registered: Registered,
+    registered: Registered,
 }
 
 impl Here {
-    fn new(node: &Node, connection: &Arc<Connection>) -> Self {
+    fn new(node: &Node, connection: Arc<Connection>) -> Self {
         let (id, user) = (connection.id, connection.user.id);
         node.presences.note(user, id, PresenceState::Online);
         gauge!("chatx_sockets").increment(1.0);
-        let _registered = node.connections.add(Arc::clone(connection));
         Self {
             node: node.clone(),
-            id,
-            user,
-            _registered,
+            registered: node.connections.add(connection),
         }
     }
 }
 
 impl Drop for Here {
     fn drop(&mut self) {
-        self.node.presences.clear(self.user, self.id);
+        let connection = &self.registered.connection;
+        self.node.presences.clear(connection.user.id, connection.id);
         gauge!("chatx_sockets").decrement(1.0);
     }
 }
@@ -232,7 +217,7 @@ impl Owner {
         let subscriptions = Subscriptions::new(rooms, tasks, Arc::clone(&connection));
         Self {
             sends: Sends::new(node.clone(), Arc::clone(&connection)),
-            requests: Requests::new(&node, &connection, passport),
+            requests: Requests::new(&node, Arc::clone(&connection), passport),
             pace: Pace::new(&node.app.settings.rates, now),
             pulse: Pulse::new(now, expires_at),
             presence: PresenceState::Online,
@@ -246,12 +231,9 @@ impl Owner {
 
     async fn run_inner(&mut self) -> End {
         // A session that was revoked between its check and the socket's registration ends here.
-        let revoked = self
-            .node
-            .app
-            .revocations
-            .is_revoked(self.connection.session)
-            .await;
+        let revocations = &self.node.app.revocations;
+        // On the heap, because it is larger than all that follows, and over when that begins.
+        let revoked = Box::pin(revocations.is_revoked(self.connection.session)).await;
         if revoked.unwrap_or(false) {
             return End::Closed(CloseReason::SessionEnded);
         }

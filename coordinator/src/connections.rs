@@ -1,7 +1,7 @@
 //! The live sockets of this node, by what ends them: their session, or the node itself.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -9,6 +9,7 @@ use protocol::{ConnectionId, SessionId, frame::CloseReason};
 use shared::revocations::Revocations;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::connection::Connection;
 
@@ -16,36 +17,29 @@ use crate::connection::Connection;
 #[derive(Clone, Default)]
 pub(crate) struct Connections(Arc<Mutex<Live>>);
 
-#[derive(Default)]
-struct Live {
-    connections: HashMap<ConnectionId, Arc<Connection>>,
-    of_session: HashMap<SessionId, HashSet<ConnectionId>>,
-}
+type Live = BTreeMap<(SessionId, ConnectionId), Arc<Connection>>;
 
-/// Takes a socket out when it is dropped.
+/// A socket that is live until this is dropped.
 pub(crate) struct Registered {
     connections: Connections,
-    id: ConnectionId,
-    session: SessionId,
+    /// The socket.
+    pub(crate) connection: Arc<Connection>,
 }
 
 impl Connections {
     /// Adds a socket, for as long as the answer lives.
     pub(crate) fn add(&self, connection: Arc<Connection>) -> Registered {
-        let (id, session) = (connection.id, connection.session);
-        let mut live = self.live();
-        live.of_session.entry(session).or_default().insert(id);
-        live.connections.insert(id, connection);
+        let key = (connection.session, connection.id);
+        self.live().insert(key, Arc::clone(&connection));
         Registered {
             connections: self.clone(),
-            id,
-            session,
+            connection,
         }
     }
 
     /// Every socket.
     pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
-        self.live().connections.values().cloned().collect()
+        self.live().values().cloned().collect()
     }
 
     /// Closes the sockets of sessions that are revoked, until `cancel`.
@@ -67,16 +61,17 @@ impl Connections {
     }
 
     fn close(&self, session: SessionId) {
-        let live = self.live();
-        let of_session = live.of_session.get(&session).into_iter().flatten();
-        for connection in of_session.filter_map(|id| live.connections.get(id)) {
+        let id = |uuid| ConnectionId::from_uuid(uuid);
+        let all = (session, id(Uuid::nil()))..=(session, id(Uuid::max()));
+        for connection in self.live().range(all).map(|(_, connection)| connection) {
             connection.close(CloseReason::SessionEnded);
         }
     }
 
     /// Asks about every session, when too many were revoked to hear of each.
     async fn close_revoked(&self, revocations: &Revocations) {
-        let sessions: Vec<_> = self.live().of_session.keys().copied().collect();
+        let mut sessions: Vec<_> = self.live().keys().map(|(session, _)| *session).collect();
+        sessions.dedup();
         for session in sessions {
             if revocations.is_revoked(session).await.unwrap_or(false) {
                 self.close(session);
@@ -93,13 +88,9 @@ impl Connections {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        let mut live = self.connections.live();
-        live.connections.remove(&self.id);
-        if let Some(of_session) = live.of_session.get_mut(&self.session) {
-            of_session.remove(&self.id);
-            if of_session.is_empty() {
-                live.of_session.remove(&self.session);
-            }
-        }
+        let key = (self.connection.session, self.connection.id);
+        let gone = self.connections.live().remove(&key);
+        // Not while the sockets are held.
+        drop(gone);
     }
 }

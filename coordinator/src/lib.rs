@@ -20,6 +20,7 @@ mod delivery;
 mod outbox;
 mod answers;
 mod errand;
+mod few;
 
 mod roster;
 mod presences;

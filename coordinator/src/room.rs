@@ -1,5 +1,6 @@
 //! One live room, as sockets and the node see it. What it does with what it is told is `keeper`'s.
 
+mod commands;
 mod keeper;
 mod behind;
 mod history;
@@ -22,12 +23,16 @@ mod tests;
 pub(crate) use appends::Sending;
 pub(crate) use recent::Following;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use audience::Listener;
+use commands::{Commands, NotTold};
 use keeper::Keeper;
 use protocol::{
     ConnectionId, ErrorCode, RoomId, Seq, UserId,
@@ -36,7 +41,7 @@ use protocol::{
 };
 use recent::Recent;
 use shared::Refusal;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -50,11 +55,14 @@ use crate::{
 
 /// A live room. Cloning gives the same room.
 #[derive(Clone)]
-pub(crate) struct Room {
-    commands: mpsc::Sender<Command>,
-    recent: Arc<Recent>,
+pub(crate) struct Room(Arc<Shared>);
+
+/// What a room's task and everybody else know of it.
+struct Shared {
+    commands: Commands,
+    recent: Recent,
     /// Whether another node says everything that happens in it.
-    is_told: Arc<AtomicBool>,
+    is_told: AtomicBool,
 }
 
 /// A socket's hold on a room: dropped, the room no longer delivers to it.
@@ -95,7 +103,6 @@ pub(crate) enum Command {
 
 /// A socket that wants to follow a room.
 pub(crate) struct Listen {
-    connection: ConnectionId,
     listener: Listener,
     loaded: oneshot::Sender<Result<(), Refusal>>,
 }
@@ -111,10 +118,6 @@ pub(crate) struct Enter {
     online: oneshot::Sender<Online>,
 }
 
-/// Commands that may wait for a room. When it is full, messages are refused `unavailable`, and what
-/// may be lost is lost.
-const COMMANDS: usize = 8_192;
-
 impl Room {
     /// The room, and the task that keeps it.
     pub(crate) fn start(
@@ -122,49 +125,70 @@ impl Room {
         rooms: Rooms,
         cancel: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
-        let (commands, taken) = mpsc::channel(COMMANDS);
-        let room = Self {
-            commands,
-            recent: Arc::new(Recent::new()),
-            is_told: Arc::default(),
-        };
-        let (recent, is_told) = (Arc::clone(&room.recent), Arc::clone(&room.is_told));
-        let keeper = Keeper::new(id, rooms, taken, recent, is_told);
-        (room, keeper.run(cancel))
+        let room = Self(Arc::new(Shared {
+            commands: Commands::new(),
+            recent: Recent::new(),
+            is_told: AtomicBool::new(false),
+        }));
+        let kept = Keeper::keep(id, rooms, room.clone(), cancel);
+        (room, kept)
+    }
+
+    /// Ends it, for everybody: what waits is given out, and nothing more is taken.
+    fn close(&self) -> VecDeque<Command> {
+        self.0.commands.close()
+    }
+
+    fn recent(&self) -> &Recent {
+        &self.0.recent
+    }
+
+    /// Waits for what it is told. Only its task may. Cancel-safe.
+    async fn commands(&self) -> VecDeque<Command> {
+        self.0.commands.take().await
+    }
+
+    fn set_told(&self, is_told: bool) {
+        self.0.is_told.store(is_told, Ordering::Relaxed);
+    }
+
+    /// Whether nothing waits to be done by it.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.0.commands.is_empty()
     }
 
     /// Whether its task has ended.
     pub(crate) fn is_ended(&self) -> bool {
-        self.commands.is_closed()
+        self.0.commands.is_closed()
     }
 
     /// Whether another node says everything that happens in it, so that nobody has to look.
     pub(crate) fn is_told(&self) -> bool {
-        self.is_told.load(Ordering::Relaxed)
+        self.0.is_told.load(Ordering::Relaxed)
     }
 
     /// Waits until it can be told something; whether its task lives.
     pub(crate) async fn has_room(&self) -> bool {
-        self.commands.reserve().await.is_ok()
+        self.0.commands.has_space().await
     }
 
     /// The place of the latest event that was delivered.
     pub(crate) fn head(&self) -> Seq {
-        self.recent.head()
+        self.0.recent.head()
     }
 
     /// About `bytes` of the events from `next` on.
     pub(crate) fn following(&self, next: Seq, bytes: usize) -> Following {
-        self.recent.from(next, bytes)
+        self.0.recent.from(next, bytes)
     }
 
     /// Says something; gives it back if the room is too busy.
     pub(crate) fn tell(&self, command: Command) -> Result<(), Command> {
-        self.commands
-            .try_send(command)
+        self.0
+            .commands
+            .push(command)
             .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(command)
-                | mpsc::error::TrySendError::Closed(command) => command,
+                NotTold::Full(command) | NotTold::Closed(command) => command,
             })
     }
 
@@ -184,8 +208,9 @@ impl Room {
             member_count,
             online,
         });
-        self.commands
-            .send(enter)
+        self.0
+            .commands
+            .push_in_turn(enter)
             .await
             .map_err(|_| ErrorCode::Unavailable)?;
         answer.await.map_err(|_| ErrorCode::Unavailable.into())
@@ -196,34 +221,21 @@ impl Attached {
     /// A hold on `room`, what tells the room of it, and what tells when the room is loaded.
     pub(crate) fn new(
         room: Room,
-        connection: &Connection,
+        connection: &Arc<Connection>,
     ) -> (Arc<Self>, Listen, oneshot::Receiver<Result<(), Refusal>>) {
-        let Connection {
-            id, user, outbox, ..
-        } = connection;
         let attached = Arc::new(Self {
             room,
-            connection: *id,
+            connection: connection.id,
         });
         let (loaded, is_loaded) = oneshot::channel();
         let weak = Arc::downgrade(&attached);
         let listener = Listener {
-            user: user.clone(),
-            outbox: outbox.clone(),
-            ending: connection.ending().clone(),
+            connection: Arc::clone(connection),
             attached: weak,
             member_at: None,
             out_at: Seq::ZERO,
         };
-        (
-            attached,
-            Listen {
-                connection: *id,
-                listener,
-                loaded,
-            },
-            is_loaded,
-        )
+        (attached, Listen { listener, loaded }, is_loaded)
     }
 
     /// The room.

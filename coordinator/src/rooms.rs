@@ -10,7 +10,7 @@ use std::{
 use metrics::gauge;
 use protocol::{ErrorCode, Limits, RoomId, Seq, UserId};
 use shared::Refusal;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -85,7 +85,11 @@ impl Rooms {
     }
 
     /// Has a room deliver to a socket from now on, and tells when it is loaded.
-    pub(crate) fn attach(&self, id: RoomId, connection: &Connection) -> Result<Attaching, Refusal> {
+    pub(crate) fn attach(
+        &self,
+        id: RoomId,
+        connection: &Arc<Connection>,
+    ) -> Result<Attaching, Refusal> {
         self.with_room(id, |room| {
             let (attached, listen, loaded) = Attached::new(room.clone(), connection);
             match room.tell(Command::Listen(Box::new(listen))) {
@@ -172,9 +176,9 @@ impl Rooms {
 
     /// Forgets a room that has nothing left to do, unless somebody just told it something. All who
     /// do not hold the room speak to it under the same lock, so nothing is lost in between.
-    pub(crate) fn retire(&self, id: RoomId, commands: &mpsc::Receiver<Command>) -> bool {
+    pub(crate) fn retire(&self, id: RoomId, room: &Room) -> bool {
         let mut live = self.live();
-        let is_idle = commands.is_empty();
+        let is_idle = room.is_idle();
         if is_idle {
             Self::remove(&mut live, id);
         }

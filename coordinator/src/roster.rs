@@ -28,12 +28,12 @@ use reading::Reading;
 use tokio::time::Instant;
 use typing::Typing;
 
-use crate::peers::frame::Present;
+use crate::{few::Few, peers::frame::Present};
 
 /// Everybody who is in one room.
 #[derive(Debug)]
 pub(crate) struct Roster {
-    here: BTreeMap<UserId, Here>,
+    here: Few<UserId, Here>,
     typing: Typing,
     reading: Reading,
     /// Who is known on no way any more and when their linger ends, in that order; whoever came back in
@@ -117,7 +117,7 @@ impl Roster {
     /// An empty room.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            here: BTreeMap::new(),
+            here: Few::default(),
             typing: Typing::default(),
             reading: Reading::default(),
             leaving: VecDeque::new(),
@@ -137,7 +137,7 @@ impl Roster {
         match happening {
             Happening::Entered(via, user, state) => self.enter(via, user, state, &mut effects),
             Happening::Changed(connection, user, state) => {
-                if let Some(here) = self.here.get_mut(&user)
+                if let Some(here) = self.here.get_mut(user)
                     && here.ways.change(&Via::Socket(connection), state)
                 {
                     self.tell(user, &mut effects);
@@ -237,7 +237,7 @@ impl Roster {
 
     /// Whether somebody is here, or was a moment ago.
     pub(crate) fn has(&self, user: UserId) -> bool {
-        self.here.contains_key(&user)
+        self.here.contains(user)
     }
 
     /// Whether people are told of by name here.
@@ -253,7 +253,7 @@ impl Roster {
         effects: &mut Vec<Effect>,
     ) {
         let id = user.id;
-        let here = self.here.entry(id).or_insert_with(|| {
+        let here = self.here.get_or_insert_with(id, || {
             let is_visible = self.visible_count < self.visible_max;
             self.visible_count += usize::from(is_visible);
             self.arrivals += 1;
@@ -276,7 +276,7 @@ impl Roster {
     }
 
     fn leave(&mut self, via: &Via, user: UserId, now: Instant, effects: &mut Vec<Effect>) {
-        let Some(here) = self.here.get_mut(&user) else {
+        let Some(here) = self.here.get_mut(user) else {
             return;
         };
         if here.ways.remove(via).is_none() {
@@ -298,7 +298,7 @@ impl Roster {
 
     /// Takes `user` off the sockets of this node.
     fn put_out(&mut self, user: UserId, effects: &mut Vec<Effect>) {
-        let Some(here) = self.here.get_mut(&user) else {
+        let Some(here) = self.here.get_mut(user) else {
             return;
         };
         here.ways.remove_sockets();
@@ -327,7 +327,7 @@ impl Roster {
         }
         let ways = self.here.iter().flat_map(|(user, here)| {
             let replaced = here.ways.iter().filter(|(via, _)| is_replaced(via));
-            replaced.map(|(via, _)| (*user, via.clone()))
+            replaced.map(move |(via, _)| (user, via.clone()))
         });
         let left: Vec<_> = ways.filter(|way| !stay.contains(way)).collect();
         for (user, via) in left {
@@ -338,7 +338,7 @@ impl Roster {
     /// Tells the others what `user` is now, if they do not know it.
     fn tell(&mut self, user: UserId, effects: &mut Vec<Effect>) {
         let is_named = self.is_named();
-        let Some(here) = self.here.get_mut(&user) else {
+        let Some(here) = self.here.get_mut(user) else {
             return;
         };
         let own = here.on_sockets();
@@ -364,7 +364,7 @@ impl Roster {
     }
 
     fn remove(&mut self, user: UserId, effects: &mut Vec<Effect>) {
-        let Some(here) = self.here.remove(&user) else {
+        let Some(here) = self.here.remove(user) else {
             return;
         };
         if here.own.is_some() {
@@ -382,7 +382,7 @@ impl Roster {
         self.visible_count -= 1;
         // Whoever waited longest to be seen takes the place.
         let next = self.hidden.pop_first();
-        if let Some(next) = next.and_then(|(_, user)| self.here.get_mut(&user)) {
+        if let Some(next) = next.and_then(|(_, user)| self.here.get_mut(user)) {
             next.is_visible = true;
             self.visible_count += 1;
             let shown = next.told != PresenceState::Offline;
@@ -399,7 +399,7 @@ impl Roster {
         while let Some((at, user)) = self.leaving.pop_front_if(|(at, _)| *at <= now) {
             if self
                 .here
-                .get(&user)
+                .get(user)
                 .is_some_and(|here| here.leaves_at == Some(at))
             {
                 self.remove(user, effects);

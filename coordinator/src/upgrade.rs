@@ -100,11 +100,15 @@ impl Admitted {
             handshake,
             passport,
         } = self;
-        let tasks = node.tasks.clone();
-        tasks.spawn(async move {
+        node.tasks.clone().spawn(async move {
             match upgrade.await {
                 Ok(upgraded) => match Begun::below(upgraded) {
-                    Some(begun) => connection::run(node, begun, &passport).await,
+                    // In a task of its own, which keeps nothing of this one.
+                    Some(begun) => drop(
+                        node.tasks
+                            .clone()
+                            .spawn(connection::run(node, begun, &passport)),
+                    ),
                     None => error!("a listener leads to sockets that is not plain TCP"),
                 },
                 Err(error) => debug!(%error, "a socket was lost before it was open"),

@@ -62,7 +62,7 @@ impl Owner {
     }
 
     fn break_off(&mut self, violation: Violation) -> End {
-        debug!(error = %violation, "a peer does not speak WebSocket");
+        debug!(connection.id = %self.connection.id, error = %violation, "a peer does not speak WebSocket");
         self.socket.garbled();
         End::Closed(match violation {
             Violation::TooLarge => CloseReason::FrameTooLarge,

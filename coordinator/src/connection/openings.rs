@@ -16,7 +16,6 @@ use tokio::{
     task::JoinSet,
 };
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 
 use super::Connection;
 use crate::{delivery::Next, encoded::Encoded, room::Room, rooms::Rooms};
@@ -139,8 +138,7 @@ impl Openings {
                 turn,
             }
         };
-        self.under_way
-            .spawn(self.tasks.track_future(opening_task.in_current_span()));
+        self.under_way.spawn(self.tasks.track_future(opening_task));
         opening
     }
 

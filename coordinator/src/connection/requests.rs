@@ -1,7 +1,7 @@
 //! What a socket may ask for beside messages: the same operations as over HTTP, each as a task of
 //! its own, so that a slow answer does not keep the socket from anything else.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use protocol::{
     ErrorCode, RoomId, Seq,
@@ -12,18 +12,18 @@ use protocol::{
     rooms::{CreateRoom, FindRooms, Join, Page},
 };
 use shared::{App, Caller, Refusal, marks, messages, rooms, store::Marked};
-use tokio::sync::Semaphore;
 use tracing::Instrument;
 
-use super::{Connection, Passport};
-use crate::{Node, answers, encoded::Encoded, outbox::Outbox};
+use super::{Connection, Passport, unanswered::Unanswered};
+use crate::{Node, answers, encoded::Encoded};
 
 /// The requests of one socket that have no answer yet.
 pub(super) struct Requests {
     node: Node,
-    caller: Caller,
-    outbox: Outbox,
-    unanswered: Arc<Semaphore>,
+    connection: Arc<Connection>,
+    ip: IpAddr,
+    admin: bool,
+    unanswered: Unanswered,
 }
 
 /// Something to be done for a client.
@@ -49,33 +49,27 @@ pub(super) enum Request {
 const AT_ONCE: u32 = 16;
 
 impl Requests {
-    pub(super) fn new(node: &Node, connection: &Connection, passport: &Passport) -> Self {
-        let caller = Caller {
-            user: passport.user.clone(),
-            session: passport.session,
-            ip: passport.ip,
-            request_id: connection.id.to_string(),
-            admin: passport.admin,
-        };
+    pub(super) fn new(node: &Node, connection: Arc<Connection>, passport: &Passport) -> Self {
         Self {
             node: node.clone(),
-            caller,
-            outbox: connection.outbox.clone(),
-            unanswered: Arc::new(Semaphore::new(AT_ONCE as usize)),
+            connection,
+            ip: passport.ip,
+            admin: passport.admin,
+            unanswered: Unanswered::at_most(AT_ONCE),
         }
     }
 
     /// Begins a request; its answer goes into the outbox.
     pub(super) fn begin(
-        &self,
+        &mut self,
         id: Option<FrameId>,
         request: Request,
     ) -> Result<(), (Option<FrameId>, Refusal)> {
-        let Ok(unanswered) = Arc::clone(&self.unanswered).try_acquire_owned() else {
+        let Some(unanswered) = self.unanswered.add() else {
             return Err((id, ErrorCode::RateLimited.into()));
         };
         let node = self.node.clone();
-        let (caller, outbox) = (self.caller.clone(), self.outbox.clone());
+        let (caller, outbox) = (self.caller(), self.connection.outbox.clone());
         let task = async move {
             match fitting(&node.app, &caller, id.as_ref(), request).await {
                 Ok(Some(frame)) => outbox.answer(&frame),
@@ -84,14 +78,25 @@ impl Requests {
             }
             drop(unanswered);
         };
-        self.node.tasks.spawn(task.in_current_span());
+        let task = task.instrument(self.connection.span());
+        self.node.tasks.spawn(task);
         Ok(())
     }
 
     /// Waits until every request is answered.
     pub(super) fn all_answered(&self) -> impl Future<Output = ()> + use<> {
-        let all = Arc::clone(&self.unanswered).acquire_many_owned(AT_ONCE);
-        async move { drop(all.await) }
+        self.unanswered.none()
+    }
+
+    fn caller(&self) -> Caller {
+        let connection = &self.connection;
+        Caller {
+            user: connection.user.clone(),
+            session: connection.session,
+            ip: self.ip,
+            request_id: connection.id.to_string(),
+            admin: self.admin,
+        }
     }
 }
 

@@ -9,9 +9,8 @@ use shared::{
     messages::stored_name,
     store::Append,
 };
-use tokio::sync::Semaphore;
 
-use super::Connection;
+use super::{Connection, unanswered::Unanswered};
 use crate::{Node, errand::Errand, room::Sending};
 
 /// Messages of one socket that have no answer yet.
@@ -21,10 +20,10 @@ pub(super) struct Sends {
     /// Empty but while it is found out whether the first may go.
     waiting: VecDeque<Sending>,
     checking: Errand<Checked>,
-    /// Names the bucket of what the user may send.
-    bucket: String,
+    /// Names the bucket of what the user may send, from the first message on.
+    bucket: Option<Box<str>>,
     /// As many messages may be without an answer; then nothing more is read from the socket.
-    unanswered: Arc<Semaphore>,
+    unanswered: Unanswered,
 }
 
 /// What changes without the peer's doing.
@@ -42,29 +41,28 @@ const MAX_UNANSWERED: u32 = 256;
 impl Sends {
     pub(super) fn new(node: Node, connection: Arc<Connection>) -> Self {
         Self {
-            bucket: format!("send:user:{}", connection.user.id),
+            bucket: None,
             node,
             connection,
             waiting: VecDeque::new(),
             checking: Errand::idle(),
-            unanswered: Arc::new(Semaphore::new(MAX_UNANSWERED as usize)),
+            unanswered: Unanswered::at_most(MAX_UNANSWERED),
         }
     }
 
     /// Whether one more message may come.
     pub(super) fn have_room(&self) -> bool {
-        self.unanswered.available_permits() > 0
+        self.unanswered.has_room()
     }
 
     /// Waits until every message is answered.
     pub(super) fn all_answered(&self) -> impl Future<Output = ()> + use<> {
-        let all = Arc::clone(&self.unanswered).acquire_many_owned(MAX_UNANSWERED);
-        async move { drop(all.await) }
+        self.unanswered.none()
     }
 
     /// Takes a message.
     pub(super) fn push(&mut self, id: Option<FrameId>, frame: SendFrame) {
-        let Ok(unanswered) = Arc::clone(&self.unanswered).try_acquire_owned() else {
+        let Some(unanswered) = self.unanswered.add() else {
             debug_assert!(false, "nothing is read while there is no room");
             return;
         };
@@ -99,7 +97,7 @@ impl Sends {
             // In the order of their coming; there is at most one of each.
             biased;
             checked = self.checking.done() => Turn::Checked(checked),
-            _ = self.unanswered.acquire(), if is_full => Turn::Room,
+            () = self.unanswered.room(), if is_full => Turn::Room,
         }
     }
 
@@ -115,7 +113,11 @@ impl Sends {
         let node = self.node.clone();
         while self.checking.is_idle() && !self.waiting.is_empty() {
             let rate = node.app.settings.rates.send;
-            match node.app.limiter.spend(rate, &self.bucket) {
+            let user = self.connection.user.id;
+            let bucket = self
+                .bucket
+                .get_or_insert_with(|| format!("send:user:{user}").into());
+            match node.app.limiter.spend(rate, bucket) {
                 Spending::Through => self.settle(Ok(())),
                 Spending::Refused(limited) => self.settle(Err(limited)),
                 Spending::Unsure(answer) => self.checking.begin(answer),

@@ -26,6 +26,7 @@ use crate::{
     answers,
     encoded::{Encoded, Entry},
     errand::Errand,
+    few::Few,
     outbox::{Concerns, Place},
     room::{Attached, Command, Following, Room},
     rooms::{Attaching, Rooms},
@@ -38,7 +39,7 @@ pub(crate) struct Subscriptions {
     connection: Arc<Connection>,
     /// How its user is here.
     presence: PresenceState,
-    followed: BTreeMap<RoomId, Followed>,
+    followed: Few<RoomId, Followed>,
     openings: Openings,
     /// Rooms of which this socket missed something, in the order in which they catch up.
     behind: VecDeque<RoomId>,
@@ -87,7 +88,7 @@ impl Subscriptions {
             tasks,
             connection,
             presence: PresenceState::Online,
-            followed: BTreeMap::new(),
+            followed: Few::default(),
             behind: VecDeque::new(),
             reading: Errand::idle(),
         }
@@ -101,7 +102,7 @@ impl Subscriptions {
         if self.openings.len() >= max_rooms {
             return Err((wish.id, ErrorCode::RateLimited.into()));
         }
-        if let Some(followed) = self.followed.get_mut(&id) {
+        if let Some(followed) = self.followed.get_mut(id) {
             let room = followed.attached.room().clone();
             followed.opening = self.openings.begin(room, wish, None);
             followed.is_opening = true;
@@ -131,13 +132,13 @@ impl Subscriptions {
 
     /// Follows a room no more.
     pub(crate) fn unsubscribe(&mut self, room: RoomId) {
-        self.followed.remove(&room);
+        self.followed.remove(room);
         self.connection.outbox.unfollow(room);
     }
 
     /// The room, if it is followed.
     pub(crate) fn room(&self, room: RoomId) -> Option<&Room> {
-        let followed = self.followed.get(&room).filter(|it| !it.is_opening)?;
+        let followed = self.followed.get(room).filter(|it| !it.is_opening)?;
         Some(followed.attached.room())
     }
 
@@ -154,9 +155,9 @@ impl Subscriptions {
     /// Where every room stands. What this socket is behind it will be sent without asking.
     pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
         let outbox = &self.connection.outbox;
-        let head = |(room, followed): (&RoomId, &Followed)| match outbox.place(*room)? {
-            Place::Live(next) => Some((*room, followed.attached.room().head().max(next.last()))),
-            Place::Behind(next) => Some((*room, next.last())),
+        let head = |(room, followed): (RoomId, &Followed)| match outbox.place(room)? {
+            Place::Live(next) => Some((room, followed.attached.room().head().max(next.last()))),
+            Place::Behind(next) => Some((room, next.last())),
         };
         self.followed.iter().filter_map(head).collect()
     }
@@ -189,7 +190,7 @@ impl Subscriptions {
             result,
             ..
         } = opened;
-        let followed = self.followed.get_mut(&room);
+        let followed = self.followed.get_mut(room);
         if let Some(followed) = &followed
             && presence != self.presence
         {
@@ -212,7 +213,7 @@ impl Subscriptions {
                 self.behind.push_back(room);
             }
             Err(refusal) => {
-                self.followed.remove(&room);
+                self.followed.remove(room);
                 self.hold(&answers::refused(id, refusal));
             }
         }
@@ -235,7 +236,7 @@ impl Subscriptions {
     #[cfg(test)]
     pub(crate) fn skip_what_was_missed(&mut self) {
         for room in self.connection.outbox.take_concerns().behind {
-            if let Some(followed) = self.followed.get(&room) {
+            if let Some(followed) = self.followed.get(room) {
                 let next = Next::after(followed.attached.room().head());
                 self.connection.outbox.follow(room, next);
                 self.behind.push_back(room);
@@ -254,7 +255,7 @@ impl Subscriptions {
             let Some(id) = self.behind.pop_front() else {
                 break;
             };
-            let Some(followed) = self.followed.get(&id) else {
+            let Some(followed) = self.followed.get(id) else {
                 continue;
             };
             let Some(Place::Behind(next)) = self.connection.outbox.place(id) else {
@@ -298,7 +299,7 @@ impl Subscriptions {
 
     /// Sends an event of a room that is behind, if it is the next one.
     fn send(&mut self, entry: &Entry) {
-        let Some(followed) = self.followed.get(&entry.room) else {
+        let Some(followed) = self.followed.get(entry.room) else {
             return;
         };
         let is_past = entry.seq <= followed.member_at;

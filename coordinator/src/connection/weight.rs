@@ -5,11 +5,7 @@ use protocol::RoomId;
 use tokio_util::sync::CancellationToken;
 
 use super::{Begun, Passport, reading::Reader, run, socket::Socket};
-use crate::{
-    Node,
-    room::{Command, Room},
-    rooms::Rooms,
-};
+use crate::{Node, room::Room, rooms::Rooms};
 
 /// How large the future is that a function makes.
 const fn task<A, B, C, F: Future>(_: fn(A, B, C) -> F) -> usize {
@@ -27,17 +23,15 @@ fn what_is_idle_stays_light() {
         (
             "a socket's task",
             task(|node: Node, begun: Begun, passport: Passport| run(node, begun, &passport)),
-            2_304,
+            1_376,
         ),
         (
             "a room's task",
             task_beside::<RoomId, Rooms, CancellationToken, _, _>(Room::start),
-            1_920,
+            1_248,
         ),
         ("a socket's ends", size_of::<Socket>(), 96),
         ("what is read of a socket", size_of::<Reader>(), 40),
-        // A room's queue has places for 32 of them from the first one on.
-        ("a command", size_of::<Command>(), 96),
     ];
     for (what, bytes, most) in weights {
         assert!(bytes <= most, "{what} takes {bytes} bytes, of {most}");

@@ -2,6 +2,7 @@
 //! something for the socket writes to it. It knows nothing of frames.
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     net::{self, Shutdown},
     os::fd::AsFd as _,
@@ -72,10 +73,10 @@ impl Wire {
         Self(Arc::new(stream))
     }
 
-    /// Waits until the kernel may take something again. Cancel-safe.
+    /// Waits until the kernel may take something again. Only one task may. Cancel-safe.
     pub(crate) async fn writable(&self) {
         // A connection that is lost takes everything; the next write tells.
-        drop(self.0.writable().await);
+        drop(poll_fn(|cx| self.0.poll_write_ready(cx)).await);
     }
 
     /// Ends what this side says; it may hear on.

@@ -26,7 +26,12 @@ impl Places {
     pub(super) fn set(&mut self, room: RoomId, place: Place) {
         match self.find(room) {
             Ok(index) => self.0[index].1 = place,
-            Err(index) => self.0.insert(index, (room, place)),
+            Err(index) => {
+                if self.0.is_empty() {
+                    self.0.reserve_exact(1);
+                }
+                self.0.insert(index, (room, place));
+            }
         }
     }
 

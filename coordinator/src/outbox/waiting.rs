@@ -25,8 +25,6 @@ struct Frame {
 
 /// How many frames one write carries at most.
 const FRAMES_PER_WRITE: usize = 64;
-/// An idle socket keeps no more memory than for so many frames of its last crowd.
-const KEPT_FRAMES: usize = 16;
 
 impl Waiting {
     /// Nothing, and nothing to come.
@@ -109,7 +107,8 @@ impl Waiting {
                 self.frames.pop_front();
             }
         }
-        if self.frames.is_empty() && self.frames.capacity() > KEPT_FRAMES {
+        if self.frames.is_empty() {
+            // An idle socket keeps no memory for its last crowd, and a busy one seldom needs any.
             self.frames = VecDeque::new();
         }
     }

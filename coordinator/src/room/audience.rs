@@ -1,18 +1,21 @@
 //! The sockets that follow one live room. It never waits for any of them.
 
-use std::{collections::BTreeMap, mem, sync::Weak};
+use std::{
+    mem,
+    sync::{Arc, Weak},
+};
 
 use metrics::{Counter, counter};
 use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary, frame::CloseReason};
 use tokio_util::task::TaskTracker;
 
 use super::{Attached, shard::Shard};
-use crate::{burst::Burst, connection::Ending, encoded::Encoded, outbox::Outbox};
+use crate::{burst::Burst, connection::Connection, encoded::Encoded, few::Few};
 
 /// Everybody who gets what happens in a room.
 pub(super) struct Audience {
     room: RoomId,
-    listeners: BTreeMap<ConnectionId, Listener>,
+    listeners: Few<ConnectionId, Listener>,
     /// The same, as they are written to.
     shards: Vec<Shard>,
     /// Those that write to the shards of a large audience.
@@ -24,9 +27,7 @@ pub(super) struct Audience {
 
 /// One socket.
 pub(super) struct Listener {
-    pub(super) user: UserSummary,
-    pub(super) outbox: Outbox,
-    pub(super) ending: Ending,
+    pub(super) connection: Arc<Connection>,
     /// Gone when the socket no longer follows the room, even if that could not be said.
     pub(super) attached: Weak<Attached>,
     /// Where the log stood when its user was last seen to be a member; nothing before that, and
@@ -40,7 +41,7 @@ impl Audience {
     pub(super) fn new(room: RoomId, tasks: TaskTracker) -> Self {
         Self {
             room,
-            listeners: BTreeMap::new(),
+            listeners: Few::default(),
             shards: Vec::new(),
             tasks,
             holds: false,
@@ -52,15 +53,14 @@ impl Audience {
         self.listeners.is_empty()
     }
 
-    pub(super) fn add(&mut self, connection: ConnectionId, mut listener: Listener) {
-        match self.listeners.get(&connection) {
+    pub(super) fn add(&mut self, mut listener: Listener) {
+        let connection = &listener.connection;
+        let id = connection.id;
+        match self.listeners.get(id) {
             Some(before) => listener.out_at = before.out_at,
-            None => {
-                let (user, outbox) = (listener.user.id, listener.outbox.clone());
-                self.spacious_shard().add(connection, user, outbox);
-            }
+            None => self.spacious_shard().add(connection),
         }
-        self.listeners.insert(connection, listener);
+        self.listeners.insert(id, listener);
     }
 
     fn spacious_shard(&mut self) -> Shard {
@@ -73,18 +73,18 @@ impl Audience {
     }
 
     pub(super) fn has(&self, connection: ConnectionId) -> bool {
-        self.listeners.contains_key(&connection)
+        self.listeners.contains(connection)
     }
 
     /// Notes that the user of a socket was a member when the log stood at `head`; who it is, unless they were
     /// put out later than that. Of two openings the one that asked first may enter last.
     pub(super) fn enter(&mut self, connection: ConnectionId, head: Seq) -> Option<UserSummary> {
-        let listener = self.listeners.get_mut(&connection)?;
+        let listener = self.listeners.get_mut(connection)?;
         if head < listener.out_at {
             return None;
         }
         listener.member_at = listener.member_at.max(Some(head));
-        Some(listener.user.clone())
+        Some(listener.connection.user.clone())
     }
 
     /// Notes that a user was put out at `seq`; whether they are, and have not come back since. Their
@@ -92,7 +92,7 @@ impl Audience {
     pub(super) fn put_out(&mut self, user: UserId, seq: Seq) -> bool {
         let mut is_out = true;
         for listener in self.listeners.values_mut() {
-            if listener.user.id == user {
+            if listener.connection.user.id == user {
                 listener.out_at = listener.out_at.max(seq);
                 listener.member_at = listener.member_at.filter(|member_at| *member_at >= seq);
                 is_out &= listener.member_at.is_none();
@@ -102,19 +102,19 @@ impl Audience {
     }
 
     pub(super) fn remove(&mut self, connection: ConnectionId) -> Option<UserId> {
-        let listener = self.listeners.remove(&connection)?;
+        let listener = self.listeners.remove(connection)?;
         for shard in &self.shards {
             shard.remove(connection);
         }
         self.shards.retain(|shard| !shard.is_empty());
-        Some(listener.user.id)
+        Some(listener.connection.user.id)
     }
 
     /// Those who left without a word, taken out.
     pub(super) fn take_detached(&mut self) -> Vec<(ConnectionId, UserId)> {
         let is_detached = |listener: &Listener| listener.attached.strong_count() == 0;
         let detached = self.listeners.iter().filter(|(_, it)| is_detached(it));
-        let detached: Vec<_> = detached.map(|(connection, _)| *connection).collect();
+        let detached: Vec<_> = detached.map(|(connection, _)| connection).collect();
         let removed = detached.into_iter();
         removed
             .filter_map(|connection| Some((connection, self.remove(connection)?)))
@@ -141,7 +141,7 @@ impl Audience {
             self.holds = true;
             for listener in self.listeners.values() {
                 if listener.member_at.is_some() {
-                    listener.outbox.hold_passing(self.room, frames);
+                    listener.connection.outbox.hold_passing(self.room, frames);
                 }
             }
         }
@@ -164,15 +164,15 @@ impl Audience {
     /// Ends every socket, for a reason that makes its client come again.
     pub(super) fn end(&mut self) {
         self.shards.clear();
-        for listener in mem::take(&mut self.listeners).into_values() {
-            listener.ending.begin(CloseReason::Internal);
+        for listener in mem::take(&mut self.listeners).values() {
+            listener.connection.close(CloseReason::Internal);
         }
     }
 
     /// The room is gone.
     pub(super) fn gone(&self) {
         for listener in self.listeners.values() {
-            listener.outbox.gone(self.room);
+            listener.connection.outbox.gone(self.room);
         }
     }
 }
@@ -180,34 +180,46 @@ impl Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outbox::{Capacity, tests::Peer};
+    use crate::{
+        connection::Passport,
+        outbox::{Capacity, tests::Peer},
+    };
+    use protocol::{SessionId, Timestamp};
     use uuid::Uuid;
 
     #[test]
     fn who_was_put_out_comes_in_by_no_earlier_answer() {
         let uuid = Uuid::nil();
         let (user, connection) = (UserId::from_uuid(uuid), ConnectionId::from_uuid(uuid));
-        let listener = || Listener {
+        let passport = Passport {
             user: UserSummary {
                 id: user,
                 username: "ada".to_owned(),
                 display_name: "Ada".to_owned(),
             },
-            outbox: Outbox::new(Capacity::default(), Peer::default()),
-            ending: Ending::default(),
+            session: SessionId::from_uuid(uuid),
+            admin: false,
+            expires_at: Timestamp::from_unix_ms(0),
+            ip: [127, 0, 0, 1].into(),
+        };
+        let line = Peer::default();
+        let socket = Connection::new(connection, &passport, Capacity::default(), line);
+        let socket = Arc::new(socket);
+        let listener = || Listener {
+            connection: Arc::clone(&socket),
             attached: Weak::new(),
             member_at: None,
             out_at: Seq::ZERO,
         };
         let mut audience = Audience::new(RoomId::from_uuid(uuid), TaskTracker::new());
-        audience.add(connection, listener());
+        audience.add(listener());
         // Two openings: the second asked later, and enters first.
         assert!(audience.enter(connection, Seq(9)).is_some());
         assert!(audience.enter(connection, Seq(3)).is_some());
         assert!(!audience.put_out(user, Seq(6)), "they came back since");
         assert!(audience.put_out(user, Seq(12)));
         assert!(audience.enter(connection, Seq(9)).is_none());
-        audience.add(connection, listener());
+        audience.add(listener());
         assert!(audience.enter(connection, Seq(9)).is_none());
         assert!(
             audience.enter(connection, Seq(13)).is_some(),

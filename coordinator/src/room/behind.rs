@@ -43,7 +43,7 @@ impl Keeper {
         let with = self.upstream.as_ref().map_or("this", |_| "other");
         counter!("chatx_room_reads_total", "node" => with).increment(1);
         let (rooms, room, last) = (self.rooms.clone(), self.id, self.next.last());
-        let id = self.recent.id_at(last);
+        let id = self.room.recent().id_at(last);
         self.looking
             .begin(async move { look(rooms.log(), room, last, id).await });
     }

@@ -1,7 +1,7 @@
 //! What a room does when it is with another node: it attaches there, hears what happens, says who is here, and
 //! moves when the other node is lost or another is better. Nothing of it is seen by a socket.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 use metrics::counter;
 use protocol::Seq;
@@ -59,7 +59,7 @@ impl Keeper {
         let node = link.as_ref().map_or("this one", |link| link.node());
         debug!(room.id = %self.id, node, "room moves");
         counter!("chatx_room_moves_total").increment(1);
-        self.is_told.store(false, Ordering::Relaxed);
+        self.room.set_told(false);
         // Dropping the old one says that it is let go; the new one is asked before anything else.
         self.upstream = None;
         self.upstream = link.map(|link| Upstream::new(self.id, link));
@@ -105,7 +105,7 @@ impl Keeper {
                 }
                 self.target = self.target.max(head);
                 self.doubts |= head < self.next.last();
-                self.is_told.store(true, Ordering::Relaxed);
+                self.room.set_told(true);
                 self.happen(Happening::Upstream(elsewhere));
                 self.introduce();
             }

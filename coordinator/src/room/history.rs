@@ -11,7 +11,12 @@ use super::keeper::Keeper;
 impl Keeper {
     /// Learns which event the log has at a place. Another than was delivered there is of another history.
     pub(super) fn compare(&mut self, seq: Seq, id: EventId) {
-        if self.recent.id_at(seq).is_some_and(|known| known != id) {
+        if self
+            .room
+            .recent()
+            .id_at(seq)
+            .is_some_and(|known| known != id)
+        {
             self.went_back(seq);
         }
     }

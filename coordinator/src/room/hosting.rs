@@ -70,7 +70,7 @@ impl Keeper {
         self.target = self.target.max(after);
         self.happen(Happening::Guest(guest.node().clone(), here));
         let head = self.next.last();
-        let entries = match self.recent.from(after.next(), GIVEN_BYTES) {
+        let entries = match self.room.recent().from(after.next(), GIVEN_BYTES) {
             Following::Nothing => Some(Vec::new()),
             Following::Entries(entries) => {
                 let is_all = entries.last().is_some_and(|last| last.seq == head);

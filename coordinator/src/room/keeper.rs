@@ -2,20 +2,17 @@
 //! follows the room here. It never waits for a socket or a link, and
 //! decides nothing that the store decides.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::sync::Arc;
 
 use protocol::{ErrorCode, RoomId, Seq};
 use shared::Refusal;
-use tokio::{
-    sync::mpsc,
-    time::{Duration, Instant, sleep_until},
-};
+use tokio::time::{Duration, Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use super::{
-    Command, Listen, appends::Appends, audience::Audience, behind::Looked, forwarded::Forwarded,
-    guests::Guests, introductions::Introductions, recent::Recent, upstream::Upstream,
+    Command, Listen, Room, appends::Appends, audience::Audience, behind::Looked,
+    forwarded::Forwarded, guests::Guests, introductions::Introductions, upstream::Upstream,
 };
 use crate::{
     burst::Burst,
@@ -28,8 +25,6 @@ use crate::{
     roster::{Happening, Roster},
 };
 
-/// How many commands are taken at once.
-const COMMANDS_AT_ONCE: usize = 256;
 /// How often it is seen who is still attached, at most.
 const COUNTED_EVERY: Duration = Duration::from_secs(1);
 /// How long a room that nobody follows stays loaded: a page that is loaded again takes less.
@@ -39,8 +34,8 @@ const STAYS_LOADED: Duration = Duration::from_secs(10);
 pub(super) struct Keeper {
     pub(super) id: RoomId,
     pub(super) rooms: Rooms,
-    commands: mpsc::Receiver<Command>,
-    pub(super) recent: Arc<Recent>,
+    /// What the others see of it.
+    pub(super) room: Room,
     /// The place of the next event to deliver.
     pub(super) next: Next,
     /// The latest place that the log is known, or said, to have reached.
@@ -68,41 +63,37 @@ pub(super) struct Keeper {
     /// were with it: nodes that hold on to each other's room would never let go of it.
     pub(super) is_needed: bool,
     pub(super) introductions: Introductions,
-    /// Tells the node that it need not look whether others wrote.
-    pub(super) is_told: Arc<AtomicBool>,
     /// Since when nobody follows it.
     pub(super) unused_since: Instant,
     /// When it was last seen who is still attached.
     counted_at: Instant,
-    /// Dropped after `commands`, so that the room is seen to have ended.
-    _listed: Listed,
 }
 
-/// Takes a room out of those that are live when its task has ended, however it came to that.
-struct Listed {
-    id: RoomId,
-    rooms: Rooms,
-}
-
-impl Drop for Listed {
+/// Takes it out of those that are live when its task has ended, however it came to that.
+impl Drop for Keeper {
     fn drop(&mut self) {
+        drop(self.room.close());
         self.rooms.forget_ended(self.id);
     }
 }
 
 impl Keeper {
-    pub(super) fn new(
+    /// Keeps a room until it ends. The keeper is made before the future, which so has room for it once only.
+    pub(super) fn keep(
         id: RoomId,
         rooms: Rooms,
-        commands: mpsc::Receiver<Command>,
-        recent: Arc<Recent>,
-        is_told: Arc<AtomicBool>,
-    ) -> Self {
+        room: Room,
+        cancel: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let mut keeper = Self::new(id, rooms, room);
+        async move { keeper.run(&cancel).await }
+    }
+
+    fn new(id: RoomId, rooms: Rooms, room: Room) -> Self {
         Self {
             id,
             roster: Roster::new(rooms.limits()),
-            commands,
-            recent,
+            room,
             next: Next::after(Seq::ZERO),
             target: Seq::ZERO,
             fresh: Vec::new(),
@@ -117,18 +108,13 @@ impl Keeper {
             upstream: None,
             is_needed: false,
             introductions: Introductions::default(),
-            is_told,
             unused_since: Instant::now(),
             counted_at: Instant::now(),
-            _listed: Listed {
-                id,
-                rooms: rooms.clone(),
-            },
             rooms,
         }
     }
 
-    pub(super) async fn run(mut self, cancel: CancellationToken) {
+    async fn run(&mut self, cancel: &CancellationToken) {
         let loaded = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(ErrorCode::Unavailable.into()),
@@ -139,7 +125,7 @@ impl Keeper {
             return;
         }
         debug!(room.id = %self.id, seq = self.next.last().0, "room loaded");
-        self.keep(cancel).await;
+        self.serve(cancel).await;
         debug!(room.id = %self.id, seq = self.next.last().0, "room unloaded");
     }
 
@@ -150,13 +136,12 @@ impl Keeper {
         let head = heads.iter().find(|head| head.room == self.id && !head.gone);
         let head = head.ok_or(ErrorCode::RoomNotFound)?.seq;
         self.next = Next::after(head);
-        self.recent.begin(head);
+        self.room.recent().begin(head);
         Ok(())
     }
 
     fn refuse_all(&mut self, refusal: &Refusal) {
-        self.commands.close();
-        while let Ok(command) = self.commands.try_recv() {
+        for command in self.room.close() {
             self.refuse(command, refusal);
         }
     }
@@ -178,8 +163,7 @@ impl Keeper {
         }
     }
 
-    async fn keep(&mut self, cancel: CancellationToken) {
-        let mut taken = Vec::new();
+    async fn serve(&mut self, cancel: &CancellationToken) {
         while !self.is_over {
             self.ask_if_due();
             self.look_if_behind();
@@ -194,8 +178,8 @@ impl Keeper {
                     self.settle_forwarded(settled);
                 }
                 looked = self.looking.done() => self.looked(looked),
-                _ = self.commands.recv_many(&mut taken, COMMANDS_AT_ONCE) => {
-                    for command in taken.drain(..) {
+                commands = self.room.commands() => {
+                    for command in commands {
                         self.obey(command);
                     }
                     self.deliver();
@@ -253,12 +237,8 @@ impl Keeper {
     }
 
     fn listen(&mut self, listen: Listen) {
-        let Listen {
-            connection,
-            listener,
-            loaded,
-        } = listen;
-        self.audience.add(connection, listener);
+        let Listen { listener, loaded } = listen;
+        self.audience.add(listener);
         drop(loaded.send(Ok(())));
         self.need();
     }
@@ -279,7 +259,7 @@ impl Keeper {
     pub(super) fn deliver(&mut self) {
         if !self.fresh.is_empty() {
             // The ring comes first: a socket that is behind finds there what it does not get.
-            self.recent.extend(&self.fresh);
+            self.room.recent().extend(&self.fresh);
             while let Some(burst) = Burst::take(&mut self.fresh) {
                 self.audience.deliver(&burst);
                 self.guests.deliver(burst.entries());
@@ -344,6 +324,6 @@ impl Keeper {
         // The other node is let go before the room is: who loads it anew attaches anew.
         self.is_needed = false;
         self.move_if_due();
-        self.guests.is_empty() && self.rooms.retire(self.id, &self.commands)
+        self.guests.is_empty() && self.rooms.retire(self.id, &self.room)
     }
 }

@@ -11,7 +11,7 @@ use protocol::{ConnectionId, RoomId, UserId};
 use tokio::task::yield_now;
 use tokio_util::task::TaskTracker;
 
-use crate::{burst::Burst, encoded::Entry, outbox::Outbox};
+use crate::{burst::Burst, connection::Connection, encoded::Entry, outbox::Outbox};
 
 /// Some sockets that follow a room. Cloning gives the same ones.
 #[derive(Clone)]
@@ -68,11 +68,16 @@ impl Shard {
         self.inner().seats.is_empty()
     }
 
-    pub(super) fn add(&self, connection: ConnectionId, user: UserId, outbox: Outbox) {
-        Arc::make_mut(&mut self.inner().seats).push(Seat {
-            connection,
-            user,
-            outbox,
+    pub(super) fn add(&self, connection: &Connection) {
+        let mut inner = self.inner();
+        let seats = Arc::make_mut(&mut inner.seats);
+        if seats.is_empty() {
+            seats.reserve_exact(1);
+        }
+        seats.push(Seat {
+            connection: connection.id,
+            user: connection.user.id,
+            outbox: connection.outbox.clone(),
         });
     }
 

@@ -102,7 +102,7 @@ impl Keeper {
             if is_new {
                 match self.next.offer(place.seq) {
                     Verdict::Send => self.fresh.push(Entry::new(message.into_event(place))),
-                    Verdict::Old => self.doubts |= self.recent.id_at(place.seq).is_none(),
+                    Verdict::Old => self.doubts |= self.room.recent().id_at(place.seq).is_none(),
                     Verdict::Hole => {}
                 }
             }

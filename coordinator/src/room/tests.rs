@@ -177,6 +177,7 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
     };
     let peer = Peer::default();
     let connection = Connection::new(app.clock.id(), who, capacity, peer.clone());
+    let connection = Arc::new(connection);
     let Attaching { attached, loaded } = side.rooms.attach(room, &connection).unwrap();
     loaded.await.unwrap().unwrap();
     let id = connection.id;
