@@ -148,9 +148,7 @@ pub(crate) fn run(
     let connection = Arc::new(connection);
     let here = Here::new(&node, Arc::clone(&connection));
     let opened_at = Instant::now();
-    connection
-        .span()
-        .in_scope(|| debug!(ip = %passport.ip, "connection opened"));
+    debug!(connection.id = %id, user.id = %passport.user.id, ip = %passport.ip, "connection opened");
 
     let outbox = connection.outbox.clone();
     let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);

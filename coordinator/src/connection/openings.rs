@@ -26,11 +26,16 @@ pub(super) struct Openings {
     tasks: TaskTracker,
     connection: Arc<Connection>,
     begun: u64,
+    /// Nothing while there are none.
+    asked: Option<Asked>,
+}
+
+struct Asked {
     /// Each is a task: a socket that has no room for more looks at none of them, and one that nobody
     /// looks at would keep its connection to the store from everybody else.
     under_way: JoinSet<Opened>,
     /// How many ask or hold an answer that is not sent yet; the others wait for their turn.
-    asking: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
 }
 
 /// Tells an opening that is still wanted from one that was overtaken by another of the same room.
@@ -78,14 +83,13 @@ impl Openings {
             tasks,
             connection,
             begun: 0,
-            under_way: JoinSet::new(),
-            asking: Arc::new(Semaphore::new(AT_ONCE)),
+            asked: None,
         }
     }
 
     /// How many are under way or wait.
     pub(super) fn len(&self) -> usize {
-        self.under_way.len()
+        self.asked.as_ref().map_or(0, |asked| asked.under_way.len())
     }
 
     /// Asks, once the room is loaded. It must deliver to this socket already, so that nothing is
@@ -99,9 +103,13 @@ impl Openings {
         self.begun += 1;
         let opening = Opening(self.begun);
         let (rooms, connection) = (self.rooms.clone(), Arc::clone(&self.connection));
-        let asking = Arc::clone(&self.asking);
+        let asked = self.asked.get_or_insert_with(|| Asked {
+            under_way: JoinSet::new(),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        });
+        let turns = Arc::clone(&asked.turns);
         let opening_task = async move {
-            let turn = asking.acquire_owned().await.ok();
+            let turn = turns.acquire_owned().await.ok();
             let Wish {
                 id,
                 subscribe,
@@ -138,13 +146,18 @@ impl Openings {
                 turn,
             }
         };
-        self.under_way.spawn(self.tasks.track_future(opening_task));
+        asked.under_way.spawn(self.tasks.track_future(opening_task));
         opening
     }
 
     /// Waits for the next answer; nothing if there is no question. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Opened> {
-        match self.under_way.join_next().await? {
+        let asked = self.asked.as_mut()?;
+        let joined = asked.under_way.join_next().await?;
+        if asked.under_way.is_empty() {
+            self.asked = None;
+        }
+        match joined {
             Ok(opened) => Some(opened),
             Err(error) => error
                 .try_into_panic()

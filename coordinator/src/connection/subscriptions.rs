@@ -277,6 +277,10 @@ impl Subscriptions {
                 Following::Forgotten => self.read(id, next.last()),
             }
         }
+        if self.behind.is_empty() {
+            // Most never fall behind again.
+            self.behind = VecDeque::new();
+        }
     }
 
     /// Sends a page of the log.

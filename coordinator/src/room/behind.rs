@@ -6,7 +6,7 @@ use protocol::{EventId, RoomId, Seq, events::Event};
 use shared::Refusal;
 use tracing::debug;
 
-use super::{keeper::Keeper, upstream::Upstream};
+use super::keeper::Keeper;
 use crate::{encoded::Entry, log::Log};
 
 /// What a look at the store finds.
@@ -35,7 +35,7 @@ impl Keeper {
             }
             return;
         }
-        let may_wait = !self.doubts && self.upstream.as_mut().is_some_and(Upstream::may_bring);
+        let may_wait = !self.doubts && self.upstream.as_mut().is_some_and(|it| it.may_bring());
         if may_wait || !self.looking.is_idle() {
             return;
         }

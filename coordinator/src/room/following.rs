@@ -62,7 +62,7 @@ impl Keeper {
         self.room.set_told(false);
         // Dropping the old one says that it is let go; the new one is asked before anything else.
         self.upstream = None;
-        self.upstream = link.map(|link| Upstream::new(self.id, link));
+        self.upstream = link.map(|link| Box::new(Upstream::new(self.id, link)));
         self.ask_if_due();
         if self.upstream.is_none() {
             self.happen(Happening::Upstream(Vec::new()));

@@ -58,7 +58,7 @@ pub(super) struct Keeper {
     pub(super) guests: Guests,
     pub(super) roster: Roster,
     /// The node that the room is with, if that is not this one, for as long as it is needed.
-    pub(super) upstream: Option<Upstream>,
+    pub(super) upstream: Option<Box<Upstream>>,
     /// Whether sockets of this node need the room. Who follows it for other nodes only acts as if the room
     /// were with it: nodes that hold on to each other's room would never let go of it.
     pub(super) is_needed: bool,
@@ -292,7 +292,9 @@ impl Keeper {
             self.roster.deadline(),
             self.guests.deadline(),
             self.introductions.deadline(),
-            self.upstream.as_ref().and_then(Upstream::deadline),
+            self.upstream
+                .as_ref()
+                .and_then(|upstream| upstream.deadline()),
         ];
         others.into_iter().flatten().fold(own, Instant::min)
     }
