@@ -15,40 +15,53 @@ fn line(text: &str) -> String {
     )
 }
 
-/// Points at a message, and at no other.
-async fn point_at(page: &Page, text: &str) -> Result<()> {
-    page.until(&line(text)).await?;
-    page.evaluate(&format!(
-        "(() => {{
-            for (const line of document.querySelectorAll('[data-pointed]')) {{
-                delete line.dataset.pointed;
-                line.dispatchEvent(new PointerEvent('pointerleave'));
-            }}
-            const line = {};
-            line.dataset.pointed = '';
-            line.dispatchEvent(new PointerEvent('pointerenter'));
-        }})()",
-        line(text)
-    ))
-    .await?;
-    Ok(())
-}
-
 /// What is within the message that is pointed at.
 fn its(test_id: &str) -> String {
     format!("[data-pointed] {}", by(test_id))
 }
 
+/// An expression that points at a message, and at no other. A message that is acknowledged may be drawn anew,
+/// and is pointed at anew.
+fn point_at(text: &str) -> String {
+    format!(
+        "(() => {{
+            const line = {};
+            for (const other of document.querySelectorAll('[data-pointed]')) {{
+                if (other === line) continue;
+                delete other.dataset.pointed;
+                other.dispatchEvent(new PointerEvent('pointerleave'));
+            }}
+            if (!line) return;
+            line.dataset.pointed = '';
+            line.dispatchEvent(new PointerEvent('pointerenter'));
+        }})()",
+        line(text)
+    )
+}
+
+/// An expression that is true when one sees it.
+fn is_seen(selector: &str) -> String {
+    format!("Boolean(document.querySelector('{selector}')?.checkVisibility())")
+}
+
 /// Uses one of a message's tools.
 async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
-    point_at(page, text).await?;
-    page.click(&its(tool)).await
+    let (pointing, tool) = (point_at(text), its(tool));
+    page.until(&format!("({pointing}, {})", is_seen(&tool)))
+        .await?;
+    page.click(&tool).await
 }
 
 /// Chooses what stands in a message's menu.
 async fn choose(page: &Page, text: &str, item: &str) -> Result<()> {
-    use_tool(page, text, "more").await?;
-    page.click(&its(item)).await
+    let (pointing, more, item) = (point_at(text), its("more"), its(item));
+    let opening = format!(
+        "(!{} && document.querySelector('{more}')?.click())",
+        is_seen(&item)
+    );
+    page.until(&format!("({pointing}, {opening}, {})", is_seen(&item)))
+        .await?;
+    page.click(&item).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

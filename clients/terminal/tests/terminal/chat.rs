@@ -109,9 +109,10 @@ async fn what_was_written_before_the_chat_was_killed_is_sent_by_the_next_one_onc
     window.sees("$").await?;
     // The shell has the terminal as the killed program left it: a new line is no Enter there.
     window
-        .types("stty sane; printf '\\033[?1049l\\033c'")
+        .types("stty sane; printf '\\033[?1049l\\033c'; echo re''ady")
         .await?;
     window.key("C-j").await?;
+    window.sees("ready").await?;
     for _ in 0..2 {
         window.chats().await?;
         window
