@@ -11,7 +11,7 @@ pub mod stack;
 
 pub use http::{Answer, Http};
 pub use person::{Person, unique};
-pub use server::{on_each_engine, unlimited};
+pub use server::{on_each_engine, unlimited, until_linked};
 pub use socket::{Ended, Socket, request};
 
 use std::time::Duration;

@@ -1,7 +1,12 @@
 //! Servers as the tests need them.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
 use testkit::{Chatx, ChatxSetup, Database};
+use tokio::time::{sleep, timeout};
+
+use crate::PATIENCE;
 
 /// `chatx serve` without rate limits, which tests would only meet by chance.
 pub fn unlimited() -> ChatxSetup {
@@ -22,4 +27,17 @@ pub async fn on_each_engine(check: impl AsyncFn(&mut Chatx) -> Result<()>) -> Re
         .start()
         .await?;
     check(&mut on_postgres).await.context("on PostgreSQL")
+}
+
+/// Waits until a node knows of another, and has a link to it.
+///
+/// # Errors
+/// When that takes too long.
+pub async fn until_linked(node: &Chatx) -> Result<()> {
+    let linked = async {
+        while !node.log().contains("a link is up") {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, linked).await.context("no link comes up")
 }

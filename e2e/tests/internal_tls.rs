@@ -3,7 +3,7 @@
 use std::{fs, io, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
-use chatx_e2e::{Http, PATIENCE, Person, Socket};
+use chatx_e2e::{Http, Person, Socket, until_linked};
 use protocol::RoomId;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
@@ -17,7 +17,6 @@ use testkit::{Chatx, ChatxSetup, Ground, free_port};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
 
@@ -173,15 +172,6 @@ async fn processes_with_certificates_work_together() -> Result<()> {
     let named = ada.http.post("/v1/socket", json!({"room": room})).await?;
     named.expect(201)?;
     Ok(())
-}
-
-async fn until_linked(coordinator: &Chatx) -> Result<()> {
-    let linked = async {
-        while !coordinator.log().contains("a link is up") {
-            sleep(std::time::Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, linked).await.context("no link comes up")
 }
 
 async fn heard(socket: &mut Socket, room: RoomId, seq: u64) -> Result<()> {

@@ -3,9 +3,9 @@
 use std::cell::Cell;
 
 use anyhow::{Context as _, Result, ensure};
-use chatx_e2e::{Http, Person, unlimited};
+use chatx_e2e::{Http, Person, unlimited, until_linked};
 use protocol::RoomId;
-use testkit::{ChatxSetup, Chromium, Database, free_port};
+use testkit::{ChatxSetup, Chromium, Ground};
 
 use crate::meeting::{Meeting, by, say, shown};
 
@@ -67,20 +67,9 @@ async fn two_people_talk_reload_and_outlive_a_restart() -> Result<()> {
     Ok(())
 }
 
-/// A node of a cluster on `database`.
-fn node(name: &str, database: &Database) -> ChatxSetup {
-    unlimited()
-        .set("CHATX_NODE", name)
-        .set("CHATX_DRAIN_S", "4")
-        .set(
-            "CHATX_CLUSTER_SECRET",
-            "a secret that every node of the cluster has",
-        )
-        .set(
-            "CHATX_INTERNAL_LISTEN",
-            format!("127.0.0.1:{}", free_port()),
-        )
-        .set("DATABASE_URL", database.url())
+/// A node that serves everything.
+fn node(ground: &Ground, name: &str) -> ChatxSetup {
+    ground.node("serve", name).set("CHATX_DRAIN_S", "4")
 }
 
 /// Remembers every state of the connection that the page shows from here on.
@@ -92,14 +81,15 @@ const WATCH: &str = "
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_writes_while_their_node_goes_for_good_does_not_notice() -> Result<()> {
-    let database = Database::fresh().await?;
-    let mut here = node("a", &database).start().await?;
+    let ground = Ground::new().await?;
+    let mut here = node(&ground, "a").start().await?;
     let chromium = Chromium::start().await?;
     let Meeting { at_ada, at_ben, .. } = Meeting::begin(&chromium, &here).await?;
-    let there = node("b", &database)
+    let there = node(&ground, "b")
         .set("CHATX_ORIGINS", here.url())
         .start()
         .await?;
+    until_linked(&here).await?;
     let path = at_ada.evaluate("location.hash").await?;
     let room = path.as_str().and_then(|path| path.strip_prefix("#/room/"));
     let room: RoomId = room.context("a room is open")?.parse()?;
