@@ -58,15 +58,17 @@ impl Nodes {
                 .register_node(&node(name), Uuid::new_v4(), Duration::ZERO)
                 .await?;
         }
-        let limiter = |redis| {
+        let limiter = async |redis| {
             let cluster = Cluster::new(database.store.clone());
+            // Until a node knows how many there are, it takes the whole rate for its share.
+            cluster.live().await;
             let (settings, clock) = (Settings::default(), Clock::system());
             let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
             Limiter::shared(&settings, clock, redis, cluster, &tracker, &cancel)
         };
         Ok(Self {
-            one: limiter(one),
-            other: limiter(other),
+            one: limiter(one).await,
+            other: limiter(other).await,
             clock: None,
             _database: Some(database),
         })
