@@ -63,6 +63,16 @@ pub(crate) struct Capacity {
     pub(crate) frames: usize,
 }
 
+impl Capacity {
+    /// From here on what may be lost is dropped.
+    pub(crate) const fn half(self) -> Self {
+        Self {
+            bytes: self.bytes / 2,
+            frames: self.frames / 2,
+        }
+    }
+}
+
 impl Default for Capacity {
     fn default() -> Self {
         Self {
@@ -142,10 +152,7 @@ impl Outbox {
         if leaving.places.of(room).is_none() {
             return;
         }
-        let half = Capacity {
-            bytes: self.0.capacity.bytes / 2,
-            frames: self.0.capacity.frames / 2,
-        };
+        let half = self.0.capacity.half();
         for frame in frames {
             if leaving.waiting.is_above(half, frame.len()) {
                 counter!("chatx_outbox_dropped_total").increment(1);

@@ -6,7 +6,7 @@ use protocol::{
 };
 
 use crate::{
-    App, Caller, Refusal,
+    App, Caller, Refusal, messages,
     store::{Direct, NewDirect},
 };
 
@@ -26,8 +26,7 @@ pub async fn open(app: &App, caller: &Caller, wish: OpenDirect) -> Result<Direct
     if let Some(violation) = violation {
         return Err(Fields::one("user_ids", violation).into());
     }
-    let bucket = format!("send:user:{}", caller.user.id);
-    app.limiter.check(app.settings.rates.send, &bucket).await?;
+    messages::spend(app, caller).await?;
     let wish = NewDirect {
         id: app.clock.id(),
         by: caller.user.id,

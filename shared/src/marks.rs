@@ -6,7 +6,7 @@ use protocol::{
     marks::{FindReceipts, Pin, React, ReceiptList, Version},
 };
 
-use crate::{App, Caller, Refusal, store::Marked};
+use crate::{App, Caller, Refusal, messages::spend, store::Marked};
 
 /// The caller reacts to a message.
 ///
@@ -102,12 +102,6 @@ pub async fn versions(
     seq: Seq,
 ) -> Result<Vec<Version>, Refusal> {
     Ok(app.store.versions(room, caller.user.id, seq).await?)
-}
-
-async fn spend(app: &App, caller: &Caller) -> Result<(), Refusal> {
-    let bucket = format!("send:user:{}", caller.user.id);
-    app.limiter.check(app.settings.rates.send, &bucket).await?;
-    Ok(())
 }
 
 async fn told(app: &App, marked: Marked) -> Marked {

@@ -2,7 +2,7 @@
 //! own coordinator first, which hands them to the appender itself.
 
 use protocol::{
-    RoomId, Seq,
+    RoomId, Seq, UserId,
     audit::AuditAction,
     events::Event,
     messages::{Edit, History, Message, MessageContent, MessageKind, MessageList, NewMessage},
@@ -29,8 +29,7 @@ pub async fn send(
     room: RoomId,
     new: NewMessage,
 ) -> Result<(Message, bool), Refusal> {
-    let bucket = format!("send:user:{}", caller.user.id);
-    app.limiter.check(app.settings.rates.send, &bucket).await?;
+    spend(app, caller).await?;
     let entry = Append {
         room,
         id: app.clock.id(),
@@ -52,6 +51,21 @@ pub async fn send(
         )),
         Appended::Refused(refusal) => Err(refusal),
     }
+}
+
+/// Takes one token of what the caller may say: each message, and whatever is as loud as one.
+///
+/// # Errors
+/// `rate_limited`.
+pub(crate) async fn spend(app: &App, caller: &Caller) -> Result<(), Refusal> {
+    let bucket = send_bucket(caller.user.id);
+    app.limiter.check(app.settings.rates.send, &bucket).await?;
+    Ok(())
+}
+
+/// The bucket from which it is taken, over HTTP and on sockets.
+pub fn send_bucket(user: UserId) -> String {
+    format!("send:user:{user}")
 }
 
 /// The name under which a message is stored: the sender's own.
@@ -112,8 +126,7 @@ pub async fn edit(
     seq: Seq,
     edit: &Edit,
 ) -> Result<Event, Refusal> {
-    let bucket = format!("send:user:{}", caller.user.id);
-    app.limiter.check(app.settings.rates.send, &bucket).await?;
+    spend(app, caller).await?;
     let event = app
         .store
         .edit(room, caller.user.id, seq, &edit.body, app.clock.now())

@@ -6,7 +6,7 @@ use std::{collections::VecDeque, sync::Arc};
 use protocol::frame::{FrameId, SendFrame};
 use shared::{
     limiter::{Limited, Spending},
-    messages::stored_name,
+    messages::{send_bucket, stored_name},
     store::Append,
 };
 
@@ -114,9 +114,7 @@ impl Sends {
         while self.checking.is_idle() && !self.waiting.is_empty() {
             let rate = node.app.settings.rates.send;
             let user = self.connection.user.id;
-            let bucket = self
-                .bucket
-                .get_or_insert_with(|| format!("send:user:{user}").into());
+            let bucket = self.bucket.get_or_insert_with(|| send_bucket(user).into());
             match node.app.limiter.spend(rate, bucket) {
                 Spending::Through => self.settle(Ok(())),
                 Spending::Refused(limited) => self.settle(Err(limited)),

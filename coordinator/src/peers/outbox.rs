@@ -114,10 +114,7 @@ impl Outbox {
     /// Queues what may be lost.
     pub(super) fn pass(&self, room: RoomId, frame: Said) {
         let mut queue = self.queue();
-        let half = Capacity {
-            bytes: self.0.capacity.bytes / 2,
-            frames: self.0.capacity.frames / 2,
-        };
+        let half = self.0.capacity.half();
         if queue.is_above(half, frame.bytes.len()) {
             counter!("chatx_outbox_dropped_total").increment(1);
             if frame.is_missed {

@@ -183,6 +183,17 @@ impl Window {
         self.until(text, |screen| screen.contains(text)).await
     }
 
+    /// Waits until the log shows it as stored: neither in the line being written, nor among what waits.
+    pub(crate) async fn has_sent(&self, text: &str) -> Result<String> {
+        let is_stored = |line: &str| {
+            let before = line.split_once(text).map(|(before, _)| before);
+            let margin = before.map(|before| before.rsplit('│').next().unwrap_or(before).trim());
+            margin.is_some_and(|margin| !matches!(margin, ">" | "…"))
+        };
+        self.until(text, |screen| screen.lines().any(is_stored))
+            .await
+    }
+
     pub(crate) async fn until(&self, what: &str, is_it: impl Fn(&str) -> bool) -> Result<String> {
         let patience = Instant::now() + PATIENCE;
         loop {
