@@ -11,6 +11,7 @@ import "./styles/layout.css";
 import "./styles/controls.css";
 import "./styles/conversation.css";
 import "./styles/auth.css";
+import "./styles/sections.css";
 import { App } from "./views/app";
 
 const root = document.getElementById("app");

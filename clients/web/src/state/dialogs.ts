@@ -8,7 +8,6 @@ export type OpenDialog =
   | { kind: "new-message" }
   | { kind: "join"; room: Pick<Room, "id" | "name"> }
   | { kind: "invite" }
-  | { kind: "settings" }
   | { kind: "room-settings"; room: Id }
   | { kind: "switch" }
   | { kind: "shortcuts" };

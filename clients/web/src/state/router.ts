@@ -11,7 +11,16 @@ export type Route =
   | { page: "search"; query: string; room: Id | undefined }
   /** `seq`: the message that a link names. */
   | { page: "room"; room: Id; seq: Seq | undefined }
-  | { page: "invite"; code: string; room: Id };
+  | { page: "invite"; code: string; room: Id }
+  | { page: "settings"; section: SettingsSection }
+  | { page: "admin"; section: AdminSection };
+
+export const settingsSections = ["profile", "appearance", "notifications", "privacy", "security", "sessions"] as const;
+export type SettingsSection = (typeof settingsSections)[number];
+
+/** For server admins. */
+export const adminSections = ["nodes", "audit"] as const;
+export type AdminSection = (typeof adminSections)[number];
 
 export const route = signal<Route>(parse(location.hash));
 
@@ -28,6 +37,8 @@ export const paths = {
   room: (room: Id) => `#/room/${room}`,
   message: (room: Id, seq: Seq) => `#/room/${room}/${seq}`,
   invite: (room: Id, code: string) => `#/invite/${encodeURIComponent(code)}?room=${room}`,
+  settings: (section: SettingsSection) => `#/settings/${section}`,
+  admin: (section: AdminSection) => `#/admin/${section}`,
 };
 
 export function go(path: string, replace = false): void {
@@ -48,7 +59,14 @@ export function parse(hash: string): Route {
   if (page === "search") return { page: "search", query: asked.get("q") ?? "", room: room ?? undefined };
   if (page === "room" && name) return { page: "room", room: name, seq: Number(seq) > 0 ? Number(seq) : undefined };
   if (page === "invite" && name && room) return { page: "invite", code: decodeURIComponent(name), room };
+  if (page === "settings") return { page, section: oneOf(settingsSections, name) };
+  if (page === "admin") return { page, section: oneOf(adminSections, name) };
   return { page: "rooms" };
+}
+
+/** The section that is named, or the first one. */
+function oneOf<Name extends string>(names: readonly [Name, ...Name[]], name: string | undefined): Name {
+  return names.find((other) => other === name) ?? names[0];
 }
 
 /** Reads what people paste: the whole link of an invite, or the part after `#`. */

@@ -25,6 +25,11 @@ export function dayName(at: Timestamp): string {
   return (day.getFullYear() === new Date(now).getFullYear() ? longDay : longDayOfYear).format(day);
 }
 
+/** A day and a time, for lists of what happened. */
+export function moment(at: Timestamp): string {
+  return `${dayName(at)}, ${clockTime(at)}`;
+}
+
 /** As short as it can be told: the time today, the weekday this week, else the date. */
 export function shortTime(at: Timestamp): string {
   const moment = new Date(at);

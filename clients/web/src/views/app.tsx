@@ -8,6 +8,7 @@ import type { RoomState } from "../state/room";
 import { go, paths, route } from "../state/router";
 import { me, phase } from "../state/session";
 import { strings } from "../strings";
+import { Administration } from "./admin";
 import { Auth } from "./auth";
 import { Conversation } from "./conversation";
 import { Discover } from "./discover";
@@ -63,6 +64,8 @@ function Main() {
   if (at.page === "discover") return <Discover />;
   if (at.page === "search") return <Search key={at.room} query={at.query} room={at.room} />;
   if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
+  if (at.page === "settings") return <Settings section={at.section} />;
+  if (at.page === "admin" && me.value?.admin === true) return <Administration section={at.section} />;
   if (at.page !== "room") return <Home />;
   const room = rooms.value.get(at.room);
   if (room !== undefined) return <Conversation key={room.id} room={room} />;
@@ -109,8 +112,6 @@ function Dialogs() {
       return <JoinRoom room={open.room} />;
     case "invite":
       return <InviteForm />;
-    case "settings":
-      return <Settings />;
     case "new-message":
       return <NewMessage />;
     case "switch":

@@ -176,3 +176,29 @@ export function Submit({ form, children }: { form: FormState; children: Componen
     </button>
   );
 }
+
+interface ChoiceProps {
+  name: string;
+  label: string;
+  /** What is sent, and what it is called. */
+  choices: readonly (readonly [string, string])[];
+  value?: string;
+  testid?: string;
+}
+
+/** One of a few. */
+export function Choice({ name, label, choices, value, testid }: ChoiceProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <div class="input">
+        <select id={id} name={name} data-testid={testid}>
+          {choices.map(([sent, called]) => (
+            <option key={sent} value={sent} selected={sent === value}>{called}</option>
+          ))}
+        </select>
+      </div>
+    </div>
+  );
+}

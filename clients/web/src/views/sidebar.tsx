@@ -165,10 +165,16 @@ function Me() {
         onClick={() => (dialog.value = { kind: "shortcuts" })}>
         <Icon name="keyboard" />
       </button>
-      <button type="button" class="icon-button" aria-label={strings.settings.open} title={strings.settings.open} data-testid="settings"
-        onClick={() => (dialog.value = { kind: "settings" })}>
+      {user.admin === true && (
+        <a class="icon-button" href={paths.admin("nodes")} aria-label={strings.admin.title} title={strings.admin.title} data-testid="admin"
+          aria-current={route.value.page === "admin" ? "page" : undefined}>
+          <Icon name="shield" />
+        </a>
+      )}
+      <a class="icon-button" href={paths.settings("profile")} aria-label={strings.settings.title} title={strings.settings.title}
+        data-testid="settings" aria-current={route.value.page === "settings" ? "page" : undefined}>
         <Icon name="sliders" />
-      </button>
+      </a>
     </footer>
   );
 }

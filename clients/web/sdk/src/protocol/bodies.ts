@@ -35,6 +35,8 @@ export interface User extends UserRef {
   presence?: PresenceState | null;
   /** Whether others see how far they have read; told to its owner only. */
   shows_reads?: boolean;
+  /** Whether they have the rights of a server admin; told to its owner only. */
+  admin?: boolean;
 }
 
 /** The answer to register, log in and refresh. With cookies the tokens are not in the body. */
@@ -277,6 +279,8 @@ export interface SearchHit {
 export interface Node {
   name: string;
   public_url: string;
+  /** Where hints and peers come, if not there too. */
+  internal_url?: string | null;
   weight: number;
   state: "live" | "draining" | "dead";
   started_at: Timestamp;
@@ -287,11 +291,14 @@ export interface AuditEntry {
   id: Id;
   at: Timestamp;
   action: string;
-  actor?: Id | UserRef | null;
-  target?: unknown;
-  ip?: string | null;
-  request_id?: string | null;
-  data?: unknown;
+  actor?: Id | null;
+  /** What it was done to: mostly an id. */
+  target?: string | null;
+  ip: string;
+  /** Names the request, or the socket, in the server's log. */
+  request_id: string;
+  /** What else there is to say; never a body, password or token. */
+  data: unknown;
 }
 
 /** Where to open the socket, and the one-use pass that opens it. */

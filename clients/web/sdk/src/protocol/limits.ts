@@ -5,6 +5,8 @@ export const limits = {
   usernameMin: 3,
   usernameMax: 32,
   displayNameMax: 64,
+  statusMax: 100,
+  bioMax: 500,
   passwordMin: 10,
   roomNameMax: 64,
   topicMax: 1024,

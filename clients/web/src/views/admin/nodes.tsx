@@ -1,0 +1,46 @@
+/** The coordinators of the cluster. */
+
+import { useEffect } from "preact/hooks";
+import type { Node } from "@chatx/sdk";
+import { visible } from "../../state/page";
+import { api } from "../../state/session";
+import { moment } from "../../state/times";
+import { strings } from "../../strings";
+import { Loaded, useAnswer } from "../loaded";
+
+const againMs = 5_000;
+
+export function Nodes() {
+  const nodes = useAnswer(() => api.nodes());
+  useEffect(() => {
+    const timer = setInterval(() => visible.peek() && void nodes.reload(), againMs);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <>
+      <p class="muted">{strings.admin.nodes.text}</p>
+      <Loaded of={nodes}>
+        {(all) => all.length === 0 ? <p class="muted nothing">{strings.admin.nodes.none}</p> : (
+          <ul class="rows" data-testid="nodes">
+            {all.map((node) => <NodeRow key={node.name} node={node} />)}
+          </ul>
+        )}
+      </Loaded>
+    </>
+  );
+}
+
+function NodeRow({ node }: { node: Node }) {
+  const words = strings.admin.nodes;
+  const where = [node.public_url, words.weight(node.weight), ...(node.internal_url ? [words.internal(node.internal_url)] : [])];
+  return (
+    <li class="row" data-testid="node" data-state={node.state}>
+      <div class="row-text">
+        <strong>{node.name}</strong>
+        <p class="muted">{where.join(" · ")}</p>
+        <p class="muted">{words.since(moment(node.started_at))} · {words.seen(moment(node.seen_at))}</p>
+      </div>
+      <span class={node.state === "live" ? "tag accent" : node.state === "dead" ? "tag bad" : "tag"}>{words.states[node.state]}</span>
+    </li>
+  );
+}
