@@ -2,8 +2,10 @@
 
 import type { Method } from "./http.ts";
 import type {
-  AuditEntry, Ban, Block, EventPage, Id, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewMessage, NewRoom, Node,
-  Page, Pin, Receipt, Role, Room, RoomChanges, SearchHit, SearchQuery, Seq, Session, SocketTicket, Timestamp, User, Version,
+  Account, AccountChanges, AdminRoom, AdminRoomChanges, AuditEntry, Ban, Block, Bot, BotToken, DeletedRoom, EventPage, Hook, Id,
+  Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewBot, NewBotToken, NewMessage, NewRoom, NewWebhook, Node, Page,
+  PasswordReset, Pin, ProfileChanges, Provider, Receipt, Report, ReportReason, ReportState, Role, Room, RoomChanges, SearchHit,
+  SearchQuery, Seq, Session, SocketTicket, StorageUse, Timestamp, TotpSecret, User, Version, Webhook, WebhookChanges,
 } from "./protocol.ts";
 
 /** Makes the calls: `Session` does. */
@@ -26,12 +28,12 @@ export class Api {
   me(): Promise<User> {
     return this.get("/users/me");
   }
-  updateMe(fields: { display_name?: string; bio?: string; status?: string; shows_reads?: boolean }): Promise<User> {
+  updateMe(fields: ProfileChanges): Promise<User> {
     return this.caller.call("PATCH", "/v1/users/me", fields);
   }
-  /** Erases the account, which takes a while. */
-  eraseMe(): Promise<void> {
-    return this.caller.call("DELETE", "/v1/users/me");
+  /** Closes the account at once and erases it soon after; who has a password gives it. */
+  eraseMe(password?: string): Promise<void> {
+    return this.caller.call("DELETE", "/v1/users/me", password === undefined ? {} : { password });
   }
   /** Everything that the server keeps of the caller. */
   exportMe(): Promise<unknown> {
@@ -58,6 +60,41 @@ export class Api {
   }
   unblock(user: Id): Promise<void> {
     return this.caller.call("DELETE", `/v1/users/me/blocks/${user}`);
+  }
+
+  /** Takes the token of the mail that asks whether the address is one's own. */
+  verifyEmail(token: string): Promise<void> {
+    return this.caller.call("POST", "/v1/auth/verify", { token });
+  }
+  resendVerification(): Promise<void> {
+    return this.caller.call("POST", "/v1/auth/verify/resend");
+  }
+  /** Sends a mail to whoever that is, if they have an account; nobody is told whether they have. */
+  requestReset(login: string): Promise<void> {
+    return this.caller.call("POST", "/v1/auth/reset", { login });
+  }
+  /** Takes the token of that mail. Every session of the account ends. */
+  resetPassword(token: string, next: string): Promise<void> {
+    return this.caller.call("POST", "/v1/auth/reset/confirm", { token, new: next });
+  }
+  async providers(): Promise<Provider[]> {
+    return (await this.get<{ providers: Provider[] }>("/auth/providers")).providers;
+  }
+  /** Begins to guard logins by codes; nothing asks for them until `confirmTotp`. */
+  beginTotp(password?: string): Promise<TotpSecret> {
+    return this.caller.call("POST", "/v1/users/me/totp", password === undefined ? {} : { password });
+  }
+  /** Answers the recovery codes, which are told this once. */
+  async confirmTotp(code: string): Promise<string[]> {
+    return (await this.caller.call<{ recovery_codes: string[] }>("POST", "/v1/users/me/totp/confirm", { code })).recovery_codes;
+  }
+  /** `totp` is a code, or a recovery code. */
+  endTotp(totp: string): Promise<void> {
+    return this.caller.call("DELETE", "/v1/users/me/totp", { totp });
+  }
+  /** New recovery codes; those before are void. */
+  async renewRecoveryCodes(totp: string): Promise<string[]> {
+    return (await this.caller.call<{ recovery_codes: string[] }>("POST", "/v1/users/me/totp/codes", { totp })).recovery_codes;
   }
 
   // Others.
@@ -91,12 +128,23 @@ export class Api {
   deleteRoom(room: Id): Promise<void> {
     return this.caller.call("DELETE", `/v1/rooms/${room}`);
   }
+  /** Those that the caller deleted and can bring back. */
+  async deletedRooms(): Promise<DeletedRoom[]> {
+    return (await this.get<{ rooms: DeletedRoom[] }>("/users/me/rooms/deleted")).rooms;
+  }
+  restoreRoom(room: Id): Promise<Room> {
+    return this.caller.call("POST", `/v1/rooms/${room}/restore`);
+  }
   /** The conversation of the caller with these people; it is made if there is none yet. */
   direct(people: readonly Id[]): Promise<Room> {
     return this.caller.call("POST", "/v1/dms", { user_ids: people });
   }
   join(room: Id, by: { password?: string; invite?: string } = {}): Promise<Member> {
     return this.caller.call("POST", `/v1/rooms/${room}/members`, by);
+  }
+  /** Takes a bot in. */
+  addBot(room: Id, bot: Id): Promise<Member> {
+    return this.caller.call("POST", `/v1/rooms/${room}/members`, { user: bot });
   }
   leave(room: Id): Promise<void> {
     return this.caller.call("DELETE", `/v1/rooms/${room}/members/me`);
@@ -174,6 +222,17 @@ export class Api {
   async pins(room: Id): Promise<Pin[]> {
     return (await this.get<{ pins: Pin[] }>(`/rooms/${room}/pins`)).pins;
   }
+  /** Tells the moderators of a message that is out of place. */
+  report(room: Id, seq: Seq, reason: ReportReason, note?: string): Promise<Report> {
+    const body = note === undefined || note === "" ? { reason } : { reason, note };
+    return this.caller.call("POST", `/v1/rooms/${room}/messages/${seq}/report`, body);
+  }
+  reports(room: Id, ask: Part & { state?: ReportState } = {}): Promise<Page<"reports", Report>> {
+    return this.get(`/rooms/${room}/reports`, ask);
+  }
+  closeReport(room: Id, report: Id, state: ReportState): Promise<Report> {
+    return this.caller.call("PATCH", `/v1/rooms/${room}/reports/${report}`, { state });
+  }
   /** Moves the read mark, which only moves forward. */
   markRead(room: Id, seq: Seq): Promise<void> {
     return this.caller.call("PUT", `/v1/rooms/${room}/read`, { seq });
@@ -190,6 +249,68 @@ export class Api {
     return this.get("/search", query);
   }
 
+  // Programs.
+
+  /** One's own; `all` are everybody's, for server admins. */
+  async bots(all = false): Promise<Bot[]> {
+    return (await this.get<{ bots: Bot[] }>("/bots", all ? { all } : {})).bots;
+  }
+  createBot(fields: NewBot): Promise<Bot> {
+    return this.caller.call("POST", "/v1/bots", fields);
+  }
+  bot(bot: Id): Promise<Bot> {
+    return this.get(`/bots/${bot}`);
+  }
+  updateBot(bot: Id, fields: { display_name?: string; bio?: string }): Promise<Bot> {
+    return this.caller.call("PATCH", `/v1/bots/${bot}`, fields);
+  }
+  deleteBot(bot: Id): Promise<void> {
+    return this.caller.call("DELETE", `/v1/bots/${bot}`);
+  }
+  async botTokens(bot: Id): Promise<BotToken[]> {
+    return (await this.get<{ tokens: BotToken[] }>(`/bots/${bot}/tokens`)).tokens;
+  }
+  createBotToken(bot: Id, fields: NewBotToken): Promise<BotToken> {
+    return this.caller.call("POST", `/v1/bots/${bot}/tokens`, fields);
+  }
+  revokeBotToken(bot: Id, token: Id): Promise<void> {
+    return this.caller.call("DELETE", `/v1/bots/${bot}/tokens/${token}`);
+  }
+  /** One's own; with `room`, all of that room. */
+  async webhooks(room?: Id): Promise<Webhook[]> {
+    return (await this.get<{ webhooks: Webhook[] }>("/webhooks", { room })).webhooks;
+  }
+  createWebhook(fields: NewWebhook): Promise<Webhook> {
+    return this.caller.call("POST", "/v1/webhooks", fields);
+  }
+  webhook(webhook: Id): Promise<Webhook> {
+    return this.get(`/webhooks/${webhook}`);
+  }
+  updateWebhook(webhook: Id, changes: WebhookChanges): Promise<Webhook> {
+    return this.caller.call("PATCH", `/v1/webhooks/${webhook}`, changes);
+  }
+  deleteWebhook(webhook: Id): Promise<void> {
+    return this.caller.call("DELETE", `/v1/webhooks/${webhook}`);
+  }
+  /** Delivers what came after that place once more. */
+  replayWebhook(webhook: Id, room: Id, after: Seq): Promise<Webhook> {
+    return this.caller.call("POST", `/v1/webhooks/${webhook}/replay`, { room, after });
+  }
+  async hooks(room: Id): Promise<Hook[]> {
+    return (await this.get<{ hooks: Hook[] }>(`/rooms/${room}/hooks`)).hooks;
+  }
+  createHook(room: Id, name: string): Promise<Hook> {
+    return this.caller.call("POST", `/v1/rooms/${room}/hooks`, { name });
+  }
+  deleteHook(room: Id, hook: Id): Promise<void> {
+    return this.caller.call("DELETE", `/v1/rooms/${room}/hooks/${hook}`);
+  }
+
+  /** Posts as a tool does that was given a hook's url, which ends in its token. */
+  postToHook(token: string, message: { body: string; client_id?: string }): Promise<Message> {
+    return this.caller.call("POST", `/v1/hooks/${encodeURIComponent(token)}`, message);
+  }
+
   // The server.
 
   /** Where to open a socket, and the pass for it; with `room`, at the node that has the room. */
@@ -201,6 +322,37 @@ export class Api {
   }
   async nodes(): Promise<Node[]> {
     return (await this.get<{ nodes: Node[] }>("/admin/nodes")).nodes;
+  }
+  accounts(ask: Part & { query?: string; suspended?: boolean; admin?: boolean } = {}): Promise<Page<"users", Account>> {
+    return this.get("/admin/users", ask);
+  }
+  account(user: Id): Promise<Account> {
+    return this.get(`/admin/users/${user}`);
+  }
+  updateAccount(user: Id, changes: AccountChanges): Promise<Account> {
+    return this.caller.call("PATCH", `/v1/admin/users/${user}`, changes);
+  }
+  /** The password so far is gone; whoever has the answer sets a new one. */
+  resetAccount(user: Id): Promise<PasswordReset> {
+    return this.caller.call("POST", `/v1/admin/users/${user}/reset`);
+  }
+  allRooms(ask: Part & { query?: string; ownerless?: boolean; deleted?: boolean } = {}): Promise<Page<"rooms", AdminRoom>> {
+    return this.get("/admin/rooms", ask);
+  }
+  administerRoom(room: Id, changes: AdminRoomChanges): Promise<AdminRoom> {
+    return this.caller.call("PATCH", `/v1/admin/rooms/${room}`, changes);
+  }
+  deleteAnyRoom(room: Id): Promise<void> {
+    return this.caller.call("DELETE", `/v1/admin/rooms/${room}`);
+  }
+  allReports(ask: Part & { state?: ReportState; room?: Id } = {}): Promise<Page<"reports", Report>> {
+    return this.get("/admin/reports", ask);
+  }
+  closeAnyReport(report: Id, state: ReportState): Promise<Report> {
+    return this.caller.call("PATCH", `/v1/admin/reports/${report}`, { state });
+  }
+  storageUse(): Promise<StorageUse> {
+    return this.get("/admin/storage");
   }
 
   private get<T>(path: string, ask: object = {}): Promise<T> {

@@ -85,6 +85,11 @@ export class ChatX {
     return this.session.logIn(credentials);
   }
 
+  /** Takes up the session that a visit to a provider (`GET /v1/auth/oidc/{provider}`) has begun. For `tokens: "cookie"`. */
+  enter(): Promise<User> {
+    return this.session.enter();
+  }
+
   /** The socket goes first: were the server to close it for the ended session, that would look like a loss. */
   async logOut(): Promise<void> {
     this.current?.stop();

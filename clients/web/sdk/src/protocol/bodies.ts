@@ -37,6 +37,38 @@ export interface User extends UserRef {
   shows_reads?: boolean;
   /** Whether they have the rights of a server admin; told to its owner only. */
   admin?: boolean;
+  /** Whether mail reaches them at `email`; told to its owner only. */
+  email_verified?: boolean;
+  /** Whether a login asks for a code; told to its owner only. */
+  totp?: boolean;
+  /** Whether one can log in by a password; told to its owner only. */
+  has_password?: boolean;
+  /** Whether it is a program. */
+  bot?: boolean;
+}
+
+/** What one may change of oneself. */
+export interface ProfileChanges {
+  display_name?: string;
+  bio?: string;
+  status?: string;
+  shows_reads?: boolean;
+  /** Needs the `password`, and is to be verified anew. */
+  email?: string;
+  password?: string;
+}
+
+/** Who else can say who somebody is. */
+export interface Provider {
+  id: string;
+  name: string;
+}
+
+/** What an authenticator is told. */
+export interface TotpSecret {
+  secret: string;
+  /** The same as an `otpauth://` url. */
+  url: string;
 }
 
 /** The answer to register, log in and refresh. With cookies the tokens are not in the body. */
@@ -71,6 +103,8 @@ export interface Credentials {
   password: string;
   /** How the session is named in the list of sessions. */
   device?: string;
+  /** A code of the authenticator, or a recovery code, where the account asks for one. */
+  totp?: string;
 }
 
 // Rooms.
