@@ -53,6 +53,28 @@ pub enum AuditAction {
     InviteDelete,
     /// Another's message was deleted.
     MessageDelete,
+    /// A bot was made.
+    BotCreate,
+    /// A bot was changed.
+    BotChange,
+    /// A bot was deleted.
+    BotDelete,
+    /// A bot's token was made.
+    TokenCreate,
+    /// A bot's token was revoked.
+    TokenDelete,
+    /// A webhook was made.
+    WebhookCreate,
+    /// A webhook was changed.
+    WebhookChange,
+    /// A webhook was deleted.
+    WebhookDelete,
+    /// A webhook delivers a room again.
+    WebhookReplay,
+    /// A hook was made.
+    HookCreate,
+    /// A hook was deleted.
+    HookDelete,
 }
 
 impl AuditAction {
@@ -79,6 +101,17 @@ impl AuditAction {
             Self::InviteCreate => "invite_create",
             Self::InviteDelete => "invite_delete",
             Self::MessageDelete => "message_delete",
+            Self::BotCreate => "bot_create",
+            Self::BotChange => "bot_change",
+            Self::BotDelete => "bot_delete",
+            Self::TokenCreate => "token_create",
+            Self::TokenDelete => "token_delete",
+            Self::WebhookCreate => "webhook_create",
+            Self::WebhookChange => "webhook_change",
+            Self::WebhookDelete => "webhook_delete",
+            Self::WebhookReplay => "webhook_replay",
+            Self::HookCreate => "hook_create",
+            Self::HookDelete => "hook_delete",
         }
     }
 }

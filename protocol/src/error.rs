@@ -37,6 +37,8 @@ pub enum ErrorCode {
     Csrf,
     /// The room is archived: it can be read, not written.
     Archived,
+    /// The token has no scope for this.
+    MissingScope,
     /// There is nothing at this path.
     NotFound,
     /// No such room.
@@ -53,6 +55,14 @@ pub enum ErrorCode {
     InviteNotFound,
     /// That person is not banned.
     BanNotFound,
+    /// No such bot, or it is another's.
+    BotNotFound,
+    /// That bot has no such token.
+    TokenNotFound,
+    /// No such webhook.
+    WebhookNotFound,
+    /// No such hook.
+    HookNotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// Another account has this username.
@@ -93,7 +103,8 @@ impl ErrorCode {
             | Self::SlowMode
             | Self::Blocked
             | Self::Csrf
-            | Self::Archived => 403,
+            | Self::Archived
+            | Self::MissingScope => 403,
             Self::NotFound
             | Self::RoomNotFound
             | Self::UserNotFound
@@ -101,7 +112,11 @@ impl ErrorCode {
             | Self::MemberNotFound
             | Self::SessionNotFound
             | Self::InviteNotFound
-            | Self::BanNotFound => 404,
+            | Self::BanNotFound
+            | Self::BotNotFound
+            | Self::TokenNotFound
+            | Self::WebhookNotFound
+            | Self::HookNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
@@ -135,6 +150,7 @@ impl ErrorCode {
             Self::Blocked => "one of you has blocked the other",
             Self::Csrf => "the request carries no valid csrf token, or comes from another site",
             Self::Archived => "the room is archived",
+            Self::MissingScope => "the token has no scope for this",
             Self::NotFound => "there is nothing here",
             Self::RoomNotFound => "no such room",
             Self::UserNotFound => "no such user",
@@ -143,6 +159,10 @@ impl ErrorCode {
             Self::SessionNotFound => "no such session",
             Self::InviteNotFound => "no such invite, or it is used up or expired",
             Self::BanNotFound => "no such ban",
+            Self::BotNotFound => "no such bot",
+            Self::TokenNotFound => "no such token",
+            Self::WebhookNotFound => "no such webhook",
+            Self::HookNotFound => "no such hook",
             Self::MethodNotAllowed => "this method is not served here",
             Self::UsernameTaken => "another account has this username",
             Self::EmailTaken => "another account has this email address",

@@ -35,6 +35,13 @@ pub enum OfConnection {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfFile {}
 
+/// Marks the id of a webhook.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfWebhook {}
+/// Marks the id of a hook.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfHook {}
+
 /// Names a room.
 pub type RoomId = Id<OfRoom>;
 /// Names an account.
@@ -45,6 +52,10 @@ pub type EventId = Id<OfEvent>;
 pub type SessionId = Id<OfSession>;
 /// Names an uploaded file.
 pub type FileId = Id<OfFile>;
+/// Names a way out of rooms, to a url elsewhere.
+pub type WebhookId = Id<OfWebhook>;
+/// Names a way into a room, for tools that can only post.
+pub type HookId = Id<OfHook>;
 /// Names one socket.
 pub type ConnectionId = Id<OfConnection>;
 

@@ -17,13 +17,16 @@ pub mod roles;
 
 pub mod accounts;
 pub mod audit;
+pub mod bots;
 pub mod direct;
+pub mod hooks;
 pub mod marks;
 pub mod mentions;
 pub mod messages;
 pub mod nodes;
 pub mod rooms;
 pub mod search;
+pub mod webhooks;
 
 pub mod events;
 pub mod frame;
@@ -31,7 +34,7 @@ pub mod socket;
 
 pub use error::{ErrorBody, ErrorCode};
 pub use fields::{Fields, Parse, Violation};
-pub use ids::{ConnectionId, EventId, FileId, RoomId, SessionId, UserId};
+pub use ids::{ConnectionId, EventId, FileId, HookId, RoomId, SessionId, UserId, WebhookId};
 pub use limits::Limits;
 pub use roles::{Act, Role};
 pub use seq::Seq;

@@ -10,7 +10,7 @@ mod words;
 
 pub use account::{DisplayName, EmailAddress, Password, Username, is_reserved};
 pub use emoji::Emoji;
-pub use message::{ClientId, MessageBody, Reason};
+pub use message::{ClientId, Label, MessageBody, Reason};
 pub use room::{InviteCode, RoomName, RoomPassword, Topic};
 pub use words::{Script, Word, Words, words};
 

@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     Clock, Refusal, Settings,
     appender::Appender,
+    bot_tokens::BotTokens,
     cluster::{Cluster, Node},
     gateways::Gateways,
     hints::Hints,
@@ -27,7 +28,7 @@ use crate::{
     revocations::Revocations,
     store::{self, Engine, Grant, Store, StoreOptions},
     tickets::Tickets,
-    token::{AccessClaims, KeyError, Keys, RefreshToken, Secrets},
+    token::{AccessClaims, KeyError, Keys, RefreshToken, Secrets, bearer},
     upkeep,
 };
 
@@ -54,6 +55,8 @@ pub struct App {
     pub tickets: Tickets,
     /// Which sessions were revoked.
     pub revocations: Revocations,
+    /// Whose a bot's token is.
+    pub bot_tokens: BotTokens,
     /// Which coordinators there are.
     pub cluster: Cluster,
     /// The way to their internal urls.
@@ -162,16 +165,22 @@ impl App {
             // It has one writer itself.
             Engine::Sqlite => 1,
         };
+        let revocations = Revocations::new(
+            store.clone(),
+            redis.clone(),
+            clock.clone(),
+            settings.access_token,
+        );
         Ok(Self {
             appender: Appender::start(&store, writers, tracker, cancel),
             passwords: Passwords::new(cores),
-            tickets: Tickets::new(secrets.clone(), settings.ticket, redis.clone()),
-            revocations: Revocations::new(
+            tickets: Tickets::new(secrets.clone(), settings.ticket, redis),
+            bot_tokens: BotTokens::new(
                 store.clone(),
-                redis,
-                clock.clone(),
-                settings.access_token,
+                revocations.clone(),
+                settings.is_frozen_between_requests,
             ),
+            revocations,
             gateways: Gateways::new(&settings.node, cluster.clone(), client.clone()),
             hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), client)),
             closing: CancellationToken::new(),
@@ -267,11 +276,15 @@ impl App {
         self.keys.get_or_try_init(load).await
     }
 
-    /// Who showed this access token.
+    /// Who showed this access token, a person's or a bot's.
     ///
     /// # Errors
     /// `unauthenticated` for one that is not good, or whose session was revoked.
     pub async fn authenticate(&self, access_token: &str) -> Result<AccessClaims, Refusal> {
+        if bearer::is_of_bot(access_token) {
+            let now = self.clock.now();
+            return self.bot_tokens.authenticate(access_token, now).await;
+        }
         let claims = self
             .keys()
             .await?

@@ -27,6 +27,7 @@ pub mod redis_link;
 pub mod limiter;
 pub mod presence;
 pub mod revocations;
+pub mod bot_tokens;
 pub mod tickets;
 pub mod indexing;
 pub mod upkeep;
@@ -37,10 +38,12 @@ pub mod address;
 pub mod caller;
 pub mod origin;
 
+pub mod bots;
 pub mod direct;
 pub mod marks;
 pub mod messages;
 pub mod rooms;
+pub mod hooks;
 
 pub use app::App;
 pub use appender::Appender;

@@ -36,6 +36,10 @@ pub struct User {
     pub status: String,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// Whether it is a program's and not a person's; left out when not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    pub bot: bool,
     /// Whether they are here, if that is known and visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence: Option<PresenceState>,
@@ -57,7 +61,7 @@ pub struct Me {
 }
 
 /// `PATCH /v1/users/me`: what is left out stays; `null` goes back to the default.
-#[derive(Deserialize, Serialize, ToSchema)]
+#[derive(Default, Deserialize, Serialize, ToSchema)]
 pub struct ProfileBody {
     /// 1 to 64 characters.
     #[serde(

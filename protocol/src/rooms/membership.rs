@@ -4,9 +4,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Fields, Limits, Parse, Role, RoomId, Timestamp, Violation,
+    Fields, Limits, Parse, Role, RoomId, Timestamp, UserId, Violation,
     accounts::UserSummary,
-    fields::{moment, nullable, word},
+    fields::{id, moment, nullable, word},
     frame::PresenceState,
     text::{InviteCode, RoomPassword},
 };
@@ -39,6 +39,9 @@ pub struct JoinBody {
     /// An invite's code.
     #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     pub invite: Option<String>,
+    /// A bot that is to be added, in place of the caller.
+    #[schema(value_type = Option<UserId>)]
+    pub user: Option<String>,
 }
 
 /// A checked wish to join.
@@ -48,6 +51,8 @@ pub struct Join {
     pub password: Option<RoomPassword>,
     /// The invite that is shown.
     pub invite: Option<InviteCode>,
+    /// The bot that is added in place of the caller.
+    pub bot: Option<UserId>,
 }
 
 impl Parse for Join {
@@ -59,8 +64,16 @@ impl Parse for Join {
             RoomPassword::attempt(&raw, limits)
         });
         let invite = fields.optional("invite", raw.invite, InviteCode::parse);
+        let bot = fields.optional("user", raw.user, id);
+        if bot.is_some() && (password.is_some() || invite.is_some()) {
+            fields.add("user", Violation::Conflicting);
+        }
         if fields.is_empty() {
-            Ok(Self { password, invite })
+            Ok(Self {
+                password,
+                invite,
+                bot,
+            })
         } else {
             Err(fields)
         }

@@ -94,6 +94,23 @@ impl Reason {
     }
 }
 
+/// What somebody calls a thing of their own: 1 to 64 characters on one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label(String);
+
+impl Label {
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(raw: &str) -> Result<Self, Violation> {
+        line(raw, 1, 64).map(Self)
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,16 +12,19 @@ use serde_json::json;
 
 use super::{hint, note};
 use crate::{
-    App, Caller, Refusal,
+    App, Caller, Refusal, bots,
     store::{Door, Entry, Joined, Members},
 };
 
-/// The caller joins a room. Who is in already stays in.
+/// The caller joins a room, or adds a bot to it. Who is in already stays in.
 ///
 /// # Errors
 /// `banned`, `room_full`, `archived`, `wrong_password`, `invite_not_found`, `not_a_member` for a private
 /// room without a password or an invite, `rate_limited` for too many passwords, `room_not_found`.
 pub async fn join(app: &App, caller: &Caller, room: RoomId, join: Join) -> Result<Joined, Refusal> {
+    if let Some(bot) = join.bot {
+        return bots::add(app, caller, room, bot).await;
+    }
     let door = app
         .store
         .door(room, caller.user.id, app.clock.now())

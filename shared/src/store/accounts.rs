@@ -58,6 +58,9 @@ pub(super) struct UserRow {
     admin: bool,
     shows_reads: bool,
     created_at: At,
+    /// Read where others see the account.
+    #[sqlx(default)]
+    bot: bool,
 }
 
 impl From<UserRow> for User {
@@ -69,6 +72,7 @@ impl From<UserRow> for User {
             bio: row.bio,
             status: row.status,
             created_at: row.created_at.into(),
+            bot: row.bot,
             presence: None,
         }
     }
@@ -168,7 +172,7 @@ impl Store {
 
     async fn user_row(&self, user: UserId) -> Result<UserRow> {
         let row: Option<UserRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, bot \
              from users where id = $1 and erased_at is null",
         )
         .bind(user.uuid())
@@ -182,7 +186,7 @@ impl Store {
     /// [`super::Error::Unavailable`].
     pub async fn find_users(&self, find: &FindUsers) -> Result<Vec<User>> {
         let rows: Vec<UserRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, bot from users \
              where (username like $1 escape '!' or display_name_folded like $1 escape '!') \
              and suspended_at is null and erased_at is null \
              order by username limit $2",

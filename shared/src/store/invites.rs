@@ -129,7 +129,7 @@ impl RoomChange {
     }
 }
 
-const fn inviting_to(visibility: Visibility) -> Act {
+pub(super) const fn inviting_to(visibility: Visibility) -> Act {
     match visibility {
         Visibility::Public => Act::InviteToPublic,
         Visibility::Private | Visibility::Secret | Visibility::Direct => Act::InviteToAny,

@@ -102,24 +102,7 @@ impl Store {
             });
         }
         change.open_door(entry).await?;
-        if change.is_banned(user).await? {
-            return Err(ErrorCode::Banned.into());
-        }
-        change.must_be_writable()?;
-        if change.room.is_full() {
-            return Err(ErrorCode::RoomFull.into());
-        }
-        let event = change.admit(Role::Member).await?;
-        let member = change
-            .person(user)
-            .await?
-            .member(room)
-            .ok_or(ErrorCode::Internal)?;
-        change.commit().await?;
-        Ok(Joined {
-            member,
-            event: Some(event),
-        })
+        change.admit_newcomer(user).await
     }
 
     /// Takes `user` out of a room, as they wish.
@@ -256,6 +239,28 @@ impl RoomChange {
             (Visibility::Private, Entry::Open) => Err(ErrorCode::NotAMember.into()),
             (Visibility::Secret | Visibility::Direct, _) => Err(ErrorCode::RoomNotFound.into()),
         }
+    }
+
+    /// Makes the one who makes the change a member, if there is a place for them.
+    pub(super) async fn admit_newcomer(mut self, user: UserId) -> Result<Joined> {
+        if self.is_banned(user).await? {
+            return Err(ErrorCode::Banned.into());
+        }
+        self.must_be_writable()?;
+        if self.room.is_full() {
+            return Err(ErrorCode::RoomFull.into());
+        }
+        let event = self.admit(Role::Member).await?;
+        let member = self
+            .person(user)
+            .await?
+            .member(event.room)
+            .ok_or(ErrorCode::Internal)?;
+        self.commit().await?;
+        Ok(Joined {
+            member,
+            event: Some(event),
+        })
     }
 
     /// Makes the one who makes the change a member, and writes that they joined. What held for them

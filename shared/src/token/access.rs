@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{SessionId, Timestamp, UserId, accounts::UserSummary};
+use protocol::{SessionId, Timestamp, UserId, accounts::UserSummary, bots::Scopes};
 use serde::{Deserialize, Serialize};
 
 /// The claims of an access token.
@@ -18,6 +18,9 @@ pub struct AccessClaims {
     pub dn: String,
     /// Whether they have server-admin rights.
     pub adm: bool,
+    /// What a bot's token opens; nothing is withheld from a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scp: Option<Scopes>,
     /// When it was made, in seconds since 1970.
     pub iat: i64,
     /// When it stops being good, in seconds since 1970.
@@ -41,6 +44,7 @@ impl AccessClaims {
             name: user.username,
             dn: user.display_name,
             adm: admin,
+            scp: None,
             iat,
             exp: iat.saturating_add(life_s),
         }
