@@ -37,6 +37,7 @@ use pace::Pace;
 use protocol::{
     ConnectionId, SessionId, Timestamp,
     accounts::UserSummary,
+    bots::Scopes,
     frame::{CloseReason, PresenceState, Ready, ServerFrame},
 };
 use pulse::{Due, HEARTBEAT, Pulse};
@@ -66,6 +67,8 @@ pub(crate) struct Passport {
     pub(crate) session: SessionId,
     /// Whether they have server-admin rights.
     pub(crate) admin: bool,
+    /// What they may do, if they are a bot.
+    pub(crate) scopes: Option<Scopes>,
     /// When the token stops being good.
     pub(crate) expires_at: Timestamp,
     /// Where they come from.
@@ -199,6 +202,8 @@ struct Owner {
     connection: Arc<Connection>,
     socket: Socket,
     presence: PresenceState,
+    /// What they may do, if they are a bot.
+    scopes: Option<Scopes>,
     subscriptions: Subscriptions,
     sends: Sends,
     requests: Requests,
@@ -219,6 +224,7 @@ impl Owner {
             pace: Pace::new(&node.app.settings.rates, now),
             pulse: Pulse::new(now, expires_at),
             presence: PresenceState::Online,
+            scopes: passport.scopes,
             renewal: Errand::idle(),
             node,
             connection,

@@ -12,11 +12,14 @@ use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use protocol::{
     ErrorCode,
+    bots::Scope,
     error::{ErrorBody, ErrorDetail},
     frame::SUBPROTOCOL,
 };
 use serde::Deserialize;
-use shared::{Refusal, address::behind_proxies, origin::is_own_origin, token::AccessClaims};
+use shared::{
+    Refusal, address::behind_proxies, caller::must_have, origin::is_own_origin, token::AccessClaims,
+};
 use tracing::{debug, error};
 
 use crate::{
@@ -80,10 +83,12 @@ pub(crate) async fn admit(
     }
     let handshake = Handshake::read(request, SUBPROTOCOL).ok_or(ErrorCode::Malformed)?;
     let claims = claims(node, pass, &request.headers).await?;
+    must_have(claims.scp, Some(Scope::MessagesRead))?;
     let passport = Passport {
         user: claims.user(),
         session: claims.sid,
         admin: claims.adm,
+        scopes: claims.scp,
         expires_at: claims.expires_at(),
         ip: behind_proxies(peer, &request.headers, &node.app.settings.trusted_proxies),
     };

@@ -2,10 +2,10 @@
 
 use std::{net::IpAddr, ops::Deref};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, MatchedPath};
 use http::{HeaderMap, header, request::Parts};
 use protocol::{ErrorCode, UserId};
-use shared::{App, Caller, audit::By, token::AccessClaims};
+use shared::{App, Caller, audit::By, caller::must_have, token::AccessClaims};
 
 use crate::{
     address::Address,
@@ -13,6 +13,7 @@ use crate::{
     cookies,
     error::{Error, Result},
     request::RequestId,
+    scopes,
 };
 
 /// Somebody who has proved who they are, and has not asked too often.
@@ -42,6 +43,9 @@ impl FromRequestParts<App> for Authenticated {
         if carrier == Carrier::Cookie && !parts.method.is_safe() {
             cookies::check_csrf(app, &parts.headers, claims.sid)?;
         }
+        let route = parts.extensions.get::<MatchedPath>();
+        let route = route.map_or("", MatchedPath::as_str);
+        must_have(claims.scp, scopes::needed(&parts.method, route))?;
         let Stranger {
             ip,
             request_id,
@@ -63,6 +67,7 @@ impl FromRequestParts<App> for Authenticated {
                 ip,
                 request_id,
                 admin,
+                scopes: claims.scp,
             },
             claims,
             allowances,

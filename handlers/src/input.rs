@@ -26,21 +26,36 @@ impl<T: Parse> FromRequest<App> for Valid<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
-        let limits = &app.settings.limits;
-        let (parts, body) = request.into_parts();
-        let bytes = whole(&parts.headers, body, limits.json_body_max_bytes).await?;
-        let json: &[u8] = if bytes.is_empty() {
-            b"{}"
-        } else if is_json(&parts.headers) {
-            &bytes
-        } else {
-            return Err(ErrorCode::UnsupportedMediaType.into());
-        };
-        match read(json, Unknown::Refused, limits) {
-            Ok(value) => Ok(Self(value)),
-            Err(Invalid::Malformed) => Err(ErrorCode::Malformed.into()),
-            Err(Invalid::Fields(fields)) => Err(fields.into()),
-        }
+        checked(request, app, Unknown::Refused).await.map(Self)
+    }
+}
+
+/// As [`Valid`], from a client that was not made for us: fields that are not known are passed over.
+pub(crate) struct Lenient<T>(pub(crate) T);
+
+impl<T: Parse> FromRequest<App> for Lenient<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
+        checked(request, app, Unknown::Ignored).await.map(Self)
+    }
+}
+
+async fn checked<T: Parse>(request: Request, app: &App, unknown: Unknown) -> Result<T, Error> {
+    let limits = &app.settings.limits;
+    let (parts, body) = request.into_parts();
+    let bytes = whole(&parts.headers, body, limits.json_body_max_bytes).await?;
+    let json: &[u8] = if bytes.is_empty() {
+        b"{}"
+    } else if is_json(&parts.headers) {
+        &bytes
+    } else {
+        return Err(ErrorCode::UnsupportedMediaType.into());
+    };
+    match read(json, unknown, limits) {
+        Ok(value) => Ok(value),
+        Err(Invalid::Malformed) => Err(ErrorCode::Malformed.into()),
+        Err(Invalid::Fields(fields)) => Err(fields.into()),
     }
 }
 

@@ -19,6 +19,8 @@
 //! | `/v1/dms`, `/v1/users/me/blocks`, `…/blocks/{user}` | `dms` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
 //! | `/v1/search` | `search` |
+//! | `/v1/bots`, `…/bots/{bot}`, `…/tokens`, `…/tokens/{token}` | `bots` |
+//! | `/v1/rooms/{room}/hooks`, `…/hooks/{hook}`, `/v1/hooks/{token}` | `hooks` |
 //! | `/v1/socket` | `socket` |
 //! | `/v1/admin/audit`, `/v1/admin/nodes` | `admin` |
 //! | `/livez`, `/readyz`, `/.well-known/jwks.json` | `health` |
@@ -35,6 +37,7 @@ mod cookies;
 
 mod caller;
 mod input;
+mod scopes;
 
 mod auth;
 mod sessions;
@@ -42,7 +45,9 @@ mod tokens;
 mod users;
 
 mod bans;
+mod bots;
 mod dms;
+mod hooks;
 mod invites;
 mod members;
 mod messages;
@@ -130,6 +135,8 @@ fn table() -> OpenApiRouter<App> {
         .merge(dms::routes())
         .merge(reads::routes())
         .merge(search::routes())
+        .merge(bots::routes())
+        .merge(hooks::routes())
         .merge(socket::routes())
         .merge(admin::routes())
         .merge(health::routes())

@@ -37,6 +37,18 @@ pub(crate) struct Sent {
     duplicate: bool,
 }
 
+impl Sent {
+    /// The answer for a message, and whether it was stored before.
+    pub(crate) fn answer((message, duplicate): (Message, bool)) -> (StatusCode, Json<Self>) {
+        let status = if duplicate {
+            StatusCode::OK
+        } else {
+            StatusCode::CREATED
+        };
+        (status, Json(Self { message, duplicate }))
+    }
+}
+
 /// Read messages
 ///
 /// Oldest first. `before`, `after` and `around` are seqs, at most one of them; without any, the latest.
@@ -82,17 +94,13 @@ async fn send(
     Valid(mut new): Valid<NewMessage>,
 ) -> Result<(StatusCode, Json<Sent>)> {
     new.client_id = named(new.client_id, &headers)?;
-    let (message, duplicate) = messages::send(&app, &caller, at.room, new).await?;
-    let status = if duplicate {
-        StatusCode::OK
-    } else {
-        StatusCode::CREATED
-    };
-    Ok((status, Json(Sent { message, duplicate })))
+    Ok(Sent::answer(
+        messages::send(&app, &caller, at.room, new).await?,
+    ))
 }
 
 /// The sender's name for a message, from the body or the header; the two may not differ.
-fn named(in_body: Option<ClientId>, headers: &HeaderMap) -> Result<Option<ClientId>> {
+pub(crate) fn named(in_body: Option<ClientId>, headers: &HeaderMap) -> Result<Option<ClientId>> {
     let Some(key) = headers.get("idempotency-key") else {
         return Ok(in_body);
     };

@@ -65,6 +65,8 @@ fn tags() -> Vec<Tag> {
             "messages",
             "What is said in a room, and how far it was read.",
         ),
+        ("bots", "Accounts of programs, and their tokens."),
+        ("hooks", "Ways into a room for tools that can only post."),
         (
             "socket",
             "The way to live events; see `/v1/asyncapi.json` for what follows.",

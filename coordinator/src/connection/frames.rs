@@ -3,11 +3,12 @@
 use metrics::counter;
 use protocol::{
     ErrorCode,
+    bots::Scope,
     frame::{
         ClientFrame, CloseReason, FrameId, Incoming, Pong, Refresh, Rejected, ServerFrame, decode,
     },
 };
-use shared::{Refusal, token::AccessClaims};
+use shared::{Refusal, caller::must_have, token::AccessClaims};
 use tokio::time::Instant;
 
 use super::{Owner, Wish, pace::Paced, requests::Request};
@@ -43,9 +44,18 @@ impl Owner {
             Paced::Refused(wait) => {
                 self.refuse(id, Refusal::from(ErrorCode::RateLimited).retry_after(wait));
             }
-            Paced::Heard | Paced::Flooding => self.obey(id, frame),
+            Paced::Heard | Paced::Flooding => match self.withheld(&frame) {
+                Some(refusal) => self.refuse(id, refusal),
+                None => self.obey(id, frame),
+            },
         }
         Ok(())
+    }
+
+    /// Why a bot may not say this, if it may not.
+    fn withheld(&self, frame: &ClientFrame) -> Option<Refusal> {
+        let scope = needed(frame)?;
+        must_have(self.scopes, Some(scope)).err()
     }
 
     fn obey(&mut self, id: Option<FrameId>, frame: ClientFrame) {
@@ -153,6 +163,31 @@ impl Owner {
             }
             Err(refusal) => self.refuse(id, refusal),
         }
+    }
+}
+
+/// The scope that a bot needs for a frame; nothing for what is about the socket itself.
+const fn needed(frame: &ClientFrame) -> Option<Scope> {
+    match frame {
+        ClientFrame::Ping | ClientFrame::Refresh(_) => None,
+        ClientFrame::ListRooms(_) | ClientFrame::Members(..) => Some(Scope::RoomsRead),
+        ClientFrame::CreateRoom(_)
+        | ClientFrame::DeleteRoom(_)
+        | ClientFrame::Join(..)
+        | ClientFrame::Leave(_) => Some(Scope::RoomsWrite),
+        ClientFrame::Subscribe(_)
+        | ClientFrame::Unsubscribe(_)
+        | ClientFrame::History(..)
+        | ClientFrame::Read(..) => Some(Scope::MessagesRead),
+        ClientFrame::Send(_)
+        | ClientFrame::Edit(_)
+        | ClientFrame::Delete(..)
+        | ClientFrame::React(..)
+        | ClientFrame::Unreact(..)
+        | ClientFrame::Pin(..)
+        | ClientFrame::Unpin(..)
+        | ClientFrame::Typing(..)
+        | ClientFrame::Presence(_) => Some(Scope::MessagesWrite),
     }
 }
 

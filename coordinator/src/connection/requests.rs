@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use protocol::{
     ErrorCode, RoomId, Seq,
+    bots::Scopes,
     events::Event,
     frame::{Ack, EditFrame, FrameId, ServerFrame},
     marks::React,
@@ -23,6 +24,7 @@ pub(super) struct Requests {
     connection: Arc<Connection>,
     ip: IpAddr,
     admin: bool,
+    scopes: Option<Scopes>,
     unanswered: Unanswered,
 }
 
@@ -55,6 +57,7 @@ impl Requests {
             connection,
             ip: passport.ip,
             admin: passport.admin,
+            scopes: passport.scopes,
             unanswered: Unanswered::at_most(AT_ONCE),
         }
     }
@@ -96,6 +99,7 @@ impl Requests {
             ip: self.ip,
             request_id: connection.id.to_string(),
             admin: self.admin,
+            scopes: self.scopes,
         }
     }
 }

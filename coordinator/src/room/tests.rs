@@ -158,6 +158,7 @@ async fn person(app: &App, name: &str) -> (Passport, Caller) {
         ip,
         request_id: "test".to_owned(),
         admin: false,
+        scopes: None,
     };
     let passport = Passport {
         user,

@@ -10,5 +10,6 @@ mod membership;
 mod endings;
 mod presence;
 mod outage;
+mod bots;
 mod cluster;
 mod links;

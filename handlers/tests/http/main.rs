@@ -4,9 +4,11 @@
 
 mod accounts;
 mod admin;
+mod bots;
 mod conversation;
 mod cookies;
 mod documents;
+mod hooks;
 mod limits;
 mod messages;
 mod refusals;

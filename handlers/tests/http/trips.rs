@@ -16,7 +16,10 @@ use tokio::{
     },
 };
 
-use crate::server::Server;
+use crate::{
+    bots::{bot, token, with},
+    server::Server,
+};
 
 /// What is asked, with a body that may name the latest message, and how many statements it is worth.
 type Request = (Method, String, fn(u64) -> Option<Value>, usize);
@@ -48,8 +51,23 @@ async fn a_request_makes_no_more_statements_than_it_must() {
         .json(json!({ "seq": 5 }))
         .await_status(204)
         .await;
+    let (helper, _) = bot(&ada, "helper").await;
+    let (_, secret) = token(&ada, &helper, &["rooms:read"]).await;
+    let costs = async || {
+        let before = counter.statements();
+        with(&server, &secret, Method::GET, "/v1/users/me")
+            .await_status(200)
+            .await;
+        counter.statements() - before
+    };
+    assert_eq!(costs().await, 2, "whose token it is, and what is asked for");
+    let mut later = usize::MAX;
+    for _ in 0..6 {
+        later = later.min(costs().await);
+    }
+    assert_eq!(later, 1, "whose token it is, is remembered");
     let mut wrong = Vec::new();
-    for (method, path, body, expected) in requests(&room, &bob.id) {
+    for (method, path, body, expected) in requests(&room, &bob.id, &helper) {
         // The first asks teach the connections the statement, and once in a second somebody asks who is
         // still logged in.
         let mut fewest = usize::MAX;
@@ -77,7 +95,7 @@ async fn a_request_makes_no_more_statements_than_it_must() {
 }
 
 /// The requests in a room of a few messages, where `bob` has read.
-fn requests(room: &str, bob: &str) -> Vec<Request> {
+fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
     let messages = format!("{room}/messages");
     let at = |seq: u64| format!("{messages}/{seq}");
     let id = room.trim_start_matches("/v1/rooms/");
@@ -100,6 +118,11 @@ fn requests(room: &str, bob: &str) -> Vec<Request> {
         get(format!("{messages}?after=2"), 1),
         get(format!("{messages}?thread=3"), 1),
         get(at(3), 1),
+        get("/v1/bots".to_owned(), 1),
+        get(helper.to_owned(), 1),
+        // Whose the bot is, or whether the caller may ask; and what is asked for.
+        get(format!("{helper}/tokens"), 2),
+        get(format!("{room}/hooks"), 2),
         // Those before, and as many after as there is room for.
         get(format!("{messages}?around=4&limit=2"), 2),
         // The message, and its earlier texts.

@@ -67,6 +67,7 @@ impl Node {
             ip: [127, 0, 0, 1].into(),
             request_id: String::from("a request"),
             admin: false,
+            scopes: None,
         }
     }
 }

@@ -122,7 +122,7 @@ impl World {
             Effect::Join(room, password) => self.ask(|session| async move {
                 let body = JoinBody {
                     password,
-                    invite: None,
+                    ..JoinBody::default()
                 };
                 entered(session.join(room, &body).await.map(|_| room))
             }),

@@ -312,6 +312,7 @@ impl Person {
             ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             request_id: "test".to_owned(),
             admin: false,
+            scopes: None,
         }
     }
 
