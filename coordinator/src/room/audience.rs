@@ -199,6 +199,7 @@ mod tests {
             },
             session: SessionId::from_uuid(uuid),
             admin: false,
+            scopes: None,
             expires_at: Timestamp::from_unix_ms(0),
             ip: [127, 0, 0, 1].into(),
         };

@@ -164,6 +164,7 @@ async fn person(app: &App, name: &str) -> (Passport, Caller) {
         user,
         session: session.id,
         admin: false,
+        scopes: None,
         expires_at: Timestamp::from_unix_ms(i64::MAX),
         ip,
     };

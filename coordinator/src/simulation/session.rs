@@ -49,6 +49,7 @@ impl Session {
             user: pipe.user().clone(),
             session: SessionId::from_uuid(pipe.id().uuid()),
             admin: false,
+            scopes: None,
             expires_at: machine.world.now(),
             ip: [127, 0, 0, 1].into(),
         };

@@ -75,7 +75,7 @@ impl Node {
 fn tried(text: &str) -> Join {
     Join {
         password: Some(RoomPassword::attempt(text, &Limits::default()).unwrap()),
-        invite: None,
+        ..Join::default()
     }
 }
 
@@ -134,8 +134,8 @@ async fn a_secret_room_is_joined_with_an_invite(ground: Ground) -> Result<()> {
         Join::default(),
         tried("sesame"),
         Join {
-            password: None,
             invite: Some(InviteCode::parse("guess".into()).unwrap()),
+            ..Join::default()
         },
     ] {
         assert_eq!(
@@ -154,8 +154,8 @@ async fn a_secret_room_is_joined_with_an_invite(ground: Ground) -> Result<()> {
     )
     .await?;
     let join = Join {
-        password: None,
         invite: Some(InviteCode::parse(invite.code).unwrap()),
+        ..Join::default()
     };
     rooms::join(app, &bob, room, join).await?;
     let page = Page {
