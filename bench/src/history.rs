@@ -137,7 +137,9 @@ struct Shelf {
     events: u64,
     rooms: Vec<String>,
     messages_a_room: u64,
-    reader: Caller,
+    /// Where the reader asks, and as whom.
+    address: String,
+    token: String,
     asked: u64,
     side: Side,
 }
@@ -151,7 +153,6 @@ impl Shelf {
             members: 10,
         };
         let furnished = node.furnish(scene.rooms, scene.members).await?;
-        let reader = Caller::new(&node.chatx.address(), &furnished.tokens[0])?;
         let mut store = Store::open(&node).await?;
         let ids = store.make_rooms("bench0", rooms).await?;
         let messages_a_room = events / rooms as u64;
@@ -161,15 +162,18 @@ impl Shelf {
             engine.name(),
             begun.elapsed()
         );
-        index(&node).await?;
+        indexed(&node).await?;
         println!("  and indexed after {:.0?}", begun.elapsed());
         let name = format!("{} events", grouped(events));
+        let address = node.chatx.address();
+        let token = furnished.tokens[0].clone();
         let side = talk(node, &furnished, scene, (name, role))?;
         Ok(Self {
             events,
             rooms: ids,
             messages_a_room,
-            reader,
+            address,
+            token,
             asked: 0,
             side,
         })
@@ -180,11 +184,12 @@ impl Shelf {
     }
 
     fn p99_ms(&mut self, kind: usize, requests: usize) -> Result<f64> {
+        let mut reader = Caller::new(&self.address, &self.token)?;
         let mut took = Vec::with_capacity(requests);
         for _ in 0..requests {
             let path = self.path(kind);
             let begun = Instant::now();
-            self.reader.ask("GET", &path, "")?;
+            reader.ask("GET", &path, "")?;
             took.push(begun.elapsed().as_secs_f64() * 1e3);
         }
         took.sort_by(f64::total_cmp);
@@ -236,13 +241,18 @@ fn talk(node: Node, rooms: &Rooms, scene: Scene, named: (String, Role)) -> Resul
     )
 }
 
-/// Takes everything into the index of the search, as the server would little by little.
-async fn index(node: &Node) -> Result<()> {
+/// Waits until the server has taken everything into the index of the search.
+async fn indexed(node: &Node) -> Result<()> {
     let options = shared::store::StoreOptions::default();
     let store = shared::store::Store::connect(&node.database_url(), &options).await?;
-    shared::indexing::index(&store)
+    while !store
+        .rooms_to_index(1)
         .await
-        .context("the index of the search")?;
+        .context("the index of the search")?
+        .is_empty()
+    {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
     store.close().await;
     Ok(())
 }

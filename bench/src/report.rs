@@ -129,6 +129,10 @@ impl Report {
         self.figures.extend(figures);
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.figures.is_empty()
+    }
+
     /// Writes `figures.md`, `figures.json` and `ratios.svg`.
     ///
     /// # Errors
