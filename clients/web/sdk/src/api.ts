@@ -1,9 +1,10 @@
 /** The server's HTTP interface, one method for each thing asked of it. */
 
 import type { Method } from "./http.ts";
+import type { FileSource, UploadOptions } from "./platform.ts";
 import type {
-  Account, AccountChanges, AdminRoom, AdminRoomChanges, AuditEntry, Ban, Block, Bot, BotToken, DeletedRoom, EventPage, Hook, Id,
-  Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewBot, NewBotToken, NewMessage, NewRoom, NewWebhook, Node, Page,
+  Account, AccountChanges, AdminRoom, AdminRoomChanges, AuditEntry, Ban, Block, Bot, BotToken, DeletedRoom, EventPage, FileRef, Hook,
+  Id, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewBot, NewBotToken, NewMessage, NewRoom, NewWebhook, Node, Page,
   PasswordReset, Pin, ProfileChanges, Provider, Receipt, Report, ReportReason, ReportState, Role, Room, RoomChanges, SearchHit,
   SearchQuery, Seq, Session, SocketTicket, StorageUse, Timestamp, TotpSecret, User, Version, Webhook, WebhookChanges,
 } from "./protocol.ts";
@@ -11,6 +12,8 @@ import type {
 /** Makes the calls: `Session` does. */
 export interface Caller {
   call<T>(method: Method, path: string, body?: unknown): Promise<T>;
+  upload<T>(path: string, file: FileSource, how: UploadOptions): Promise<T>;
+  download(path: string): Promise<ArrayBuffer>;
 }
 
 /** Which part of a list. */
@@ -249,6 +252,19 @@ export class Api {
     return this.get("/search", query);
   }
 
+  // Files.
+
+  /** Keeps a file for a message of the caller in this room; one that no message takes is gone within a day. */
+  upload(room: Id, file: FileSource, how: UploadOptions = {}): Promise<FileRef> {
+    return this.caller.upload(`/v1/rooms/${room}/files`, file, how);
+  }
+  /** What is in a file. A page shows it by its address instead: `ChatX.fileUrl`. */
+  file(file: Id): Promise<ArrayBuffer> {
+    return this.caller.download(`/v1/files/${file}`);
+  }
+  /** A picture, at most 512 pixels a side. */
+  thumbnail(file: Id): Promise<ArrayBuffer> {
+    return this.caller.download(`/v1/files/${file}/thumbnail`);
   // Programs.
 
   /** One's own; `all` are everybody's, for server admins. */

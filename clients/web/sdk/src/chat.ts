@@ -2,10 +2,10 @@
 
 import { Api } from "./api.ts";
 import { Emitter } from "./emitter.ts";
-import { Live, type LiveEvents, type Sending } from "./live/live.ts";
+import { Live, type LiveEvents, type OutgoingMessage, type Sending } from "./live/live.ts";
 import type { FollowOptions } from "./live/subscriptions.ts";
-import type { Platform } from "./platform.ts";
-import type { Credentials, Id, Message, MessageQuery, NewMessage, Registration, User } from "./protocol.ts";
+import type { FileSource, Platform, UploadOptions } from "./platform.ts";
+import type { Credentials, FileRef, Id, Message, MessageQuery, Registration, User } from "./protocol.ts";
 import { Refusal } from "./refusal.ts";
 import { Session, type SessionEvents, type TokenPlace } from "./session.ts";
 import { standardPlatform, standardStorage } from "./standard.ts";
@@ -31,7 +31,7 @@ export class ChatX {
   private readonly emitter = new Emitter<ChatEvents>();
   private current: Live | undefined;
 
-  private constructor(private readonly platform: Platform, base: string, tokens: TokenPlace) {
+  private constructor(private readonly platform: Platform, private readonly base: string, tokens: TokenPlace) {
     this.session = new Session(platform, base, tokens);
     this.api = new Api(this.session);
     this.session.events.on("began", (user) => this.began(user));
@@ -117,8 +117,18 @@ export class ChatX {
   }
 
   /** Takes a message: from here on it is sent until the server answers. The room has to be followed. */
-  send(room: Id, message: string | NewMessage): Sending {
+  send(room: Id, message: string | OutgoingMessage): Sending {
     return this.signedIn().send(room, message);
+  }
+
+  /** Sends a file ahead of the message that takes it: `send(room, { body, files: [await upload(room, file)] })`. */
+  upload(room: Id, file: FileSource, how?: UploadOptions): Promise<FileRef> {
+    return this.api.upload(room, file, how);
+  }
+
+  /** Where a page that signs in by cookies shows a file from, or a picture in small. */
+  fileUrl(file: Id, size: "whole" | "thumbnail" = "whole"): string {
+    return `${this.base}/v1/files/${file}${size === "thumbnail" ? "/thumbnail" : ""}`;
   }
 
   /** The messages of a room, page by page into the past; each page is oldest first. */

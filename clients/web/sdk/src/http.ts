@@ -1,6 +1,6 @@
 /** One HTTP exchange, with every way of not being done as one type. Not responsible for who asks; see `session.ts`. */
 
-import type { HttpAnswer, Platform } from "./platform.ts";
+import type { FileSource, HttpAnswer, Platform, UploadOptions } from "./platform.ts";
 import type { ErrorBody } from "./protocol.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -20,16 +20,38 @@ export class Http {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     } catch {
-      throw new Refusal({ code: "offline", message: "no answer from the server" });
+      throw offline();
+    }
+  }
+
+  async upload(path: string, file: FileSource, how: UploadOptions, more: Record<string, string>): Promise<HttpAnswer> {
+    try {
+      return await this.platform.upload(this.base + path, { ...how, file, headers: { Accept: "application/json", ...more } });
+    } catch {
+      throw how.signal?.aborted === true ? new Refusal({ code: "cancelled", message: "the upload was given up" }) : offline();
     }
   }
 }
 
+function offline(): Refusal {
+  return new Refusal({ code: "offline", message: "no answer from the server" });
+}
+
 /** The body of an answer that says yes; throws the refusal of one that says no. */
 export async function read<T>(answer: HttpAnswer): Promise<T> {
-  if (answer.status < 200 || answer.status > 299) throw await refusal(answer);
-  const text = await bodyOf(answer);
+  await unlessRefused(answer);
+  const text = await whole(answer.text());
   return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+/** The same of a body that is no JSON. */
+export async function readBytes(answer: HttpAnswer): Promise<ArrayBuffer> {
+  await unlessRefused(answer);
+  return whole(answer.arrayBuffer());
+}
+
+async function unlessRefused(answer: HttpAnswer): Promise<void> {
+  if (answer.status < 200 || answer.status > 299) throw await refusal(answer);
 }
 
 export async function refusal(answer: HttpAnswer): Promise<Refusal> {
@@ -45,9 +67,9 @@ export async function refusal(answer: HttpAnswer): Promise<Refusal> {
 }
 
 /** The connection may be lost in the middle of an answer. */
-async function bodyOf(answer: HttpAnswer): Promise<string> {
+async function whole<T>(body: Promise<T>): Promise<T> {
   try {
-    return await answer.text();
+    return await body;
   } catch {
     throw new Refusal({ code: "offline", message: "the answer broke off" });
   }

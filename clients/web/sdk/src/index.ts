@@ -5,10 +5,12 @@ export { type ChatEvents, type ChatOptions, ChatX } from "./chat.ts";
 export { IndexedDbStorage } from "./indexeddb.ts";
 export type { Status } from "./live/connection.ts";
 export type { Position } from "./live/delivery.ts";
-export type { Live, LiveEvents, Sending } from "./live/live.ts";
+export type { Live, LiveEvents, OutgoingMessage, Sending } from "./live/live.ts";
 export type { OutboxEntry } from "./live/outbox.ts";
 export type { FollowOptions } from "./live/subscriptions.ts";
-export type { Channel, HttpAnswer, HttpRequest, Platform, Socket, SocketEvents } from "./platform.ts";
+export type {
+  Channel, FileSource, HttpAnswer, HttpRequest, Platform, Signal, Socket, SocketEvents, UploadOptions, UploadRequest,
+} from "./platform.ts";
 export * from "./protocol.ts";
 export { asRefusal, Refusal } from "./refusal.ts";
 export { Session as ClientSession, type SessionEvents, type TokenPlace } from "./session.ts";

@@ -9,12 +9,39 @@ export interface HttpAnswer {
   status: number;
   headers: { get(name: string): string | null };
   text(): Promise<string>;
+  arrayBuffer(): Promise<ArrayBuffer>;
 }
 
 export interface HttpRequest {
   method: string;
   headers: Record<string, string>;
   body?: string;
+}
+
+/** A file to send: a `File`, as browsers and Node have it. */
+export interface FileSource {
+  readonly name: string;
+  /** In bytes. */
+  readonly size: number;
+  readonly type: string;
+}
+
+/** An `AbortSignal`. */
+export interface Signal {
+  readonly aborted: boolean;
+  addEventListener(name: "abort", heard: () => void): void;
+}
+
+export interface UploadOptions {
+  /** Told how much of the file is on its way, in bytes, and at the end; Node tells the end alone. */
+  onProgress?(sent: number, total: number): void;
+  /** Gives it up: the upload is then refused with `cancelled`. */
+  signal?: Signal;
+}
+
+export interface UploadRequest extends UploadOptions {
+  headers: Record<string, string>;
+  file: FileSource;
 }
 
 /** An open (or opening) socket. */
@@ -39,6 +66,8 @@ export interface Channel {
 export interface Platform {
   /** Rejects when no answer came at all. */
   request(url: string, request: HttpRequest): Promise<HttpAnswer>;
+  /** Posts a form whose only field, `file`, is a file. Rejects when no answer came at all, or it was given up. */
+  upload(url: string, request: UploadRequest): Promise<HttpAnswer>;
   openSocket(url: string, protocol: string, events: SocketEvents): Socket;
   /** Runs `action` once after `ms`; the answer cancels it. */
   after(ms: number, action: () => void): () => void;

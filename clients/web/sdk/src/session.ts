@@ -4,8 +4,8 @@
  */
 
 import { Emitter } from "./emitter.ts";
-import { Http, type Method, read, refusal } from "./http.ts";
-import type { Channel, HttpAnswer, Platform } from "./platform.ts";
+import { Http, type Method, read, readBytes, refusal } from "./http.ts";
+import type { Channel, FileSource, HttpAnswer, Platform, UploadOptions } from "./platform.ts";
 import type { Credentials, Id, Registration, SignedIn, User } from "./protocol.ts";
 import { asRefusal } from "./refusal.ts";
 
@@ -128,19 +128,17 @@ export class Session {
 
   /** Makes a call as the user, with a new token if the old one has run out. */
   async call<T>(method: Method, path: string, body?: unknown): Promise<T> {
-    let answer = await this.attempt(method, path, body);
-    if (answer.status === 401) {
-      const refused = await refusal(answer);
-      if (refused.code !== "unauthenticated" || this.kept === undefined || !(await this.renew())) throw refused;
-      answer = await this.attempt(method, path, body);
-    }
-    if (answer.status === 403 && this.place === "cookie" && method !== "GET") {
-      const refused = await refusal(answer);
-      if (refused.code !== "csrf") throw refused;
-      await this.forgetCsrf();
-      answer = await this.attempt(method, path, body);
-    }
-    return read<T>(answer);
+    return read<T>(await this.asUser(method, (headers) => this.http.send(method, path, body, headers)));
+  }
+
+  /** Sends a file as the user. */
+  async upload<T>(path: string, file: FileSource, how: UploadOptions): Promise<T> {
+    return read<T>(await this.asUser("POST", (headers) => this.http.upload(path, file, how, headers)));
+  }
+
+  /** Reads what is no JSON as the user. */
+  async download(path: string): Promise<ArrayBuffer> {
+    return readBytes(await this.asUser("GET", (headers) => this.http.send("GET", path, undefined, headers)));
   }
 
   /**
@@ -275,10 +273,25 @@ export class Session {
     });
   }
 
-  private async attempt(method: Method, path: string, body: unknown): Promise<HttpAnswer> {
-    const headers =
-      this.place === "bearer" ? this.bearerHeaders() : method === "GET" ? {} : await this.csrfHeaders();
-    return this.http.send(method, path, body, headers);
+  private async asUser(method: Method, send: (headers: Record<string, string>) => Promise<HttpAnswer>): Promise<HttpAnswer> {
+    let answer = await send(await this.headers(method));
+    if (answer.status === 401) {
+      const refused = await refusal(answer);
+      if (refused.code !== "unauthenticated" || this.kept === undefined || !(await this.renew())) throw refused;
+      answer = await send(await this.headers(method));
+    }
+    if (answer.status === 403 && this.place === "cookie" && method !== "GET") {
+      const refused = await refusal(answer);
+      if (refused.code !== "csrf") throw refused;
+      await this.forgetCsrf();
+      answer = await send(await this.headers(method));
+    }
+    return answer;
+  }
+
+  private async headers(method: Method): Promise<Record<string, string>> {
+    if (this.place === "bearer") return this.bearerHeaders();
+    return method === "GET" ? {} : this.csrfHeaders();
   }
 
   private bearerHeaders(): Record<string, string> {

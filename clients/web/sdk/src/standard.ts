@@ -1,12 +1,16 @@
 /** The platform from what browsers, workers, Node (22 and later), Deno and Bun have in common. */
 
 import { IndexedDbStorage } from "./indexeddb.ts";
-import type { Channel, HttpAnswer, HttpRequest, Platform, Socket, SocketEvents } from "./platform.ts";
+import type {
+  Channel, FileSource, HttpAnswer, HttpRequest, Platform, Signal, Socket, SocketEvents, UploadRequest,
+} from "./platform.ts";
 import { MemoryStorage, type Storage } from "./storage.ts";
 
 /** What is used of the global object, for the client compiles without the DOM's types. */
 interface World {
-  fetch(url: string, request: HttpRequest & { credentials: string; cache: string }): Promise<HttpAnswer>;
+  fetch(url: string, request: Omit<HttpRequest, "body"> & FetchOptions): Promise<HttpAnswer>;
+  FormData: new () => Form;
+  XMLHttpRequest?: new () => XhrLike;
   WebSocket?: new (url: string, protocol: string) => WebSocketLike;
   setTimeout(action: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
@@ -14,6 +18,28 @@ interface World {
   document?: { visibilityState: string };
   navigator?: { locks?: { request<T>(name: string, action: () => Promise<T>): Promise<T> } };
   BroadcastChannel?: new (name: string) => BroadcastLike;
+}
+interface FetchOptions {
+  body?: string | Form;
+  credentials: "same-origin";
+  cache: "no-store";
+  signal?: Signal;
+}
+interface Form {
+  append(name: string, file: FileSource, filename: string): void;
+}
+interface XhrLike {
+  readonly status: number;
+  readonly responseText: string;
+  readonly upload: { onprogress: ((progress: { loaded: number; total: number }) => void) | null };
+  onload: (() => void) | null;
+  onerror: (() => void) | null;
+  onabort: (() => void) | null;
+  open(method: string, url: string): void;
+  setRequestHeader(name: string, value: string): void;
+  getResponseHeader(name: string): string | null;
+  send(body: Form): void;
+  abort(): void;
 }
 interface WebSocketLike {
   readonly readyState: number;
@@ -33,10 +59,13 @@ interface BroadcastLike {
 
 const world = globalThis as unknown as World;
 const openState = 1;
+/** The cookies are for the server's own origin, and what it answers is nobody's to keep. */
+const plainly = { credentials: "same-origin", cache: "no-store" } as const;
 
 export function standardPlatform(storage: Storage): Platform {
   return {
-    request: (url, request) => world.fetch(url, { ...request, credentials: "same-origin", cache: "no-store" }),
+    request: (url, request) => world.fetch(url, { ...request, ...plainly }),
+    upload: world.XMLHttpRequest === undefined ? uploadByFetch : uploadByXhr,
     openSocket,
     after(ms, action) {
       const timer = world.setTimeout(action, ms);
@@ -59,6 +88,43 @@ export async function standardStorage(): Promise<Storage> {
   } catch {
     return new MemoryStorage();
   }
+}
+
+async function uploadByFetch(url: string, { headers, file, onProgress, signal }: UploadRequest): Promise<HttpAnswer> {
+  const more = signal === undefined ? {} : { signal };
+  const answer = await world.fetch(url, { method: "POST", headers, body: formOf(file), ...plainly, ...more });
+  onProgress?.(file.size, file.size);
+  return answer;
+}
+
+/** `fetch` does not tell how an upload goes on; its elder does. */
+function uploadByXhr(url: string, { headers, file, onProgress, signal }: UploadRequest): Promise<HttpAnswer> {
+  return new Promise((resolve, reject) => {
+    const Xhr = world.XMLHttpRequest as NonNullable<typeof world.XMLHttpRequest>;
+    const request = new Xhr();
+    request.open("POST", url);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    // The form around the file counts there; here it does not.
+    request.upload.onprogress = ({ loaded, total }) =>
+      onProgress?.(Math.min(file.size, Math.max(0, loaded - (total - file.size))), file.size);
+    request.onload = () =>
+      resolve({
+        status: request.status,
+        headers: { get: (name) => request.getResponseHeader(name) },
+        text: async () => request.responseText,
+        arrayBuffer: () => Promise.reject(new Error("an upload is answered by a text")),
+      });
+    request.onerror = request.onabort = () => reject(new Error("no answer came"));
+    if (signal?.aborted === true) return reject(new Error("given up"));
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(formOf(file));
+  });
+}
+
+function formOf(file: FileSource): Form {
+  const form = new world.FormData();
+  form.append("file", file, file.name);
+  return form;
 }
 
 function openSocket(url: string, protocol: string, events: SocketEvents): Socket {

@@ -19,6 +19,12 @@ async function asked(): Promise<string[]> {
       calls.push(`${method} ${path.split("?")[0]}`);
       return new Proxy({}, { get: () => [] }) as T;
     },
+    async upload<T>(path: string) {
+      return this.call<T>("POST", path);
+    },
+    async download(path: string) {
+      return this.call<ArrayBuffer>("GET", path);
+    },
   });
   const own = Object.getOwnPropertyNames(Api.prototype).filter((name) => name !== "constructor" && name !== "get");
   for (const name of own) {

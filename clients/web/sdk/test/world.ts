@@ -1,6 +1,6 @@
 /** A world for the connection to run in: time that a test moves, sockets that a test answers for, storage that lasts. */
 
-import type { Channel, HttpAnswer, HttpRequest, Platform, SocketEvents } from "../src/platform.ts";
+import type { Channel, HttpAnswer, HttpRequest, Platform, SocketEvents, UploadRequest } from "../src/platform.ts";
 import type { ClientFrame, MessageEvent, ServerFrame } from "../src/protocol.ts";
 import { MemoryStorage, type Storage } from "../src/storage.ts";
 
@@ -80,7 +80,13 @@ export class World implements Platform {
 
   async request(path: string, request: HttpRequest): Promise<HttpAnswer> {
     const { status, body } = this.answer(path, request);
-    return { status, headers: { get: () => null }, text: async () => (body === undefined ? "" : JSON.stringify(body)) };
+    const text = body === undefined ? "" : JSON.stringify(body);
+    const arrayBuffer = async () => new TextEncoder().encode(text).buffer;
+    return { status, headers: { get: () => null }, text: async () => text, arrayBuffer };
+  }
+
+  upload(path: string, { headers }: UploadRequest): Promise<HttpAnswer> {
+    return this.request(path, { method: "POST", headers });
   }
 
   openSocket(url: string, _protocol: string, events: SocketEvents) {

@@ -5,7 +5,7 @@
 
 import type { Platform } from "../platform.ts";
 import type {
-  AckFrame, ChosenPresence, ErrorFrame, EventPage, Id, NewMessage, PresenceFrame, ReadFrame, ReadyFrame, RoomEvent, Seq,
+  AckFrame, ChosenPresence, ErrorFrame, EventPage, FileRef, Id, NewMessage, PresenceFrame, ReadFrame, ReadyFrame, RoomEvent, Seq,
   ServerFrame, SubscribedFrame, TypingFrame, UnsubscribedFrame,
 } from "../protocol.ts";
 import { isKnown } from "../protocol.ts";
@@ -36,6 +36,11 @@ export interface LiveEvents {
 /** What a live connection asks over HTTP. */
 export interface LiveDoor extends Door {
   events(room: Id, after: Seq, limit: number): Promise<EventPage>;
+}
+
+/** A message to be sent, with files that were uploaded before: what they are is shown until the server has it. */
+export interface OutgoingMessage extends Omit<NewMessage, "files"> {
+  files?: readonly FileRef[];
 }
 
 /** A message that is being sent. */
@@ -133,7 +138,7 @@ export class Live {
   }
 
   /** Takes a message: from here on it is sent until the server answers, whatever happens to the connection. */
-  send(room: Id, message: string | NewMessage): Sending {
+  send(room: Id, message: string | OutgoingMessage): Sending {
     const { client_id = this.platform.uuid(), ...content } = typeof message === "string" ? { body: message } : message;
     const stored = new Promise<{ seq: Seq }>((resolve, reject) => this.waiting.set(client_id, { resolve, reject }));
     // Who does not ask is not told: a refusal is in the outbox too.
@@ -299,7 +304,7 @@ export class Live {
     const entry = this.outbox.due(room);
     if (entry === undefined) return;
     const { client_id, body, reply_to, thread, files } = entry;
-    const more = { reply_to, thread, files };
+    const more = { reply_to, thread, files: files?.map((file) => file.id) };
     if (!this.connection.send({ type: "send", id: client_id, room, client_id, body, ...more })) return;
     this.outbox.sent(client_id);
     this.events.outbox(room);

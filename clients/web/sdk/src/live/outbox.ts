@@ -4,11 +4,13 @@
  * itself: `live.ts` asks it what is due.
  */
 
-import type { Id, NewMessage, Seq, Timestamp } from "../protocol.ts";
+import type { FileRef, Id, NewMessage, Seq, Timestamp } from "../protocol.ts";
 import type { Storage } from "../storage.ts";
 
-export interface OutboxEntry extends Readonly<Omit<NewMessage, "client_id">> {
+export interface OutboxEntry extends Readonly<Omit<NewMessage, "client_id" | "files">> {
   readonly client_id: string;
+  /** Files that were uploaded for it. */
+  readonly files?: readonly FileRef[];
   readonly room: Id;
   /** When it was written, by this device's clock. */
   readonly at: Timestamp;

@@ -171,15 +171,24 @@ export interface Member {
 
 export interface Ban {
   user: UserRef;
+  /** Who banned them. */
+  by?: Id;
   reason?: string | null;
+  /** For good when it is left out. */
   until?: Timestamp | null;
+  created_at?: Timestamp;
 }
 
 export interface Invite {
   code: string;
-  uses?: number;
+  room: Id;
+  /** Who made it. */
+  by: Id;
+  uses: number;
+  /** How often it may be used; without end when it is left out. */
   max_uses?: number | null;
-  expires_at?: Timestamp | null;
+  created_at: Timestamp;
+  expires_at: Timestamp;
 }
 
 export interface Receipt {
@@ -211,12 +220,15 @@ export interface Reaction {
   me: boolean;
 }
 
+/** A file, uploaded or attached to a message. */
 export interface FileRef {
   id: Id;
   name: string;
+  /** By its content. */
   mime: string;
   /** In bytes. */
   size: number;
+  /** Of a picture, in pixels. */
   width?: number | null;
   height?: number | null;
 }
@@ -247,11 +259,13 @@ export interface Message {
 }
 
 export interface NewMessage {
+  /** May be empty where there are files. */
   body: string;
   /** The sender's own name for it, 1–64 printable ASCII characters: sent again under it, it is stored once. */
   client_id?: string;
   reply_to?: Seq;
   thread?: Seq;
+  /** Files that its sender has uploaded for the room. */
   files?: Id[];
 }
 

@@ -12,6 +12,9 @@ export const limits = {
   topicMax: 1024,
   roomPasswordMin: 4,
   bodyMax: 8000,
+  reasonMax: 500,
+  fileMaxBytes: 25 * 1024 * 1024,
+  messageMaxFiles: 10,
 } as const;
 
 /** How many Unicode scalar values a text has, as the server counts. */
