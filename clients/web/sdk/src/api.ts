@@ -265,6 +265,8 @@ export class Api {
   /** A picture, at most 512 pixels a side. */
   thumbnail(file: Id): Promise<ArrayBuffer> {
     return this.caller.download(`/v1/files/${file}/thumbnail`);
+  }
+
   // Programs.
 
   /** One's own; `all` are everybody's, for server admins. */
