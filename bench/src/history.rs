@@ -69,7 +69,6 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
     let mut asked: Vec<Vec<Series>> = (0..HISTORY.len() + SEARCHES.len())
         .map(|_| empty().collect())
         .collect();
-    let mut talks: Vec<Vec<FlatOut>> = shelves.iter().map(|_| Vec::new()).collect();
     for run in 0..plan.runs {
         for number in 0..shelves.len() {
             let shelf = &mut shelves[number];
@@ -89,10 +88,17 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
                 );
                 series[number].runs.push(p99);
             }
-            talks[number].push(shelf.side.flat_out(1, Duration::from_secs(2))?);
         }
     }
-    let sides: Vec<_> = shelves.into_iter().map(|shelf| shelf.side).collect();
+    // They connect only now: who is silent for long is closed.
+    let sides = shelves.into_iter().map(Shelf::talk);
+    let mut sides = sides.collect::<Result<Vec<_>>>()?;
+    let mut talks: Vec<Vec<FlatOut>> = sides.iter().map(|_| Vec::new()).collect();
+    for _ in 0..plan.runs {
+        for (side, talks) in sides.iter_mut().zip(&mut talks) {
+            talks.push(side.flat_out(1, Duration::from_secs(2))?);
+        }
+    }
     let mut figures: Vec<_> = (0..)
         .zip(asked)
         .map(|(kind, series)| figure(engine, kind, series))
@@ -137,11 +143,11 @@ struct Shelf {
     events: u64,
     rooms: Vec<String>,
     messages_a_room: u64,
-    /// Where the reader asks, and as whom.
-    address: String,
-    token: String,
     asked: u64,
-    side: Side,
+    scene: Scene,
+    furnished: Rooms,
+    role: Role,
+    node: Node,
 }
 
 impl Shelf {
@@ -164,27 +170,28 @@ impl Shelf {
         );
         indexed(&node).await?;
         println!("  and indexed after {:.0?}", begun.elapsed());
-        let name = format!("{} events", grouped(events));
-        let address = node.chatx.address();
-        let token = furnished.tokens[0].clone();
-        let side = talk(node, &furnished, scene, (name, role))?;
         Ok(Self {
             events,
             rooms: ids,
             messages_a_room,
-            address,
-            token,
             asked: 0,
-            side,
+            scene,
+            furnished,
+            role,
+            node,
         })
     }
 
+    fn name(&self) -> String {
+        format!("{} events", grouped(self.events))
+    }
+
     fn series(&self) -> Series {
-        Series::of_side(&self.side)
+        Series::of(self.name(), self.role, Vec::new())
     }
 
     fn p99_ms(&mut self, kind: usize, requests: usize) -> Result<f64> {
-        let mut reader = Caller::new(&self.address, &self.token)?;
+        let mut reader = Caller::new(&self.node.chatx.address(), &self.furnished.tokens[0])?;
         let mut took = Vec::with_capacity(requests);
         for _ in 0..requests {
             let path = self.path(kind);
@@ -194,6 +201,17 @@ impl Shelf {
         }
         took.sort_by(f64::total_cmp);
         Ok(quantile(&took, 0.99))
+    }
+
+    /// Lets sockets talk in rooms of their own beside all that.
+    fn talk(self) -> Result<Side> {
+        let address = self.node.chatx.address();
+        let entry = |(room, member)| self.furnished.entry(&address, member, room);
+        let entries = self.scene.places().map(entry).collect::<Result<Vec<_>>>()?;
+        let meter = self.node.meter()?;
+        let named = (self.name(), self.role);
+        let (rooms, node) = (self.furnished.ids, Box::new(self.node));
+        Side::of(self.scene, named, entries, meter, rooms, node)
     }
 
     /// The next request of its kind, somewhere else each time.
@@ -221,24 +239,6 @@ impl Shelf {
             _ => format!("/v1/search?q={common}&room={room}"),
         }
     }
-}
-
-/// Sockets that talk in rooms of their own beside all that.
-fn talk(node: Node, rooms: &Rooms, scene: Scene, named: (String, Role)) -> Result<Side> {
-    let address = node.chatx.address();
-    let entries = scene
-        .places()
-        .map(|(room, member)| rooms.entry(&address, member, room));
-    let entries = entries.collect::<Result<Vec<_>>>()?;
-    let meter = node.meter()?;
-    Side::of(
-        scene,
-        named,
-        entries,
-        meter,
-        rooms.ids.clone(),
-        Box::new(node),
-    )
 }
 
 /// Waits until the server has taken everything into the index of the search.
