@@ -63,6 +63,8 @@ pub enum ErrorCode {
     WebhookNotFound,
     /// No such hook.
     HookNotFound,
+    /// No such file, or it is not for this message.
+    FileNotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// Another account has this username.
@@ -81,6 +83,8 @@ pub enum ErrorCode {
     TooLarge,
     /// The body is of a type that is not taken here.
     UnsupportedMediaType,
+    /// The part that was asked for lies behind the end.
+    RangeNotSatisfiable,
     /// Too much in too short a time; `Retry-After` says when.
     RateLimited,
     /// The server failed.
@@ -116,7 +120,8 @@ impl ErrorCode {
             | Self::BotNotFound
             | Self::TokenNotFound
             | Self::WebhookNotFound
-            | Self::HookNotFound => 404,
+            | Self::HookNotFound
+            | Self::FileNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
@@ -126,6 +131,7 @@ impl ErrorCode {
             | Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::RangeNotSatisfiable => 416,
             Self::ValidationFailed => 422,
             Self::RateLimited => 429,
             Self::Internal => 500,
@@ -163,6 +169,7 @@ impl ErrorCode {
             Self::TokenNotFound => "no such token",
             Self::WebhookNotFound => "no such webhook",
             Self::HookNotFound => "no such hook",
+            Self::FileNotFound => "no such file, or not for this",
             Self::MethodNotAllowed => "this method is not served here",
             Self::UsernameTaken => "another account has this username",
             Self::EmailTaken => "another account has this email address",
@@ -171,7 +178,8 @@ impl ErrorCode {
             Self::LastOwner => "hand the room over first: it would be left without an owner",
             Self::Conflict => "this does not go together with how things are now",
             Self::TooLarge => "this is larger than it may be",
-            Self::UnsupportedMediaType => "send application/json",
+            Self::UnsupportedMediaType => "a body of this type is not taken here",
+            Self::RangeNotSatisfiable => "the file ends before this part",
             Self::RateLimited => "too many requests, wait a little",
             Self::Internal => "something went wrong on the server",
             Self::Unavailable => "the server cannot store or read right now, try again",

@@ -19,6 +19,7 @@ pub mod accounts;
 pub mod audit;
 pub mod bots;
 pub mod direct;
+pub mod files;
 pub mod hooks;
 pub mod marks;
 pub mod mentions;

@@ -53,6 +53,12 @@ pub struct Limits {
     pub server_frame_max_bytes: usize,
     /// Most bytes of the JSON body of a request.
     pub json_body_max_bytes: usize,
+    /// Most bytes of a file.
+    pub file_max_bytes: u64,
+    /// Most files of a message.
+    pub message_max_files: usize,
+    /// How long a file waits for the message that takes it, seconds.
+    pub file_unsent_max_s: u64,
     /// Longest life of an invite, seconds.
     pub invite_max_s: u64,
     /// Life of an invite when its maker names none, seconds.
@@ -89,6 +95,9 @@ impl Default for Limits {
             client_frame_max_bytes: 64 * 1_024,
             server_frame_max_bytes: 256 * 1_024,
             json_body_max_bytes: 256 * 1_024,
+            file_max_bytes: 25 * 1_024 * 1_024,
+            message_max_files: 10,
+            file_unsent_max_s: 12 * 3_600,
             invite_max_s: 30 * 86_400,
             invite_default_s: 7 * 86_400,
             presence_visible_max: 200,

@@ -87,25 +87,6 @@ const fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// A file that is attached to a message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct File {
-    /// The file.
-    pub id: FileId,
-    /// What its sender calls it.
-    pub name: String,
-    /// Its media type, by its content.
-    pub mime: String,
-    /// Its size in bytes.
-    pub size: u64,
-    /// Pixels from left to right, of an image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    /// Pixels from top to bottom, of an image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-}
-
 /// Shows the length only: bodies never reach a log.
 impl std::fmt::Debug for MessageContent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -16,6 +16,7 @@ use crate::{
     appender::Appender,
     bot_tokens::BotTokens,
     cluster::{Cluster, Node},
+    files::{self, Files},
     gateways::Gateways,
     hints::Hints,
     indexing,
@@ -47,6 +48,8 @@ pub struct App {
     pub secrets: Secrets,
     /// Hashing and checking passwords.
     pub passwords: Passwords,
+    /// What is in the files that people upload.
+    pub files: Files,
     /// How often somebody may do something.
     pub limiter: Limiter,
     /// Who is here.
@@ -79,6 +82,9 @@ pub enum StartError {
     /// The Redis url is wrong.
     #[error("REDIS_URL: {0}")]
     Redis(#[from] redis::RedisError),
+    /// The place of files cannot be used.
+    #[error("CHATX_FILES: {0}")]
+    Files(#[from] files::Unusable),
     /// The key file cannot be read.
     #[error("CHATX_JWT_KEY_FILE: {path}: {source}")]
     KeyFile {
@@ -174,6 +180,7 @@ impl App {
         Ok(Self {
             appender: Appender::start(&store, writers, tracker, cancel),
             passwords: Passwords::new(cores),
+            files: Files::new(&settings)?,
             tickets: Tickets::new(secrets.clone(), settings.ticket, redis),
             bot_tokens: BotTokens::new(
                 store.clone(),
@@ -205,6 +212,13 @@ impl App {
         tracker.spawn(upkeep::run(
             self.store.clone(),
             self.clock.clone(),
+            cancel.clone(),
+        ));
+        tracker.spawn(files::sweep_until(
+            self.files.clone(),
+            self.store.clone(),
+            self.clock.clone(),
+            Duration::from_secs(self.settings.limits.file_unsent_max_s),
             cancel.clone(),
         ));
     }

@@ -40,6 +40,7 @@ pub mod origin;
 
 pub mod bots;
 pub mod direct;
+pub mod files;
 pub mod marks;
 pub mod messages;
 pub mod rooms;

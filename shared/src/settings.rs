@@ -36,6 +36,11 @@ pub struct Settings {
     pub database_url: SecretString,
     /// `REDIS_URL`; without it presence, limits and tickets are kept in the process.
     pub redis_url: Option<SecretString>,
+    /// `CHATX_FILES`: where uploaded files are kept, a directory or `s3://bucket/prefix`. Empty: `files/`
+    /// in the data directory.
+    pub files: String,
+    /// `CHATX_S3_…`: how that bucket is reached.
+    pub s3: S3,
     /// `CHATX_NODE`: this coordinator's name. Empty: generated at start.
     pub node: String,
     /// `CHATX_NODE_WEIGHT`: its share of the rooms, against the weights of the others.
@@ -95,6 +100,19 @@ pub enum LogFormat {
     Json,
 }
 
+/// How a bucket is reached. What is left out, the machine's own settings for AWS say.
+#[derive(Clone, Debug, Default)]
+pub struct S3 {
+    /// `CHATX_S3_ENDPOINT`: the url of a server that is not AWS.
+    pub endpoint: Option<String>,
+    /// `CHATX_S3_REGION`.
+    pub region: Option<String>,
+    /// `CHATX_S3_ACCESS_KEY_ID`.
+    pub access_key_id: Option<String>,
+    /// `CHATX_S3_SECRET_ACCESS_KEY`.
+    pub secret_access_key: Option<SecretString>,
+}
+
 /// A range of addresses, like `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Network {
@@ -132,6 +150,8 @@ pub struct Rates {
     pub http: Rate,
     /// Searches per user.
     pub search: Rate,
+    /// Uploads per user.
+    pub upload: Rate,
 }
 
 impl Default for Settings {
@@ -143,6 +163,8 @@ impl Default for Settings {
             data_dir: "./data".into(),
             database_url: "".into(),
             redis_url: None,
+            files: String::new(),
+            s3: S3::default(),
             node: String::new(),
             node_weight: 1,
             public_url: String::new(),
@@ -180,6 +202,15 @@ impl Settings {
         match self.internal_tls_cert_file {
             Some(_) => "https",
             None => "http",
+        }
+    }
+
+    /// Where files are kept that are not in a bucket.
+    pub fn files_directory(&self) -> Option<PathBuf> {
+        match self.files.as_str() {
+            "" => Some(self.data_dir.join("files")),
+            place if place.starts_with("s3://") => None,
+            directory => Some(directory.into()),
         }
     }
 
@@ -233,6 +264,10 @@ impl Settings {
                 "CHATX_INTERNAL_URL: needed, because others cannot reach this process at {address}"
             ));
         }
+        if self.s3.access_key_id.is_some() != self.s3.secret_access_key.is_some() {
+            mistakes
+                .add("CHATX_S3_ACCESS_KEY_ID and CHATX_S3_SECRET_ACCESS_KEY: set both or neither");
+        }
         self.check_internal_tls(mistakes);
     }
 
@@ -278,6 +313,7 @@ impl Default for Rates {
             frames: rate(60, 50),
             http: rate(100, 100),
             search: rate(20, 3_000),
+            upload: rate(10, 6_000),
         }
     }
 }

@@ -145,6 +145,14 @@ pub static SETTINGS: &[Setting] = &{
             .otherwise("`chatx.db` in the data directory").secret().check(database_url),
         S::new(Server, "REDIS_URL", "`redis://…` or `rediss://…`: presence, rate limits and tickets for more than one process", |s| &mut s.redis_url)
             .otherwise("none: kept in the process").secret().check(redis_url),
+        S::new(Server, "CHATX_FILES", "where uploaded files are kept: a directory, or `s3://bucket/prefix`; one and the same for all processes", |s| &mut s.files)
+            .otherwise("`files` in the data directory").check(files),
+        S::new(Server, "CHATX_S3_ENDPOINT", "the url of an S3-compatible server", |s| &mut s.s3.endpoint).otherwise("AWS").check(http_url),
+        S::new(Server, "CHATX_S3_REGION", "the region of the bucket", |s| &mut s.s3.region).otherwise("what `AWS_REGION` says, else `us-east-1`"),
+        S::new(Server, "CHATX_S3_ACCESS_KEY_ID", "who reads and writes the bucket", |s| &mut s.s3.access_key_id)
+            .otherwise("what the `AWS_…` variables or the machine's role say"),
+        S::new(Server, "CHATX_S3_SECRET_ACCESS_KEY", "the secret of that access key", |s| &mut s.s3.secret_access_key)
+            .otherwise("as for the access key").secret(),
         S::new(Server, "CHATX_PUBLIC_URL", "the url by which clients reach this process", |s| &mut s.public_url)
             .otherwise("`http://` and the listening address").check(http_url),
         S::new(Server, "CHATX_DRAIN_S", "how long SIGTERM takes to move sockets to other nodes; at once when there is none", |s| &mut s.drain).unit("s"),
@@ -186,6 +194,7 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Rates, "CHATX_RATE_FRAMES", "frames, per socket", |s| &mut s.rates.frames),
         S::new(Rates, "CHATX_RATE_HTTP", "requests, per user", |s| &mut s.rates.http),
         S::new(Rates, "CHATX_RATE_SEARCH", "searches, per user", |s| &mut s.rates.search),
+        S::new(Rates, "CHATX_RATE_UPLOAD", "uploads, per user", |s| &mut s.rates.upload),
 
         S::new(Limits, "CHATX_LIMIT_USERNAME_MIN_CHARS", "fewest characters of a username", |s| &mut s.limits.username_min_chars).unit("characters").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_USERNAME_MAX_CHARS", "most characters of a username", |s| &mut s.limits.username_max_chars).unit("characters").check(above_zero),
@@ -210,6 +219,9 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Limits, "CHATX_LIMIT_CLIENT_FRAME_MAX_BYTES", "largest frame of a client", |s| &mut s.limits.client_frame_max_bytes).unit("bytes").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_SERVER_FRAME_MAX_BYTES", "largest frame of the server", |s| &mut s.limits.server_frame_max_bytes).unit("bytes").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_JSON_BODY_MAX_BYTES", "largest JSON body of a request", |s| &mut s.limits.json_body_max_bytes).unit("bytes").check(above_zero),
+        S::new(Limits, "CHATX_LIMIT_FILE_MAX_BYTES", "largest file", |s| &mut s.limits.file_max_bytes).unit("bytes").check(above_zero),
+        S::new(Limits, "CHATX_LIMIT_MESSAGE_MAX_FILES", "most files of a message", |s| &mut s.limits.message_max_files).unit("files"),
+        S::new(Limits, "CHATX_LIMIT_FILE_UNSENT_MAX_S", "how long a file is kept that no message has taken", |s| &mut s.limits.file_unsent_max_s).unit("s").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_INVITE_MAX_S", "longest life of an invite", |s| &mut s.limits.invite_max_s).unit("s").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_INVITE_DEFAULT_S", "life of an invite when its maker names none", |s| &mut s.limits.invite_default_s).unit("s").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_PRESENCE_VISIBLE_MAX", "most people whose presence a room shows by name", |s| &mut s.limits.presence_visible_max).unit("people"),
@@ -240,6 +252,14 @@ fn redis_url(text: &str) -> Result<(), String> {
         Ok(())
     } else {
         Err("begins with neither `redis://` nor `rediss://`".to_owned())
+    }
+}
+
+fn files(text: &str) -> Result<(), String> {
+    match text.split_once("://") {
+        None => Ok(()),
+        Some(("s3", place)) if !place.split('/').next().unwrap_or_default().is_empty() => Ok(()),
+        Some(_) => Err("is neither a directory nor like `s3://bucket/prefix`".to_owned()),
     }
 }
 
