@@ -186,6 +186,7 @@ impl Talk {
             body: MessageBody::parse(text.to_owned(), &Limits::default()).expect("it is short"),
             reply_to: None,
             thread: None,
+            files: Vec::new(),
             at: self.clock.now(),
         }
     }

@@ -180,6 +180,7 @@ async fn call(
             client_id: Some(text.clone()),
             reply_to: None,
             thread: None,
+            files: None,
         };
         let sent = soon("an answer", person.send(room, &body)).await?;
         let seq = sent.with_context(|| text.clone())?.message.seq;

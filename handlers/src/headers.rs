@@ -38,6 +38,9 @@ pub(crate) fn cors(settings: &Settings) -> Option<CorsLayer> {
     let origins = settings.origins.iter().map(|url| origin_of(url));
     let origins = origins.filter_map(|origin| HeaderValue::from_str(origin).ok());
     let exposed = [
+        "content-disposition",
+        "content-range",
+        "etag",
         "retry-after",
         "ratelimit-limit",
         "ratelimit-remaining",

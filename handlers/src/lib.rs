@@ -17,6 +17,7 @@
 //! | `…/messages/{seq}/pin`, `/v1/rooms/{room}/pins` | `pins` |
 //! | `…/messages/{seq}/history`, `/v1/rooms/{room}/receipts` | `receipts` |
 //! | `/v1/dms`, `/v1/users/me/blocks`, `…/blocks/{user}` | `dms` |
+//! | `/v1/rooms/{room}/files`, `/v1/files/{file}`, `…/thumbnail` | `files` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
 //! | `/v1/search` | `search` |
 //! | `/v1/bots`, `…/bots/{bot}`, `…/tokens`, `…/tokens/{token}` | `bots` |
@@ -47,6 +48,7 @@ mod users;
 mod bans;
 mod bots;
 mod dms;
+mod files;
 mod hooks;
 mod invites;
 mod members;
@@ -133,6 +135,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(pins::routes())
         .merge(receipts::routes())
         .merge(dms::routes())
+        .merge(files::routes())
         .merge(reads::routes())
         .merge(search::routes())
         .merge(bots::routes())

@@ -67,6 +67,7 @@ fn tags() -> Vec<Tag> {
         ),
         ("bots", "Accounts of programs, and their tokens."),
         ("hooks", "Ways into a room for tools that can only post."),
+        ("files", "What is attached to messages."),
         (
             "socket",
             "The way to live events; see `/v1/asyncapi.json` for what follows.",
@@ -141,17 +142,7 @@ fn complete(operation: &mut Operation, effect: Effect) {
         }
     }
     if operation.request_body.is_some() {
-        add(operation, 400, "`malformed`: the body is no JSON object");
-        add(
-            operation,
-            413,
-            "`too_large`: the body is larger than 256 KiB",
-        );
-        add(
-            operation,
-            415,
-            "`unsupported_media_type`: the body is not called `application/json`",
-        );
+        refuse_other_bodies(operation);
     }
     if operation.request_body.is_some() || reads_parameters {
         add(
@@ -177,6 +168,29 @@ fn complete(operation: &mut Operation, effect: Effect) {
             describe_refusal(status, response);
         }
     }
+}
+
+/// Says what of a body is refused before its fields are looked at.
+fn refuse_other_bodies(operation: &mut Operation) {
+    const FORM: &str = "multipart/form-data";
+    let is_form = matches!(&operation.request_body,
+        Some(RefOr::T(body)) if body.content.contains_key(FORM));
+    let [malformed, too_large, other] = if is_form {
+        [
+            "`malformed`: the body is no such form, or breaks off",
+            "`too_large`: the file is larger than 25 MiB",
+            "`unsupported_media_type`: the body is not called `multipart/form-data`",
+        ]
+    } else {
+        [
+            "`malformed`: the body is no JSON object",
+            "`too_large`: the body is larger than 256 KiB",
+            "`unsupported_media_type`: the body is not called `application/json`",
+        ]
+    };
+    add(operation, 400, malformed);
+    add(operation, 413, too_large);
+    add(operation, 415, other);
 }
 
 /// A handler is named within its module, an operation within the document: `rooms_create`.

@@ -7,6 +7,7 @@ use crate::{
     EventId, Fields, FileId, Limits, Parse, RoomId, Seq, Timestamp, UserId, Violation,
     accounts::UserSummary,
     fields::{Whole, id, moment, word},
+    files::File,
     marks::Reaction,
     mentions::Mention,
     search::{Has, Wanted},
@@ -115,6 +116,10 @@ pub struct SendBody {
     /// The seq of the message whose thread it is in.
     #[schema(value_type = Option<u64>, minimum = 1)]
     pub thread: Option<u64>,
+    /// Files that the sender has uploaded for this room, at most 10; with any, `body` may be left out.
+    #[schema(value_type = Option<Vec<FileId>>, max_items = 10)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<String>>,
 }
 
 /// A checked message.
@@ -128,6 +133,8 @@ pub struct NewMessage {
     pub reply_to: Option<Seq>,
     /// The message whose thread it is in.
     pub thread: Option<Seq>,
+    /// What is attached: files of the sender that no message has yet.
+    pub files: Vec<FileId>,
 }
 
 impl Parse for NewMessage {
@@ -135,7 +142,15 @@ impl Parse for NewMessage {
 
     fn parse(raw: SendBody, limits: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        let body = fields.required("body", raw.body, |raw| MessageBody::parse(raw, limits));
+        let files = fields
+            .optional("files", raw.files, |raw| attached(&raw, limits))
+            .unwrap_or_default();
+        let says_nothing = raw.body.as_ref().is_none_or(|body| body.trim().is_empty());
+        let body = if says_nothing && !files.is_empty() {
+            Some(MessageBody::empty())
+        } else {
+            fields.required("body", raw.body, |raw| MessageBody::parse(raw, limits))
+        };
         let client_id = fields.optional("client_id", raw.client_id, |raw| ClientId::parse(&raw));
         let reply_to = fields.optional("reply_to", raw.reply_to, place);
         let thread = fields.optional("thread", raw.thread, place);
@@ -145,10 +160,27 @@ impl Parse for NewMessage {
                 client_id,
                 reply_to,
                 thread,
+                files,
             }),
             _ => Err(fields),
         }
     }
+}
+
+/// Files, each once.
+fn attached(raw: &[String], limits: &Limits) -> Result<Vec<FileId>, Violation> {
+    if raw.len() > limits.message_max_files {
+        return Err(Violation::TooLong);
+    }
+    let mut files = Vec::with_capacity(raw.len());
+    for file in raw {
+        let file = file.parse().map_err(|_| Violation::Invalid)?;
+        if files.contains(&file) {
+            return Err(Violation::Conflicting);
+        }
+        files.push(file);
+    }
+    Ok(files)
 }
 
 /// The seq of an event that exists or may exist.

@@ -36,7 +36,7 @@ use place::{Key, Part, Place};
 pub use bucket::Unusable;
 pub use incoming::Incoming;
 pub use kind::served_as;
-pub use sweep::run as sweep_until;
+pub use sweep::{Unswept, run as sweep_until};
 
 /// Where files are kept, and how they come there. Cloning gives the same.
 #[derive(Clone)]

@@ -38,6 +38,7 @@ pub async fn send(
         body: new.body,
         reply_to: new.reply_to,
         thread: new.thread,
+        files: new.files,
         at: app.clock.now(),
     };
     match app.appender.submit(entry.clone())?.await? {
@@ -97,6 +98,7 @@ fn stored(caller: &Caller, entry: Append, place: Place) -> Message {
             reply_to: entry.reply_to,
             thread: entry.thread,
             mentions: place.mentions,
+            files: place.files,
             ..MessageContent::default()
         },
     }

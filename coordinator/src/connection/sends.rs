@@ -77,6 +77,7 @@ impl Sends {
             body: message.body,
             reply_to: message.reply_to,
             thread: message.thread,
+            files: message.files,
             at: clock.now(),
         };
         let (user, outbox) = (self.connection.user.clone(), self.connection.outbox.clone());

@@ -18,7 +18,7 @@ use shared::{
 use crate::encoded::Entry;
 
 /// The name of what links speak, as a WebSocket subprotocol.
-pub(crate) const SUBPROTOCOL: &str = "chatx.peer.v2";
+pub(crate) const SUBPROTOCOL: &str = "chatx.peer.v3";
 /// About how many bytes of frames one message carries: enough that its cost is spread thin, and little
 /// beside what a link carries in the time that a person notices.
 pub(crate) const MESSAGE_BYTES: usize = 256 * 1_024;

@@ -46,6 +46,7 @@ fn append(number: u64) -> Append {
         body: MessageBody::parse(format!("Tea {number}?"), &protocol::Limits::default()).unwrap(),
         reply_to: None,
         thread: None,
+        files: Vec::new(),
         at: Timestamp::from_unix_ms(0),
     }
 }
@@ -57,6 +58,7 @@ fn place(number: u64) -> Place {
         id: append(number).id,
         at: Timestamp::from_unix_ms(0),
         mentions: Vec::new(),
+        files: Vec::new(),
     }
 }
 

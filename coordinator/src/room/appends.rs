@@ -151,6 +151,7 @@ impl Message {
                 reply_to: append.reply_to,
                 thread: append.thread,
                 mentions: place.mentions,
+                files: place.files,
                 ..MessageContent::default()
             }),
         }

@@ -200,6 +200,7 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
                 body: MessageBody::parse(text, &Limits::default()).unwrap(),
                 reply_to: None,
                 thread: None,
+                files: Vec::new(),
                 at: app.clock.now(),
             },
             user: who.user.clone(),

@@ -405,6 +405,7 @@ impl Client {
                 client_id: Some(name),
                 reply_to: None,
                 thread: None,
+                files: Vec::new(),
             };
             self.say_as(Some(id), ClientFrame::Send(SendFrame { room, message }));
         }

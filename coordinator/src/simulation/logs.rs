@@ -215,6 +215,7 @@ impl Logs {
             id,
             at,
             mentions: Vec::new(),
+            files: Vec::new(),
         };
         log.messages += 1;
         log.places.insert(name, place.clone());

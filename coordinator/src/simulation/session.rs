@@ -159,6 +159,7 @@ impl Session {
             body: message.body,
             reply_to: message.reply_to,
             thread: message.thread,
+            files: message.files,
             at: self.world.now(),
         };
         self.rooms.send(Sending {

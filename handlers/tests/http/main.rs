@@ -8,6 +8,7 @@ mod bots;
 mod conversation;
 mod cookies;
 mod documents;
+mod files;
 mod hooks;
 mod limits;
 mod messages;

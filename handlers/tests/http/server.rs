@@ -20,6 +20,8 @@ pub(crate) struct Server {
     pub(crate) app: App,
     #[expect(dead_code, reason = "the store is removed with it")]
     database: Database,
+    /// Where files are kept.
+    pub(crate) files: tempfile::TempDir,
 }
 
 enum Database {
@@ -69,6 +71,8 @@ impl Server {
             ..Settings::default()
         };
         settings.rates.on = false;
+        let files = tempfile::tempdir().unwrap();
+        settings.files = files.path().display().to_string();
         change(&mut settings);
         let clock = Clock::manual(Clock::system().now());
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());
@@ -81,6 +85,7 @@ impl Server {
             router: handlers::router(app.clone()),
             app,
             database,
+            files,
         }
     }
 
@@ -240,6 +245,7 @@ impl Ask<'_> {
             status: parts.status,
             headers: parts.headers,
             json,
+            bytes,
         }
     }
 
@@ -274,6 +280,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
+    pub(crate) bytes: bytes::Bytes,
 }
 
 impl Answer {

@@ -35,6 +35,11 @@ impl MessageBody {
         Ok(Self(text))
     }
 
+    /// No text at all: that of a message that only carries files.
+    pub const fn empty() -> Self {
+        Self(String::new())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

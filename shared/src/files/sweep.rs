@@ -24,10 +24,13 @@ const EVERY: Duration = Duration::from_secs(60);
 /// For as long somebody may think better of having deleted a room.
 const ROOMS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
+/// Why what is to go is still there.
 #[derive(Debug, thiserror::Error)]
-enum Unswept {
+pub enum Unswept {
+    /// The store does not say what is to go.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// It cannot be taken away.
     #[error(transparent)]
     Place(#[from] Error),
 }
@@ -55,7 +58,11 @@ pub async fn run(
 }
 
 impl Files {
-    async fn sweep(
+    /// Takes away everything that is to go now.
+    ///
+    /// # Errors
+    /// When the store or the place of files is away; what is left goes the next time.
+    pub async fn sweep(
         &self,
         store: &Store,
         clock: &Clock,

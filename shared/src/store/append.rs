@@ -9,7 +9,8 @@
 //!    not know of.
 //! 4. Not in an archived room, not while muted, not in answer to what is not there, and in slow mode
 //!    not before the time is over.
-//! 5. What is left gets the next places of its room, dense and in the order of the batch.
+//! 5. A file is attached once, by who uploaded it, in the room for which they did: else `file_not_found`.
+//! 6. What is left gets the next places of its room, dense and in the order of the batch.
 //!
 //! An entry that is refused does not disturb its neighbours.
 //!
@@ -19,13 +20,15 @@
 
 mod batch;
 mod calls;
+mod files;
 mod postgres;
 mod sqlite;
 
 use std::{borrow::Borrow, time::Duration};
 
 use protocol::{
-    ErrorCode, EventId, RoomId, Seq, Timestamp, UserId,
+    ErrorCode, EventId, FileId, RoomId, Seq, Timestamp, UserId,
+    files::File,
     mentions::Mention,
     text::{ClientId, MessageBody},
 };
@@ -52,6 +55,8 @@ pub struct Append {
     pub reply_to: Option<Seq>,
     /// The message whose thread it is in.
     pub thread: Option<Seq>,
+    /// What is attached: files that its sender has uploaded for this room, and no message has yet.
+    pub files: Vec<FileId>,
     /// When it came.
     pub at: Timestamp,
 }
@@ -80,6 +85,8 @@ pub struct Place {
     pub at: Timestamp,
     /// Whom it calls; of a message that was stored before, nobody is named.
     pub mentions: Vec<Mention>,
+    /// What is attached; of a message that was stored before, nothing is named.
+    pub files: Vec<File>,
 }
 
 impl Store {
@@ -94,10 +101,15 @@ impl Store {
         if entries.is_empty() {
             return Ok(Vec::new());
         }
-        match &self.pool {
-            Pool::Postgres(pool) => postgres::append(pool, &entries).await,
-            Pool::Sqlite { writer, .. } => sqlite::append(writer, &entries).await,
+        let mut answers = Vec::with_capacity(entries.len());
+        // Whoever attaches files is stored alone: what stands in their way undoes what is stored with them.
+        for run in entries.chunk_by(|a, b| a.files.is_empty() && b.files.is_empty()) {
+            answers.extend(match &self.pool {
+                Pool::Postgres(pool) => postgres::append(pool, run).await?,
+                Pool::Sqlite { writer, .. } => sqlite::append(writer, run).await?,
+            });
         }
+        Ok(answers)
     }
 }
 
@@ -148,6 +160,7 @@ impl Verdict {
             id: EventId::from_uuid(self.place_id?),
             at: Timestamp::from_unix_ms(self.place_at?),
             mentions: Vec::new(),
+            files: Vec::new(),
         })
     }
 }

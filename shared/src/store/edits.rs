@@ -40,6 +40,7 @@ impl Store {
         change.may_speak().await?;
         change.keep_original(seq).await?;
         let mentions = change.call(seq, body).await?;
+        let files = change.files(seq).await?;
         execute!(
             change.transaction.connection(),
             sqlx::query(
@@ -49,7 +50,7 @@ impl Store {
             .bind(seq.to_i64())
             .bind(body.as_str())
             .bind(At(at))
-            .bind(EventData::of_text(&mentions))
+            .bind(EventData::of_text(&mentions, &files))
         )?;
         search::follow(&mut change.transaction, room, seq).await?;
         let edited = Edited {
@@ -116,6 +117,7 @@ impl Store {
             .bind(seq.to_i64())
         )?;
         change.clear_marks(seq).await?;
+        change.drop_files(seq).await?;
         search::follow(&mut change.transaction, room, seq).await?;
         let event = change
             .write(EventKind::Delete(Target { target: seq }))

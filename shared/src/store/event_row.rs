@@ -7,6 +7,7 @@ use protocol::{
         Archived, Changed, Edited, Event, EventKind, Moderated, Reacted, RoomChanges, Target,
         Unknown,
     },
+    files::File,
     mentions::Mention,
     messages::MessageContent,
     text::ClientId,
@@ -78,16 +79,19 @@ pub(super) struct EventData {
     emoji: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mentions: Vec<Mention>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files: Vec<File>,
 }
 
 impl EventData {
     /// What a text says beside itself, if anything.
-    pub(super) fn of_text(mentions: &[Mention]) -> Option<Json<Value>> {
+    pub(super) fn of_text(mentions: &[Mention], files: &[File]) -> Option<Json<Value>> {
         let data = Self {
             mentions: mentions.to_vec(),
+            files: files.to_vec(),
             ..Self::default()
         };
-        (!mentions.is_empty()).then(|| Json(json!(data)))
+        (!mentions.is_empty() || !files.is_empty()).then(|| Json(json!(data)))
     }
 }
 
@@ -126,6 +130,7 @@ impl EventRow {
                 reply_to: self.reply_to.map(Seq::from_i64),
                 thread: self.thread.map(Seq::from_i64),
                 mentions: data.mentions,
+                files: data.files,
                 ..MessageContent::default()
             }),
             "edit" => EventKind::Edit(Edited {
@@ -245,13 +250,13 @@ impl<'a> From<&'a EventKind> for KindColumns<'a> {
         match kind {
             EventKind::Message(content) => Self {
                 body: Some(&content.body),
-                data: EventData::of_text(&content.mentions),
+                data: EventData::of_text(&content.mentions, &content.files),
                 ..Self::default()
             },
             EventKind::Edit(edited) => Self {
                 target: Some(edited.target.to_i64()),
                 body: Some(&edited.body),
-                data: EventData::of_text(&edited.mentions),
+                data: EventData::of_text(&edited.mentions, &[]),
                 ..Self::default()
             },
             EventKind::React(reacted) | EventKind::Unreact(reacted) => Self {

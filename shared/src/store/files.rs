@@ -8,11 +8,13 @@ use protocol::{
     files::{File, FileName},
     rooms::Visibility,
 };
+use serde::Deserialize;
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 
 use super::{
     Result, Store,
+    change::RoomChange,
     columns::{At, Word},
     events::count,
     pool::{On, execute, on, within},
@@ -222,6 +224,39 @@ impl Store {
         }
         Ok(())
     }
+}
+
+impl RoomChange {
+    /// What is attached to a message.
+    pub(super) async fn files(&mut self, seq: Seq) -> Result<Vec<File>> {
+        let (room, seq) = (self.room.id(), seq.to_i64());
+        let files: Option<Json<Named>> = on!(self.transaction.connection(), connection => sqlx::query_scalar(
+            "select data from events where room_id = $1 and seq = $2",
+        ).bind(room.uuid()).bind(seq).fetch_one(connection))?;
+        Ok(files.map(|named| named.0.files).unwrap_or_default())
+    }
+
+    /// Gives up what is attached to a message.
+    pub(super) async fn drop_files(&mut self, seq: Seq) -> Result<()> {
+        execute!(
+            self.transaction.connection(),
+            sqlx::query(
+                "update files set dropped_at = $3
+                 where room_id = $1 and seq = $2 and dropped_at is null"
+            )
+            .bind(self.room.id().uuid())
+            .bind(seq.to_i64())
+            .bind(At(self.at))
+        )?;
+        Ok(())
+    }
+}
+
+/// What a message says of its files, among other things.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    files: Vec<File>,
 }
 
 #[derive(FromRow)]

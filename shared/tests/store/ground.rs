@@ -181,6 +181,7 @@ impl Ground {
             body: body(&format!("says {client_id}")),
             reply_to: None,
             thread: None,
+            files: Vec::new(),
             at: self.clock.now(),
         }
     }

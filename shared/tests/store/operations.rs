@@ -186,6 +186,7 @@ async fn a_message_is_stored_once_and_told_of(ground: Ground) -> Result<()> {
         client_id: ClientId::parse("one").ok(),
         reply_to: None,
         thread: None,
+        files: Vec::new(),
     };
     let (message, duplicate) = messages::send(&node.app, &ada, room, new.clone()).await?;
     assert!(!duplicate);
@@ -219,6 +220,7 @@ async fn a_message_is_stored_once_and_told_of(ground: Ground) -> Result<()> {
         client_id: None,
         reply_to: None,
         thread: None,
+        files: Vec::new(),
     };
     let mut limited = None;
     for _ in 0..30 {
@@ -242,6 +244,7 @@ async fn what_moderators_do_is_noted(ground: Ground) -> Result<()> {
         client_id: None,
         reply_to: None,
         thread: None,
+        files: Vec::new(),
     };
     let (message, _) = messages::send(app, &bob, room, new).await?;
     assert_eq!(

@@ -59,6 +59,7 @@ async fn say(person: &Person, words: &Words, diary: &mut Diary) -> Sent {
             client_id: Some(words.name.clone()),
             reply_to: None,
             thread: None,
+            files: None,
         };
         match person.session.send(words.room, &body).await {
             Ok(stored) => break person.acked(stored.message.seq),

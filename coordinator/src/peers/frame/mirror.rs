@@ -1,13 +1,13 @@
 //! How a link writes the store's own types, which know no format.
 
 use protocol::text::{ClientId, MessageBody};
-use protocol::{ErrorCode, EventId, Fields, Limits, RoomId, Seq, Timestamp, UserId};
+use protocol::{ErrorCode, EventId, Fields, FileId, Limits, RoomId, Seq, Timestamp, UserId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use shared::{
     Refusal,
     store::{self, Appended},
 };
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 /// A message that wants a place; its text is checked again where it arrives.
 pub(super) mod append {
@@ -25,6 +25,7 @@ pub(super) mod append {
             body: append.body.as_str(),
             reply_to: append.reply_to,
             thread: append.thread,
+            files: Cow::Borrowed(&append.files),
             at_ms: append.at.unix_ms(),
         }
         .serialize(serializer)
@@ -45,9 +46,14 @@ pub(super) mod append {
             id: append.id,
             user: append.user,
             client_id: ClientId::parse(append.client_id).map_err(wrong)?,
-            body: MessageBody::parse(append.body.to_owned(), &limits).map_err(wrong)?,
+            body: if append.body.is_empty() && !append.files.is_empty() {
+                MessageBody::empty()
+            } else {
+                MessageBody::parse(append.body.to_owned(), &limits).map_err(wrong)?
+            },
             reply_to: append.reply_to,
             thread: append.thread,
+            files: append.files.into_owned(),
             at: Timestamp::from_unix_ms(append.at_ms),
         }))
     }
@@ -91,6 +97,7 @@ struct Append<'a> {
     body: &'a str,
     reply_to: Option<Seq>,
     thread: Option<Seq>,
+    files: Cow<'a, [FileId]>,
     at_ms: i64,
 }
 
@@ -137,6 +144,7 @@ impl From<Place> for store::Place {
             at: Timestamp::from_unix_ms(place.at_ms),
             // The event says it, which comes over the link as well.
             mentions: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

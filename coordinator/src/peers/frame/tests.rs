@@ -49,6 +49,7 @@ fn append() -> impl Strategy<Value = Word> {
                 body: MessageBody::parse(body, &protocol::Limits::default()).unwrap(),
                 reply_to,
                 thread,
+                files: vec![protocol::FileId::from_uuid(id.uuid())],
                 at: Timestamp::from_unix_ms(at),
             }),
             user,
@@ -103,6 +104,7 @@ fn answer() -> impl Strategy<Value = Result<Appended, Refusal>> {
         id,
         at: Timestamp::from_unix_ms(at),
         mentions: Vec::new(),
+        files: Vec::new(),
     });
     let code = prop::sample::select(vec![
         ErrorCode::Malformed,

@@ -286,6 +286,7 @@ impl Pair {
             body: body(&self.limits, "words"),
             reply_to: None,
             thread: None,
+            files: Vec::new(),
             at: self.now,
         }
     }

@@ -327,6 +327,7 @@ impl Person {
             body: MessageBody::parse(text.to_owned(), &Limits::default()).expect("it is text"),
             reply_to: None,
             thread: None,
+            files: Vec::new(),
             at: clock.now(),
         };
         match store.append(&[append]).await?.remove(0) {

@@ -93,6 +93,7 @@ pub struct RawSend {
     client_id: Option<String>,
     reply_to: Option<u64>,
     thread: Option<u64>,
+    files: Option<Vec<String>>,
 }
 
 impl Parse for SendFrame {
@@ -107,6 +108,7 @@ impl Parse for SendFrame {
             client_id,
             reply_to,
             thread,
+            files,
             ..
         } = raw;
         let message = NewMessage::parse(
@@ -115,6 +117,7 @@ impl Parse for SendFrame {
                 client_id,
                 reply_to,
                 thread,
+                files,
             },
             limits,
         );

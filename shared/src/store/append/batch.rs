@@ -78,6 +78,7 @@ impl<'a> Batch<'a> {
                     id: entry.id,
                     at: entry.at,
                     mentions: Vec::new(),
+                    files: Vec::new(),
                 });
                 (*entry, place)
             })

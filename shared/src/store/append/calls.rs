@@ -7,13 +7,14 @@ use sqlx::types::Json;
 use super::{Append, Appended};
 
 /// The calls of a batch: entries, counted from 1 as databases do, each with one of the names that it calls.
+#[derive(Default)]
 pub(super) struct Calls {
     pub(super) by: Vec<i64>,
     pub(super) names: Vec<String>,
 }
 
-/// What the database says of each entry that calls somebody: its number, and whom.
-pub(super) type Called = Json<Vec<(usize, Vec<Mention>)>>;
+/// What the database says of each entry that calls somebody: its number, and whom, if it has any of them.
+pub(super) type Called = Json<Vec<(usize, Option<Vec<Mention>>)>>;
 
 impl Calls {
     /// Nothing of most batches.
@@ -36,7 +37,7 @@ impl Calls {
 pub(super) fn note(called: Called, answers: &mut [Appended]) {
     for (number, mentions) in called.0 {
         if let Some(Appended::Stored(place)) = answers.get_mut(number - 1) {
-            place.mentions = mentions;
+            place.mentions = mentions.unwrap_or_default();
         }
     }
 }

@@ -1,5 +1,5 @@
 //! The append on PostgreSQL: one call of the function `append_messages`, or of `append_calling` where
-//! somebody is called (see `0005_conversation.sql`), so that
+//! somebody is called (see `0005_conversation.sql`), or of `append_attaching` (`0006_files.sql`), so that
 //! no row is held across a round trip and a caller that freezes holds no room.
 
 use protocol::Seq;
@@ -9,6 +9,7 @@ use super::{
     Append, Appended, Verdict,
     batch::{Batch, Stood},
     calls::{self, Called, Calls},
+    files::{self, Attached, attached, unattached},
 };
 use crate::store::{Error, Result, columns::At, pool::within};
 
@@ -40,14 +41,19 @@ async fn call(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Ap
     // Most batches answer nothing, and say so by leaving the columns out.
     let answering = if batch.is_answering() { entries } else { &[] };
     let calls = Calls::of(entries);
-    let statement = match calls {
-        None => {
-            "select heads, totals, others, null::jsonb as calls
+    let files = attached(entries);
+    let statement = match (&calls, files) {
+        (None, []) => {
+            "select heads, totals, others, null::jsonb as calls, null::jsonb as files
              from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
         }
-        Some(_) => {
-            "select heads, totals, others, calls
+        (Some(_), []) => {
+            "select heads, totals, others, calls, null::jsonb as files
              from append_calling($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        }
+        _ => {
+            "select heads, totals, others, calls, files
+             from append_attaching($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"
         }
     };
     let mut query = sqlx::query_as(statement)
@@ -62,17 +68,36 @@ async fn call(connection: &mut PgConnection, batch: &Batch<'_>) -> Result<Vec<Ap
         .bind(column(answering, |entry| entry.reply_to.map(Seq::to_i64)))
         .bind(column(answering, |entry| entry.thread.map(Seq::to_i64)))
         .bind(column(entries, |entry| At(entry.at)));
-    if let Some(calls) = calls {
+    if calls.is_some() || !files.is_empty() {
+        let calls = calls.unwrap_or_default();
         query = query.bind(calls.by).bind(calls.names);
     }
-    let answer: Answer = within(query.fetch_one(connection)).await?;
+    if !files.is_empty() {
+        query = query.bind(files.iter().map(|file| file.uuid()).collect::<Vec<_>>());
+    }
+    let answer: Answer = match within(query.fetch_one(connection)).await {
+        Err(error) if is_not_attachable(&error) => return Ok(vec![unattached()]),
+        answer => answer?,
+    };
     let stood = answer.stood();
     let verdicts = answer.others.map_or_else(Vec::new, |others| others.0);
     let mut answers = batch.answers(&stood, verdicts)?;
     if let Some(called) = answer.calls {
         calls::note(called, &mut answers);
     }
+    if let Some(files) = answer.files {
+        files::note(files, &mut answers);
+    }
     Ok(answers)
+}
+
+/// Whether the statement was undone because a file is not there to be attached.
+fn is_not_attachable(error: &Error) -> bool {
+    const NOT_ATTACHABLE: &str = "CXF01";
+    let Error::Broken(sqlx::Error::Database(error)) = error else {
+        return false;
+    };
+    error.code().is_some_and(|code| code == NOT_ATTACHABLE)
 }
 
 fn column<'a, T>(entries: &[&'a Append], of: impl Fn(&'a Append) -> T) -> Vec<T> {
@@ -86,6 +111,7 @@ struct Answer {
     totals: Vec<Option<i64>>,
     others: Option<Json<Vec<Verdict>>>,
     calls: Option<Called>,
+    files: Option<Attached>,
 }
 
 impl Answer {

@@ -1,6 +1,7 @@
 //! The append on SQLite: one immediate transaction on the only writer. It looks for the plain rooms and
 //! inserts their entries; the entries of the others are judged first.
 
+mod attaching;
 mod calling;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use super::{
     Append, Appended, Outcome, Place, Verdict,
     batch::{Batch, Stood},
     calls::{self, Calls},
+    files::{self, attached, unattached},
 };
 use crate::store::{
     Error, Result,
@@ -64,6 +66,18 @@ pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<V
     if let Some(calls) = Calls::of(entries) {
         let called = calling::note(&mut transaction, &calls, entries, &placed, &answers).await?;
         calls::note(called, &mut answers);
+    }
+    if let ([entry], [Appended::Stored(place)], [_, ..]) =
+        (entries, answers.as_slice(), attached(entries))
+    {
+        let is_new = !placed.is_empty();
+        match attaching::take(&mut transaction, entry, place.seq, is_new).await? {
+            Some(files) => files::note(files, &mut answers),
+            None => {
+                within(transaction.rollback()).await?;
+                return Ok(vec![unattached()]);
+            }
+        }
     }
     within(transaction.commit()).await?;
     Ok(answers)
