@@ -17,16 +17,23 @@ fn decoded(bencher: Bencher, frame: &str) {
 #[divan::bench(args = [16, 128, 1_024])]
 fn send(bencher: Bencher, body_bytes: usize) {
     let body = "x".repeat(body_bytes);
-    let frame = format!(r#"{{"type":"send","room":"{ROOM}","client_id":"bench-1","body":"{body}"}}"#);
+    let frame =
+        format!(r#"{{"type":"send","room":"{ROOM}","client_id":"bench-1","body":"{body}"}}"#);
     decoded(bencher, &frame);
 }
 
 #[divan::bench]
 fn subscribe(bencher: Bencher) {
-    decoded(bencher, &format!(r#"{{"type":"subscribe","room":"{ROOM}","after":1843}}"#));
+    decoded(
+        bencher,
+        &format!(r#"{{"type":"subscribe","room":"{ROOM}","after":1843}}"#),
+    );
 }
 
 #[divan::bench]
 fn typing(bencher: Bencher) {
-    decoded(bencher, &format!(r#"{{"type":"typing","room":"{ROOM}","on":true}}"#));
+    decoded(
+        bencher,
+        &format!(r#"{{"type":"typing","room":"{ROOM}","on":true}}"#),
+    );
 }

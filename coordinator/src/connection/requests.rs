@@ -150,12 +150,16 @@ async fn answer(
         Request::Delete(room, seq) => {
             acknowledged(id, seq, &messages::delete(app, caller, room, seq).await?)
         }
-        Request::React(room, react) => {
-            marked(id, react.seq, marks::react(app, caller, room, &react).await?)
-        }
-        Request::Unreact(room, react) => {
-            marked(id, react.seq, marks::unreact(app, caller, room, &react).await?)
-        }
+        Request::React(room, react) => marked(
+            id,
+            react.seq,
+            marks::react(app, caller, room, &react).await?,
+        ),
+        Request::Unreact(room, react) => marked(
+            id,
+            react.seq,
+            marks::unreact(app, caller, room, &react).await?,
+        ),
         Request::Pin(room, seq) => marked(id, seq, marks::pin(app, caller, room, seq).await?),
         Request::Unpin(room, seq) => marked(id, seq, marks::unpin(app, caller, room, seq).await?),
         Request::Read(room, seq) => {

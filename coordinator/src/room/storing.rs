@@ -74,6 +74,7 @@ impl Keeper {
             id: sending.append.id,
             at: sending.append.at,
             mentions: Vec::new(),
+            files: Vec::new(),
         }));
         self.answer(sending, &answer);
     }

@@ -7,9 +7,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use protocol::{
-    ErrorCode, Limits, RoomId, Seq, events::Event, text::ClientId,
-};
+use protocol::{ErrorCode, Limits, RoomId, Seq, events::Event, text::ClientId};
 use shared::{
     Refusal,
     appender::Receipt,

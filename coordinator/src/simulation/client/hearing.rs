@@ -222,12 +222,7 @@ impl Client {
 }
 
 /// Where somebody was put out, between the place where they were seen to be a member and an event.
-fn removal(
-    log: &[Event],
-    user: UserId,
-    seen: Seq,
-    before: Seq,
-) -> Option<Seq> {
+fn removal(log: &[Event], user: UserId, seen: Seq, before: Seq) -> Option<Seq> {
     let removes = |event: &&Event| match &event.kind {
         EventKind::Leave => event.user.id == user,
         EventKind::Kick(kicked) => kicked.member.id == user,

@@ -188,7 +188,11 @@ impl Store {
     }
 
     /// The messages of these names, as `viewer` sees them, in that order. One that is gone is left out.
-    pub(in crate::store) async fn messages_of(&self, viewer: UserId, keys: &[Key]) -> Result<Vec<Message>> {
+    pub(in crate::store) async fn messages_of(
+        &self,
+        viewer: UserId,
+        keys: &[Key],
+    ) -> Result<Vec<Message>> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
