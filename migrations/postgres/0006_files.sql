@@ -92,3 +92,56 @@ begin
     where e.room_id = room_ids[1] and e.seq = place and e.id = event_ids[1];
 end
 $$;
+
+-- As in `0004_search.sql`, and on request only those that have files; who does not say so asks as before.
+drop function messages_in(
+    jsonb, uuid, timestamptz, timestamptz, text, text, text, timestamptz, uuid, bigint, text, bigint
+);
+
+create function messages_in(
+    runs jsonb,
+    sender uuid,
+    since timestamptz,
+    until timestamptz,
+    pattern_1 text,
+    pattern_2 text,
+    pattern_3 text,
+    before_at timestamptz,
+    before_room uuid,
+    before_seq bigint,
+    ordering text,
+    most bigint,
+    with_files boolean default false
+) returns table (room_id uuid, seq bigint, at timestamptz, body text)
+language plpgsql stable
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+#variable_conflict use_column
+begin
+    return query
+    select x.room_id, x.seq, x.at, x.body
+    from jsonb_to_recordset(runs) r (room uuid, first bigint, last bigint)
+    cross join lateral (
+        select e.room_id, e.seq, e.at, e.body
+        from events e
+        where e.room_id = r.room and e.seq between r.first and r.last
+            and e.kind = 'message' and e.deleted_at is null
+            and (sender is null or e.user_id = sender)
+            and (since is null or e.at >= since)
+            and (until is null or e.at < until)
+            and (pattern_1 is null or e.body collate "C" ilike pattern_1)
+            and (pattern_2 is null or e.body collate "C" ilike pattern_2)
+            and (pattern_3 is null or e.body collate "C" ilike pattern_3)
+            and (not with_files or e.data -> 'files' is not null)
+            and (before_at is null or (e.at, e.room_id, e.seq) < (before_at, before_room, before_seq))
+        offset 0
+    ) x
+    order by case ordering when 'newest' then x.at end desc, case ordering when 'newest' then x.room_id end desc,
+        case ordering when 'forth' then x.seq else -x.seq end
+    limit most;
+end
+$$;

@@ -210,6 +210,7 @@ mod tests {
             body: MessageBody::parse("more tea".into(), &limits).unwrap(),
             reply_to: None,
             thread: None,
+            files: Vec::new(),
             at,
         };
         let messages: Vec<_> = (0..MISSED).map(message).collect();

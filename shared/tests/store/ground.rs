@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use protocol::{
-    ErrorCode, Limits, RoomId, Seq, Timestamp, UserId,
+    ErrorCode, FileId, Limits, RoomId, Seq, Timestamp, UserId,
     accounts::UserSummary,
+    files::FileName,
     marks::React,
     rooms::{CreateRoom, HistoryVisibility, Room, Visibility},
     text::{ClientId, Emoji, MessageBody, RoomName, RoomPassword, Topic},
@@ -13,8 +14,8 @@ use protocol::{
 use shared::{
     Clock,
     store::{
-        self, Append, Appended, Entry, Joined, NewAccount, NewRoom, NewSession, Place, ResumeFrom,
-        Store, StoreOptions,
+        self, Append, Appended, Entry, Joined, NewAccount, NewFile, NewRoom, NewSession, Place,
+        ResumeFrom, Store, StoreOptions,
     },
 };
 
@@ -202,6 +203,24 @@ impl Ground {
             Appended::Stored(place) => Ok(place),
             other => anyhow::bail!("not stored: {other:?}"),
         }
+    }
+
+    /// Uploads a file, as far as the store knows of it.
+    pub(crate) async fn file(&self, room: RoomId, user: &UserSummary) -> anyhow::Result<FileId> {
+        let new = NewFile {
+            id: self.clock.id(),
+            room,
+            user: user.id,
+            name: FileName::of("tea.txt"),
+            mime: "text/plain".to_owned(),
+            size: 4,
+            pixels: None,
+            thumbnail: None,
+            at: self.clock.now(),
+        };
+        self.store.expect_file(&new).await?;
+        self.store.keep_file(new.id, self.clock.now()).await?;
+        Ok(new.id)
     }
 
     /// Sends one message and says where it stands.

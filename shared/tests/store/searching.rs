@@ -326,6 +326,13 @@ async fn filters_go_together(ground: Ground) -> anyhow::Result<()> {
     ground
         .write(room.id, &bob, "tea: https://example.com/tea")
         .await?;
+    ground.clock.advance(Duration::from_millis(5));
+    let filed = Append {
+        body: body("tea is in this"),
+        files: vec![ground.file(room.id, &ada).await?],
+        ..ground.message(room.id, ada.id, "with a file")
+    };
+    ground.append(filed).await?;
     for is_indexed in [false, true] {
         if is_indexed {
             ground.bury(room.id, &ada).await?;
@@ -342,7 +349,10 @@ async fn filters_go_together(ground: Ground) -> anyhow::Result<()> {
                 vec![linked],
             ),
             (with(|wanted, _| wanted.has = Some(Has::Link)), vec![linked]),
-            (with(|wanted, _| wanted.has = Some(Has::File)), vec![]),
+            (
+                with(|wanted, _| wanted.has = Some(Has::File)),
+                vec!["tea is in this"],
+            ),
             (
                 with(|wanted, (_, middle)| {
                     wanted.until = Some(middle.after(Duration::from_millis(1)));
@@ -353,7 +363,7 @@ async fn filters_go_together(ground: Ground) -> anyhow::Result<()> {
                 with(|wanted, (_, middle)| {
                     wanted.since = Some(middle.after(Duration::from_millis(1)));
                 }),
-                vec![linked],
+                vec!["tea is in this", linked],
             ),
         ] {
             for room in [None, Some(room.id)] {

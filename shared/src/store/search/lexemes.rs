@@ -21,8 +21,11 @@ impl Lexemes {
     }
 
     /// Adds those of one message.
-    pub(super) fn add(&mut self, sender: UserId, body: &str) {
+    pub(super) fn add(&mut self, sender: UserId, body: &str, has_files: bool) {
         self.0.insert(sender_lexeme(sender));
+        if has_files {
+            self.0.insert(FILE.to_owned());
+        }
         if has_link(body) {
             self.0.insert(LINK.to_owned());
         }
@@ -64,11 +67,11 @@ pub(super) fn asked(wanted: &Wanted, room: Option<RoomId>) -> BTreeSet<String> {
     }
     asked.extend(room.map(room_lexeme));
     asked.extend(wanted.sender.map(sender_lexeme));
-    asked.extend(
-        (wanted.has == Some(Has::Link))
-            .then_some(LINK)
-            .map(str::to_owned),
-    );
+    let has = wanted.has.map(|has| match has {
+        Has::File => FILE,
+        Has::Link => LINK,
+    });
+    asked.extend(has.map(str::to_owned));
     asked
 }
 
@@ -85,6 +88,7 @@ pub(super) fn has_link(body: &str) -> bool {
 
 /// Longer than any part of a word.
 const LINK: &str = "link";
+const FILE: &str = "file";
 
 fn room_lexeme(room: RoomId) -> String {
     format!("r{}", room.uuid().simple())
@@ -116,7 +120,7 @@ mod tests {
             let part: String = body.chars().skip(from).take(length).collect();
             if let Ok(found) = Words::parse(&part) {
                 let mut lexemes = Lexemes::default();
-                lexemes.add(UserId::from_uuid(uuid::Uuid::nil()), &body);
+                lexemes.add(UserId::from_uuid(uuid::Uuid::nil()), &body, false);
                 let wanted = Wanted { words: Some(found.clone()), ..Wanted::default() };
                 let is_found = found.find(&body).is_some();
                 prop_assert!(!is_found || asked(&wanted, None).is_subset(&lexemes.0));

@@ -96,7 +96,7 @@ pub(in crate::store) async fn follow(transaction: &mut Tx, room: RoomId, seq: Se
     let texts = texts(transaction, room, first_of(number), last_of(number)).await?;
     let mut lexemes = Lexemes::of_room(room);
     for text in &texts {
-        lexemes.add(UserId::from_uuid(text.user_id), &text.body);
+        text.say(&mut lexemes);
     }
     let statement = match transaction.connection() {
         On::Postgres(_) => {
@@ -140,11 +140,18 @@ struct Text {
     user_id: Uuid,
     body: String,
     at: At,
+    has_files: bool,
+}
+
+impl Text {
+    fn say(&self, lexemes: &mut Lexemes) {
+        lexemes.add(UserId::from_uuid(self.user_id), &self.body, self.has_files);
+    }
 }
 
 async fn texts(transaction: &mut Tx, room: RoomId, first: i64, last: i64) -> Result<Vec<Text>> {
     on!(transaction.connection(), connection => sqlx::query_as(
-        "select seq, user_id, body, at from events
+        "select seq, user_id, body, at, data -> 'files' is not null as has_files from events
          where room_id = $1 and seq between $2 and $3 and kind = 'message' and deleted_at is null
          order by seq",
     ).bind(room.uuid()).bind(first).bind(last).fetch_all(connection))
@@ -173,9 +180,7 @@ fn stretches(room: RoomId, texts: &[Text], last_at: Option<At>) -> Vec<Stretch> 
         });
         stretch.first_at = At(stretch.first_at.0.min(text.at.0));
         stretch.last_at = last_at;
-        stretch
-            .lexemes
-            .add(UserId::from_uuid(text.user_id), &text.body);
+        text.say(&mut stretch.lexemes);
     }
     stretches.into_values().collect()
 }

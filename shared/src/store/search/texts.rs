@@ -133,6 +133,7 @@ const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.at, e.body
         and ($6 is null or e.body like $6)
         and ($7 is null or e.body like $7)
         and ($8 is null or (e.at, e.room_id, e.seq) < ($8, $9, $10))
+        and (not $13 or e.data -> 'files' is not null)
     order by case $11 when 'newest' then e.at end desc, case $11 when 'newest' then e.room_id end desc,
         case $11 when 'forth' then e.seq else -e.seq end
     limit $12";
@@ -147,7 +148,7 @@ impl Store {
         before: Option<Moment>,
         most: usize,
     ) -> Result<Texts> {
-        if runs.is_empty() || wanted.has == Some(Has::File) {
+        if runs.is_empty() {
             return Ok(Texts {
                 found: Vec::new(),
                 stopped_at: None,
@@ -155,7 +156,7 @@ impl Store {
         }
         let statement = self.reader().dialect(
             "select room_id, seq, at, body
-             from messages_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             from messages_in($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             SELECT_SQLITE,
         );
         let ordering = match order {
@@ -177,6 +178,7 @@ impl Store {
             .bind(before.map(|before| before.seq))
             .bind(ordering)
             .bind(i64::try_from(most).unwrap_or(i64::MAX))
+            .bind(wanted.has == Some(Has::File))
             .fetch_all(pool))?;
         let last = found.last().filter(|_| found.len() >= most);
         let stopped_at = last.map(|text| Stop {
