@@ -6,8 +6,8 @@ mod door;
 mod list;
 
 pub use door::{Ban, BanBody, BanList, Invite, InviteBody, InviteList, NewBan, NewInvite};
-pub(crate) use list::{page_cursor, page_limit};
 pub use list::{FindRooms, MyRoomList, Page, PageQuery, RoomList, RoomSort, RoomsQuery};
+pub(crate) use list::{page_cursor, page_limit};
 pub use membership::{ChangeMember, ChangeMemberBody, Join, JoinBody, Member, MemberList};
 pub use room::{
     ChangeRoom, ChangeRoomBody, CreateRoom, CreateRoomBody, HistoryVisibility, MyRoom, Room,

@@ -3,9 +3,7 @@
 
 use std::collections::HashMap;
 
-use protocol::{
-    ErrorCode, Role, RoomId, Seq, UserId, events::Event, rooms::Visibility,
-};
+use protocol::{ErrorCode, Role, RoomId, Seq, UserId, events::Event, rooms::Visibility};
 use sqlx::{FromRow, types::Json};
 use uuid::Uuid;
 

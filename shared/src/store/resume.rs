@@ -202,7 +202,11 @@ impl Standing {
         let (head, first) = (Seq::from_i64(self.head), Seq::from_i64(first));
         let can_continue = |after| self.can_continue(from, after, first, limits);
         let reset = from.after.is_some_and(|after| !can_continue(after));
-        let latest = if reset { limits.page_default } else { from.limit };
+        let latest = if reset {
+            limits.page_default
+        } else {
+            from.limit
+        };
         let after = from
             .after
             .filter(|_| !reset)

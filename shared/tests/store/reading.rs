@@ -241,11 +241,7 @@ async fn who_resumes_among_many_hears_what_they_would_alone(ground: Ground) -> R
     for (from, among_many) in from.into_iter().zip(together) {
         let alone = ground.store.resume(from, &limits).await;
         let alone = alone.map_err(shared::Refusal::from);
-        assert_eq!(
-            format!("{among_many:?}"),
-            format!("{alone:?}"),
-            "{from:?}"
-        );
+        assert_eq!(format!("{among_many:?}"), format!("{alone:?}"), "{from:?}");
     }
     Ok(())
 }
