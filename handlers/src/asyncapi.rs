@@ -93,10 +93,11 @@ fn client_messages() -> Map<String, Value> {
         ),
         frame(
             "send",
-            "Write a message; answered by `ack`.",
-            &["room", "client_id", "body"],
+            "Write a message; answered by `ack`. With `files`, `body` may be left out.",
+            &["room", "client_id"],
             json!({
                 "room": id(), "body": body(), "reply_to": seq(), "thread": seq(),
+                "files": { "type": "array", "items": id(), "maxItems": 10, "uniqueItems": true },
                 "client_id": { "type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[ -~]+$" },
             }),
             None,

@@ -80,6 +80,7 @@ impl Parts {
             let scheme = settings.internal_scheme();
             settings.internal_url = Some(format!("{scheme}://{}", internal.address()));
         }
+        tell_of_own_files(&settings);
         let (tasks, end) = (TaskTracker::new(), CancellationToken::new());
         let app = App::connect(settings, Clock::system(), hints, &tasks, &end).await?;
         let internal = listeners.internal.take();
@@ -215,6 +216,20 @@ fn raise_file_limit() {
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
             tracing::warn!(%error, "the number of open files cannot be raised");
         }
+    }
+}
+
+/// Says what the processes of a cluster must agree on, and none of them can see.
+fn tell_of_own_files(settings: &Settings) {
+    if let Some(directory) = settings
+        .files_directory()
+        .filter(|_| settings.is_shared_store())
+    {
+        tracing::warn!(
+            directory = %directory.display(),
+            "uploaded files are kept in a directory: where several processes share the database, it must be one \
+             directory that all of them see, or CHATX_FILES a bucket (s3://…)"
+        );
     }
 }
 

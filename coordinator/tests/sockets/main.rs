@@ -8,6 +8,7 @@ mod snapshot;
 mod crowd;
 mod membership;
 mod endings;
+mod files;
 mod presence;
 mod outage;
 mod bots;
