@@ -166,7 +166,7 @@ async fn a_file_goes_from_its_uploader_to_a_message_and_away_with_it() {
             files
                 .sweep(&server.app.store, &server.app.clock, UNSENT_MAX)
                 .await
-                .unwrap()
+                .unwrap();
         };
         sweep().await;
         assert_eq!(
