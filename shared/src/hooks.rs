@@ -108,6 +108,7 @@ pub async fn post(
         client_id: post.client_id,
         reply_to: None,
         thread: None,
+        files: Vec::new(),
     };
     messages::send(app, &caller, room, new).await
 }
