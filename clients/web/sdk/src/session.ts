@@ -284,14 +284,14 @@ export class Session {
       const refused = await refusal(answer);
       if (refused.code !== "csrf") throw refused;
       await this.forgetCsrf();
-      answer = await send(await this.headers(method));
+      answer = await send(await this.headers(method, true));
     }
     return answer;
   }
 
-  private async headers(method: Method): Promise<Record<string, string>> {
+  private async headers(method: Method, hasCookie = this.kept !== undefined): Promise<Record<string, string>> {
     if (this.place === "bearer") return this.bearerHeaders();
-    return method === "GET" ? {} : this.csrfHeaders();
+    return method === "GET" ? {} : this.csrfHeaders(hasCookie);
   }
 
   private bearerHeaders(): Record<string, string> {
@@ -300,10 +300,11 @@ export class Session {
 
   /**
    * The token for requests that change something and come with a cookie. It is bound to the session and outlives an
-   * access token, so it is kept; the server also gives it to a page that woke with an expired access token.
+   * access token, so it is kept; the server also gives it to a page that woke with an expired access token. Without a
+   * session there is none to be had.
    */
-  private async csrfHeaders(): Promise<Record<string, string>> {
-    if (this.place === "bearer") return {};
+  private async csrfHeaders(hasCookie = true): Promise<Record<string, string>> {
+    if (this.place === "bearer" || !hasCookie) return {};
     if (this.kept?.csrf_token !== undefined) return { [csrfHeader]: this.kept.csrf_token };
     const answer = await this.http.send("GET", "/v1/auth/csrf", undefined);
     if (answer.status !== 200) return {};

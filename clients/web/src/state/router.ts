@@ -7,6 +7,9 @@ export type Route =
   | { page: "rooms" }
   | { page: "log-in" }
   | { page: "register" }
+  | { page: "forgot" }
+  /** The links of mails: to set a new password, and to show that an address is one's own. */
+  | { page: "reset" | "verify"; token: string }
   | { page: "discover" }
   | { page: "search"; query: string; room: Id | undefined }
   /** `seq`: the message that a link names. */
@@ -32,6 +35,7 @@ export const paths = {
   rooms: "#/",
   logIn: "#/login",
   register: "#/register",
+  forgot: "#/forgot",
   discover: "#/discover",
   search: (query: string, room?: Id) => `#/search?q=${encodeURIComponent(query)}${room === undefined ? "" : `&room=${room}`}`,
   room: (room: Id) => `#/room/${room}`,
@@ -54,6 +58,8 @@ export function parse(hash: string): Route {
   const asked = new URLSearchParams(query);
   if (page === "login") return { page: "log-in" };
   if (page === "register") return { page: "register" };
+  if (page === "forgot") return { page };
+  if ((page === "reset" || page === "verify") && name) return { page, token: decodeURIComponent(name) };
   if (page === "discover") return { page: "discover" };
   const room = asked.get("room");
   if (page === "search") return { page: "search", query: asked.get("q") ?? "", room: room ?? undefined };

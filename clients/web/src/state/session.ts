@@ -1,7 +1,8 @@
 /** Who is signed in, and how that begins and ends. What they then see is `chat.ts`. */
 
 import { batch, signal } from "@preact/signals";
-import { ChatX, type Registration, type User } from "@chatx/sdk";
+import { asRefusal, ChatX, type ProfileChanges, type Registration, type User } from "@chatx/sdk";
+import { comeBack, visitRefused } from "./providers";
 
 export type Phase = "starting" | "signed-out" | "signed-in";
 
@@ -29,8 +30,13 @@ chat.on("learnt", (user) => {
   if (phase.value === "signed-in") me.value = user;
 });
 
-/** Takes up the session of this browser, if there is one. */
+/** Takes up the session of this browser, if there is one, or that which a provider has just begun. */
 export async function start(): Promise<void> {
+  try {
+    if (comeBack()) return void (await chat.enter());
+  } catch (thrown) {
+    visitRefused.value = asRefusal(thrown).code;
+  }
   try {
     if ((await chat.restore()) === undefined && phase.value !== "signed-out") signedOut();
   } catch {
@@ -38,16 +44,22 @@ export async function start(): Promise<void> {
   }
 }
 
-export async function logIn(login: string, password: string): Promise<void> {
-  await chat.logIn({ login, password, device: deviceName() });
+/** `totp` is a code, where the account asks for one. */
+export async function logIn(login: string, password: string, totp?: string): Promise<void> {
+  await chat.logIn({ login, password, device: deviceName(), ...(totp === undefined ? {} : { totp }) });
 }
 
 export async function register(fields: Registration): Promise<void> {
   await chat.register(fields);
 }
 
-export async function updateMe(fields: { display_name?: string; bio?: string; status?: string; shows_reads?: boolean }): Promise<void> {
+export async function updateMe(fields: ProfileChanges): Promise<void> {
   await chat.session.learn(await api.updateMe(fields));
+}
+
+/** What the server now says of oneself, after something else than `updateMe` has changed it. */
+export async function refreshMe(): Promise<void> {
+  await chat.session.learn(await api.me());
 }
 
 function signedOut(why?: "expired"): void {

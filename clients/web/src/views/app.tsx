@@ -13,6 +13,7 @@ import { Auth } from "./auth";
 import { Conversation } from "./conversation";
 import { Discover } from "./discover";
 import { Mark } from "./icons";
+import { Reset, Verify } from "./mail_links";
 import { ConnectionStatus, dialogIsOpen, Shortcuts, Toasts } from "./notices";
 import { NewMessage } from "./new_message";
 import { CreateRoom, InviteForm, InvitePage, JoinRoom } from "./room_dialogs";
@@ -39,7 +40,7 @@ function Chat() {
     return () => document.removeEventListener("keydown", onKey);
   }, []);
   useEffect(() => {
-    if (route.value.page === "log-in" || route.value.page === "register") go(paths.rooms, true);
+    if (["log-in", "register", "forgot"].includes(route.value.page)) go(paths.rooms, true);
   }, [route.value]);
   const pane = route.value.page === "rooms" ? "rooms" : side.value !== undefined && openRoom.value !== undefined ? "details" : "main";
   return (
@@ -64,6 +65,8 @@ function Main() {
   if (at.page === "discover") return <Discover />;
   if (at.page === "search") return <Search key={at.room} query={at.query} room={at.room} />;
   if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
+  if (at.page === "verify") return <main class="page" id="main"><div class="page-body"><Verify token={at.token} /></div></main>;
+  if (at.page === "reset") return <main class="page" id="main"><div class="page-body"><Reset token={at.token} /></div></main>;
   if (at.page === "settings") return <Settings section={at.section} />;
   if (at.page === "admin" && me.value?.admin === true) return <Administration section={at.section} />;
   if (at.page !== "room") return <Home />;

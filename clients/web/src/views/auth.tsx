@@ -1,18 +1,37 @@
-/** Logging in and registering. */
+/** What somebody sees who is not logged in: logging in, registering, and the links of mails. */
 
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import { limits } from "@chatx/sdk";
 import { paths, route } from "../state/router";
-import { endedBy, logIn, register } from "../state/session";
+import { register } from "../state/session";
 import { strings } from "../strings";
 import { Field, Problem, Submit, useForm } from "./form";
 import { Mark } from "./icons";
+import { LogIn } from "./log_in";
+import { Forgot, Reset, Verify } from "./mail_links";
+import { Providers } from "./providers";
 
 export function Auth() {
-  const registering = route.value.page === "register";
+  const at = route.value;
+  switch (at.page) {
+    case "register":
+      return <Frame key="register" title={strings.auth.register}><Register /></Frame>;
+    case "forgot":
+      return <Frame key="forgot" title={strings.auth.forgotTitle}><Forgot /></Frame>;
+    case "reset":
+      return <Frame key="reset" title={strings.auth.resetTitle}><Reset token={at.token} /></Frame>;
+    case "verify":
+      return <Frame key="verify" title={strings.auth.verifyTitle}><Verify token={at.token} /></Frame>;
+    default:
+      return <Frame key="log-in" title={strings.auth.logIn}><LogIn /></Frame>;
+  }
+}
+
+function Frame({ title, children }: { title: string; children: ComponentChildren }) {
   useEffect(() => {
-    document.title = `${registering ? strings.auth.register : strings.auth.logIn} · ${strings.name}`;
-  }, [registering]);
+    document.title = `${title} · ${strings.name}`;
+  }, [title]);
   return (
     <div class="auth">
       <section class="auth-promise" aria-hidden="true">
@@ -31,26 +50,9 @@ export function Auth() {
           <Mark />
           <span>{strings.name}</span>
         </div>
-        {registering ? <Register key="register" /> : <LogIn key="log-in" />}
+        {children}
       </main>
     </div>
-  );
-}
-
-function LogIn() {
-  const form = useForm((data) => logIn(String(data.get("login")).trim(), String(data.get("password"))));
-  return (
-    <form onSubmit={form.onSubmit} data-testid="login-form" noValidate>
-      <h1>{strings.auth.logInTitle}</h1>
-      {endedBy.value === "expired" && <p class="note">{strings.auth.expired}</p>}
-      <Field form={form} name="login" label={strings.auth.login} testid="username" autocomplete="username" autofocus />
-      <Field form={form} name="password" label={strings.auth.password} type="password" testid="password" autocomplete="current-password" />
-      <Problem form={form} />
-      <Submit form={form}>{strings.auth.logIn}</Submit>
-      <p class="auth-other">
-        {strings.auth.toRegister} <a href={paths.register}>{strings.auth.register}</a>
-      </p>
-    </form>
   );
 }
 
@@ -79,6 +81,7 @@ function Register() {
         testid="password" autocomplete="new-password" />
       <Problem form={form} />
       <Submit form={form}>{strings.auth.register}</Submit>
+      <Providers />
       <p class="auth-other">
         {strings.auth.toLogIn} <a href={paths.logIn}>{strings.auth.logIn}</a>
       </p>

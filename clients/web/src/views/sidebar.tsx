@@ -14,6 +14,7 @@ import type { ChosenPresence } from "@chatx/sdk";
 import { Avatar, RoomAvatar } from "./avatar";
 import { Icon, Mark } from "./icons";
 import { Menu, MenuItem } from "./menu";
+import { VerifyEmail } from "./verify_email";
 
 export function Sidebar() {
   return (
@@ -50,6 +51,7 @@ export function Sidebar() {
       </button>
       <h1 class="visually-hidden">{strings.rooms.mine}</h1>
       <RoomList />
+      <VerifyEmail />
       <Me />
     </nav>
   );

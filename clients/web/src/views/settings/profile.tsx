@@ -7,8 +7,18 @@ import { toast } from "../../state/toasts";
 import { strings } from "../../strings";
 import { Avatar } from "../avatar";
 import { Field, Problem, Submit, useForm } from "../form";
+import { Email } from "./email";
 
 export function Profile() {
+  return (
+    <>
+      <Person />
+      <Email />
+    </>
+  );
+}
+
+function Person() {
   const user = me.value;
   const form = useForm(async (data) => {
     await updateMe({

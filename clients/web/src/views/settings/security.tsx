@@ -1,12 +1,34 @@
 /** What keeps others out of the account. */
 
-import { api } from "../../state/session";
-import { toast } from "../../state/toasts";
+import { api, me } from "../../state/session";
+import { attempt, toast } from "../../state/toasts";
 import { strings } from "../../strings";
 import { Field, Problem, Submit, useForm } from "../form";
+import { Totp } from "./totp";
 
 export function Security() {
-  return <Password />;
+  return (
+    <>
+      {me.value?.has_password === false ? <NoPassword /> : <Password />}
+      <Totp />
+    </>
+  );
+}
+
+/** Who came by a provider has none, and sets one as if it were forgotten. */
+function NoPassword() {
+  const email = me.value?.email ?? "";
+  const send = () => attempt(async () => {
+    await api.requestReset(email);
+    toast(strings.auth.forgotSent(email));
+  });
+  return (
+    <section class="setting">
+      <h3>{strings.settings.password}</h3>
+      <p class="muted">{strings.settings.noPassword}</p>
+      <button type="button" class="button" onClick={() => void send()}>{strings.settings.setPassword}</button>
+    </section>
+  );
 }
 
 function Password() {
@@ -22,6 +44,7 @@ function Password() {
   return (
     <form class="setting" onSubmit={form.onSubmit} noValidate data-testid="password-form">
       <h3>{strings.settings.password}</h3>
+      <input type="text" class="visually-hidden" name="username" value={me.value?.username} autocomplete="username" readOnly tabIndex={-1} aria-hidden="true" />
       <Field form={form} name="current" label={strings.settings.current} type="password" autocomplete="current-password" testid="current-password" />
       <Field form={form} name="new" label={strings.settings.next} type="password" hint={strings.auth.passwordHint} autocomplete="new-password" testid="new-password" />
       <Problem form={form} />
