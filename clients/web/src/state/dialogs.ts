@@ -9,6 +9,7 @@ export type OpenDialog =
   | { kind: "join"; room: Pick<Room, "id" | "name"> }
   | { kind: "invite" }
   | { kind: "room-settings"; room: Id }
+  | { kind: "report"; room: Id; seq: Seq }
   | { kind: "switch" }
   | { kind: "shortcuts" };
 

@@ -15,15 +15,20 @@ export type Route =
   /** `seq`: the message that a link names. */
   | { page: "room"; room: Id; seq: Seq | undefined }
   | { page: "invite"; code: string; room: Id }
+  | { page: "manage"; room: Id; section: ManageSection }
   | { page: "settings"; section: SettingsSection }
   | { page: "admin"; section: AdminSection };
 
-export const settingsSections = ["profile", "appearance", "notifications", "privacy", "security", "sessions"] as const;
+export const settingsSections = ["profile", "appearance", "notifications", "privacy", "security", "sessions", "data"] as const;
 export type SettingsSection = (typeof settingsSections)[number];
 
 /** For server admins. */
-export const adminSections = ["nodes", "audit"] as const;
+export const adminSections = ["users", "rooms", "reports", "storage", "nodes", "audit"] as const;
 export type AdminSection = (typeof adminSections)[number];
+
+/** For those who care for a room. */
+export const manageSections = ["reports"] as const;
+export type ManageSection = (typeof manageSections)[number];
 
 export const route = signal<Route>(parse(location.hash));
 
@@ -41,6 +46,7 @@ export const paths = {
   room: (room: Id) => `#/room/${room}`,
   message: (room: Id, seq: Seq) => `#/room/${room}/${seq}`,
   invite: (room: Id, code: string) => `#/invite/${encodeURIComponent(code)}?room=${room}`,
+  manage: (room: Id, section: ManageSection) => `#/manage/${room}/${section}`,
   settings: (section: SettingsSection) => `#/settings/${section}`,
   admin: (section: AdminSection) => `#/admin/${section}`,
 };
@@ -54,7 +60,7 @@ export function go(path: string, replace = false): void {
 
 export function parse(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?");
-  const [page, name, seq] = path.split("/");
+  const [page, name, third] = path.split("/");
   const asked = new URLSearchParams(query);
   if (page === "login") return { page: "log-in" };
   if (page === "register") return { page: "register" };
@@ -63,8 +69,9 @@ export function parse(hash: string): Route {
   if (page === "discover") return { page: "discover" };
   const room = asked.get("room");
   if (page === "search") return { page: "search", query: asked.get("q") ?? "", room: room ?? undefined };
-  if (page === "room" && name) return { page: "room", room: name, seq: Number(seq) > 0 ? Number(seq) : undefined };
+  if (page === "room" && name) return { page: "room", room: name, seq: Number(third) > 0 ? Number(third) : undefined };
   if (page === "invite" && name && room) return { page: "invite", code: decodeURIComponent(name), room };
+  if (page === "manage" && name) return { page, room: name, section: oneOf(manageSections, third) };
   if (page === "settings") return { page, section: oneOf(settingsSections, name) };
   if (page === "admin") return { page, section: oneOf(adminSections, name) };
   return { page: "rooms" };

@@ -13,10 +13,12 @@ import { Auth } from "./auth";
 import { Conversation } from "./conversation";
 import { Discover } from "./discover";
 import { Mark } from "./icons";
+import { Manage } from "./manage";
 import { Reset, Verify } from "./mail_links";
 import { ConnectionStatus, dialogIsOpen, Shortcuts, Toasts } from "./notices";
 import { NewMessage } from "./new_message";
 import { CreateRoom, InviteForm, InvitePage, JoinRoom } from "./room_dialogs";
+import { ReportMessage } from "./report_message";
 import { RoomSettings } from "./room_settings";
 import { Search } from "./search";
 import { Settings } from "./settings";
@@ -69,8 +71,9 @@ function Main() {
   if (at.page === "reset") return <main class="page" id="main"><div class="page-body"><Reset token={at.token} /></div></main>;
   if (at.page === "settings") return <Settings section={at.section} />;
   if (at.page === "admin" && me.value?.admin === true) return <Administration section={at.section} />;
-  if (at.page !== "room") return <Home />;
+  if (at.page !== "room" && at.page !== "manage") return <Home />;
   const room = rooms.value.get(at.room);
+  if (room !== undefined && at.page === "manage") return <Manage key={room.id} room={room} section={at.section} />;
   if (room !== undefined) return <Conversation key={room.id} room={room} />;
   if (!roomsKnown.value) return <main class="page blank" id="main" aria-busy="true" />;
   return <Blank title={strings.rooms.missing} text={strings.rooms.missingText} discover />;
@@ -117,6 +120,8 @@ function Dialogs() {
       return <InviteForm />;
     case "new-message":
       return <NewMessage />;
+    case "report":
+      return <ReportMessage room={open.room} seq={open.seq} />;
     case "switch":
       return <Switcher />;
     case "shortcuts":

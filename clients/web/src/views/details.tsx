@@ -10,6 +10,7 @@ import { attempt, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Confirm } from "./dialog";
 import { Icon } from "./icons";
+import { ManageLink } from "./manage";
 import { Members } from "./members";
 import { SidePane } from "./side";
 
@@ -36,6 +37,7 @@ export function Details({ room }: { room: RoomState }) {
               {strings.details.settings}
             </button>
           )}
+          <ManageLink room={room} />
           {info.visibility !== "direct" && (
             <button type="button" class="button" data-testid="leave" onClick={() => setLeaving(true)}>
               <Icon name="leave" />

@@ -7,6 +7,7 @@ import { strings } from "../strings";
 import { Icon, type IconName } from "./icons";
 import { Sections } from "./sections";
 import { Appearance } from "./settings/appearance";
+import { Data } from "./settings/data";
 import { Notifications } from "./settings/notifications";
 import { Privacy } from "./settings/privacy";
 import { Profile } from "./settings/profile";
@@ -15,9 +16,11 @@ import { Sessions } from "./settings/sessions";
 
 const icons: Record<SettingsSection, IconName> = {
   profile: "user", appearance: "sun", notifications: "bell", privacy: "eye", security: "key", sessions: "device",
+  data: "box",
 };
 const views: Record<SettingsSection, () => preact.ComponentChild> = {
   profile: Profile, appearance: Appearance, notifications: Notifications, privacy: Privacy, security: Security, sessions: Sessions,
+  data: Data,
 };
 
 export function Settings({ section }: { section: SettingsSection }) {

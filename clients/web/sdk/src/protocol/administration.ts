@@ -20,7 +20,7 @@ export interface Report {
   state: ReportState;
   created_at: Timestamp;
   closed_at?: Timestamp | null;
-  closed_by?: UserRef | null;
+  closed_by?: Id | null;
 }
 
 /** A room of the caller's that can be brought back. */

@@ -6,6 +6,7 @@ import { knownName, userNamed } from "../../state/people";
 import { api } from "../../state/session";
 import { moment } from "../../state/times";
 import { strings } from "../../strings";
+import { Facts } from "../facts";
 import { Choice, Field, Problem, useForm } from "../form";
 import { Loaded, More, usePages } from "../loaded";
 
@@ -54,7 +55,8 @@ export function Audit() {
 
 function Entry({ entry }: { entry: AuditEntry }) {
   const { actor, target } = entry;
-  const facts = Object.entries(entry.data !== null && typeof entry.data === "object" ? entry.data : {});
+  const data = Object.entries(entry.data !== null && typeof entry.data === "object" ? entry.data : {});
+  const facts = data.map(([name, value]): [string, string] => [name, typeof value === "string" ? value : JSON.stringify(value)]);
   return (
     <li class="row" data-testid="audit-entry" data-action={entry.action}>
       <details class="row-text">
@@ -63,22 +65,8 @@ function Entry({ entry }: { entry: AuditEntry }) {
           <span class="muted">{actor ? knownName(actor) : words.unknown}</span>
           <time class="muted" dateTime={entry.at}>{moment(entry.at)}</time>
         </summary>
-        <dl class="facts">
-          {target && <Fact name={words.target} value={target} />}
-          <Fact name={words.ip} value={entry.ip} />
-          {facts.map(([name, value]) => <Fact key={name} name={name} value={typeof value === "string" ? value : JSON.stringify(value)} />)}
-          <Fact name={words.request} value={entry.request_id} />
-        </dl>
+        <Facts of={[[words.target, target], [words.ip, entry.ip], ...facts, [words.request, entry.request_id]]} />
       </details>
     </li>
-  );
-}
-
-function Fact({ name, value }: { name: string; value: string }) {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{value}</dd>
-    </div>
   );
 }
