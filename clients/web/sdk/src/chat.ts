@@ -90,15 +90,13 @@ export class ChatX {
     return this.session.enter();
   }
 
-  /** The socket goes first: were the server to close it for the ended session, that would look like a loss. */
-  async logOut(): Promise<void> {
-    this.current?.stop();
-    try {
-      await this.session.logOut();
-    } catch (thrown) {
-      this.current?.start();
-      throw thrown;
-    }
+  logOut(): Promise<void> {
+    return this.leave(() => this.session.logOut());
+  }
+
+  /** Closes the account at once; what it was is erased soon after. Who has a password gives it. */
+  erase(password?: string): Promise<void> {
+    return this.leave(() => this.session.erase(password));
   }
 
   /** Leaves without a word to the server: the session, and what is not sent yet, are there the next time. */
@@ -139,6 +137,17 @@ export class ChatX {
       if (page.messages.length > 0) yield page.messages;
       before = page.messages[0]?.seq;
       if (!page.has_more || before === undefined) return;
+    }
+  }
+
+  /** The socket goes first: were the server to close it for the ended session, that would look like a loss. */
+  private async leave(end: () => Promise<void>): Promise<void> {
+    this.current?.stop();
+    try {
+      await end();
+    } catch (thrown) {
+      this.current?.start();
+      throw thrown;
     }
   }
 

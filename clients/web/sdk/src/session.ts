@@ -119,6 +119,12 @@ export class Session {
     await this.end("logged-out");
   }
 
+  /** Closes the account, which ends every session of it. */
+  async erase(password?: string): Promise<void> {
+    await this.call("DELETE", "/v1/users/me", password === undefined ? {} : { password });
+    await this.end("logged-out");
+  }
+
   /** What is known of the user has changed. */
   async learn(user: User): Promise<User> {
     if (this.kept !== undefined) await this.keep({ ...this.kept, user });

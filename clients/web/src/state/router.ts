@@ -19,7 +19,7 @@ export type Route =
   | { page: "settings"; section: SettingsSection }
   | { page: "admin"; section: AdminSection };
 
-export const settingsSections = ["profile", "appearance", "notifications", "privacy", "security", "sessions", "data"] as const;
+export const settingsSections = ["profile", "appearance", "notifications", "privacy", "security", "sessions", "bots", "webhooks", "data"] as const;
 export type SettingsSection = (typeof settingsSections)[number];
 
 /** For server admins. */
@@ -27,7 +27,7 @@ export const adminSections = ["users", "rooms", "reports", "storage", "nodes", "
 export type AdminSection = (typeof adminSections)[number];
 
 /** For those who care for a room. */
-export const manageSections = ["reports"] as const;
+export const manageSections = ["reports", "hooks", "webhooks"] as const;
 export type ManageSection = (typeof manageSections)[number];
 
 export const route = signal<Route>(parse(location.hash));

@@ -6,13 +6,17 @@ import type { RoomState } from "../state/room";
 import { manageSections, type ManageSection, paths } from "../state/router";
 import { api } from "../state/session";
 import { strings } from "../strings";
+import { Hooks } from "./hooks";
 import { Icon, type IconName } from "./icons";
 import { useAnswer } from "./loaded";
 import { RoomReports } from "./report_queue";
 import { Sections } from "./sections";
+import { Webhooks } from "./webhooks";
 
-const icons: Record<ManageSection, IconName> = { reports: "flag" };
-const views: Record<ManageSection, (props: { room: RoomState }) => preact.ComponentChild> = { reports: RoomReports };
+const icons: Record<ManageSection, IconName> = { reports: "flag", hooks: "in", webhooks: "out" };
+const views: Record<ManageSection, (props: { room: RoomState }) => preact.ComponentChild> = {
+  reports: RoomReports, hooks: Hooks, webhooks: Webhooks,
+};
 
 export function Manage({ room, section }: { room: RoomState; section: ManageSection }) {
   const names = sectionsOf(room);
@@ -58,6 +62,6 @@ function Link({ room, to }: { room: RoomState; to: ManageSection }) {
 /** Which of them this person may see. */
 function sectionsOf(room: RoomState): ManageSection[] {
   const { role, visibility } = room.info.value;
-  const least = { reports: "moderator" } as const satisfies Record<ManageSection, string>;
+  const least = { reports: "moderator", hooks: "admin", webhooks: "admin" } as const satisfies Record<ManageSection, string>;
   return visibility === "direct" ? [] : manageSections.filter((section) => atLeast(role, least[section]));
 }

@@ -7,20 +7,22 @@ import { strings } from "../strings";
 import { Icon, type IconName } from "./icons";
 import { Sections } from "./sections";
 import { Appearance } from "./settings/appearance";
+import { Bots } from "./settings/bots";
 import { Data } from "./settings/data";
 import { Notifications } from "./settings/notifications";
 import { Privacy } from "./settings/privacy";
 import { Profile } from "./settings/profile";
 import { Security } from "./settings/security";
 import { Sessions } from "./settings/sessions";
+import { Webhooks } from "./webhooks";
 
 const icons: Record<SettingsSection, IconName> = {
   profile: "user", appearance: "sun", notifications: "bell", privacy: "eye", security: "key", sessions: "device",
-  data: "box",
+  bots: "bot", webhooks: "out", data: "box",
 };
 const views: Record<SettingsSection, () => preact.ComponentChild> = {
   profile: Profile, appearance: Appearance, notifications: Notifications, privacy: Privacy, security: Security, sessions: Sessions,
-  data: Data,
+  bots: Bots, webhooks: () => <Webhooks />, data: Data,
 };
 
 export function Settings({ section }: { section: SettingsSection }) {

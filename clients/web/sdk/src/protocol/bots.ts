@@ -75,7 +75,7 @@ export interface Hook {
   /** As whom it posts. */
   user: UserRef;
   /** Who made it. */
-  by?: Id | UserRef | null;
+  by?: Id | null;
   created_at: Timestamp;
   /** Where to post; told once, when it is made. */
   url?: string;

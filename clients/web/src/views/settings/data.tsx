@@ -1,17 +1,43 @@
-/** What the server keeps of one: rooms that one has deleted. */
+/** What the server keeps of one: taking it along, rooms that one has deleted, and leaving for good. */
 
+import { useState } from "preact/hooks";
 import type { DeletedRoom } from "@chatx/sdk";
 import { loadRooms } from "../../state/chat";
 import { go, paths } from "../../state/router";
-import { api } from "../../state/session";
+import { api, chat, me } from "../../state/session";
 import { moment } from "../../state/times";
-import { attempt } from "../../state/toasts";
+import { attempt, toast } from "../../state/toasts";
 import { strings } from "../../strings";
 import { RoomMark } from "../avatar";
+import { Field, Problem, useForm } from "../form";
 import { Loaded, useAnswer } from "../loaded";
 
 export function Data() {
-  return <DeletedRooms />;
+  return (
+    <>
+      <Export />
+      <DeletedRooms />
+      <CloseAccount />
+    </>
+  );
+}
+
+function Export() {
+  /** A download cannot renew the session, so that is done before. */
+  const download = () => attempt(async () => {
+    await api.me();
+    const link = document.createElement("a");
+    link.href = "/v1/users/me/export";
+    link.download = "chatx-export.zip";
+    link.click();
+  });
+  return (
+    <section class="setting">
+      <h3>{strings.settings.exporting}</h3>
+      <p class="muted">{strings.settings.exportText}</p>
+      <button type="button" class="button" data-testid="export" onClick={() => void download()}>{strings.settings.export}</button>
+    </section>
+  );
 }
 
 function DeletedRooms() {
@@ -41,6 +67,45 @@ function DeletedRooms() {
           </ul>
         )}
       </Loaded>
+    </section>
+  );
+}
+
+function CloseAccount() {
+  const [asked, setAsked] = useState(false);
+  const [typed, setTyped] = useState("");
+  const user = me.value;
+  const form = useForm(
+    async (data) => {
+      await chat.erase(user?.has_password === false ? undefined : String(data.get("password")));
+      toast(strings.settings.closed);
+    },
+    { invalid_credentials: "password", wrong_password: "password" },
+    { invalid_credentials: strings.settings.wrongCurrent, wrong_password: strings.settings.wrongCurrent, unauthenticated: strings.settings.logInAgain },
+  );
+  if (user === undefined) return null;
+  return (
+    <section class="setting">
+      <h3>{strings.settings.closing}</h3>
+      <p class="muted">{strings.settings.closeText}</p>
+      {!asked ? (
+        <button type="button" class="button bad" data-testid="close-account" onClick={() => setAsked(true)}>{strings.settings.close}</button>
+      ) : (
+        <form onSubmit={form.onSubmit} noValidate data-testid="close-form">
+          <label class="field">
+            <span>{strings.roomSettings.deleteConfirm(user.username)}</span>
+            <span class="input">
+              <input value={typed} autocomplete="off" autocapitalize="none" spellcheck={false} data-testid="close-confirm"
+                onInput={(event) => setTyped(event.currentTarget.value)} />
+            </span>
+          </label>
+          {user.has_password !== false && (
+            <Field form={form} name="password" label={strings.settings.current} type="password" testid="close-password" autocomplete="current-password" />
+          )}
+          <Problem form={form} />
+          <button type="submit" class="button danger" disabled={typed.trim() !== user.username || form.busy} data-testid="close-submit">{strings.settings.close}</button>
+        </form>
+      )}
     </section>
   );
 }
