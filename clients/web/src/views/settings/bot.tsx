@@ -99,7 +99,7 @@ function NewToken({ bot, onMade }: { bot: Bot; onMade(token: BotToken): void }) 
         ))}
         {form.error("scopes") !== undefined && <p class="error">{form.error("scopes")}</p>}
       </fieldset>
-      <Choice name="expires_in_s" label={words.expires} choices={Object.entries(words.lives)} />
+      <Choice name="expires_in_s" label={words.expires} choices={words.lives} />
       <Problem form={form} />
       <Submit form={form}>{words.newToken}</Submit>
     </form>
