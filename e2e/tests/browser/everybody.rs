@@ -11,7 +11,7 @@ use testkit::{Chromium, Page};
 use crate::meeting::{Meeting, by, say};
 
 /// axe is among what the web client is developed with; a machine without npm has none.
-fn axe() -> Option<String> {
+pub(crate) fn axe() -> Option<String> {
     let modules = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("clients");
     fs::read_to_string(modules.join("web/node_modules/axe-core/axe.min.js")).ok()
 }
@@ -29,7 +29,7 @@ async fn faults(page: &Page, axe: &str) -> Result<Value> {
     .await
 }
 
-async fn assert_faultless(page: &Page, axe: &str, what: &str) -> Result<()> {
+pub(crate) async fn assert_faultless(page: &Page, axe: &str, what: &str) -> Result<()> {
     for scheme in ["light", "dark"] {
         page.prefer(scheme, true).await?;
         // The new colours are there with the next frame.

@@ -1,5 +1,6 @@
 //! The page in real browsers, used as people use it, on a real server.
 
+mod caring;
 mod everybody;
 mod long_log;
 mod meeting;

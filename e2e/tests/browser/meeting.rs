@@ -39,6 +39,14 @@ pub(crate) async fn shown(page: &Page, count: usize) -> Result<serde_json::Value
     page.evaluate(&bodies).await
 }
 
+/// Finds the only room that one is not in, and joins it.
+pub(crate) async fn join(page: &Page, room: &str) -> Result<()> {
+    page.click(&by("discover")).await?;
+    page.until_text(room).await?;
+    page.click(&by("join")).await?;
+    page.until_visible(&by("message-input")).await
+}
+
 /// Two people in a new room.
 pub(crate) struct Meeting {
     pub(crate) at_ada: Page,
@@ -57,10 +65,7 @@ impl Meeting {
         at_ada.type_into(&by("room-name"), &room).await?;
         at_ada.click(&format!("dialog {}", by("submit"))).await?;
         at_ada.until_visible(&by("message-input")).await?;
-        at_ben.click(&by("discover")).await?;
-        at_ben.until_text(&room).await?;
-        at_ben.click(&by("join")).await?;
-        at_ben.until_visible(&by("message-input")).await?;
+        join(&at_ben, &room).await?;
         Ok(Self {
             at_ada,
             at_ben,
