@@ -6,3 +6,4 @@ mod long_log;
 mod meeting;
 mod messages;
 mod moving;
+mod programs;

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { asRefusal, type Page } from "@chatx/sdk";
+import { visible } from "../state/page";
 import { refusalText, strings } from "../strings";
 
 export interface Answer<T> {
@@ -32,6 +33,18 @@ export function useAnswer<T>(ask: (before: T | undefined) => Promise<T>, key = "
     return () => void asked.current++;
   }, [key]);
   return { ...answer, reload };
+}
+
+const againMs = 5_000;
+
+/** Asks again and again while somebody looks, for what changes by itself. */
+export function useRefreshed(answer: { reload(): Promise<void> }): void {
+  const latest = useRef(answer);
+  latest.current = answer;
+  useEffect(() => {
+    const timer = setInterval(() => visible.peek() && void latest.current.reload(), againMs);
+    return () => clearInterval(timer);
+  }, []);
 }
 
 export interface Pages<Entry> {

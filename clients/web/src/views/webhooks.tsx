@@ -11,7 +11,7 @@ import { attempt } from "../state/toasts";
 import { strings } from "../strings";
 import { Copied } from "./copied";
 import { Confirm } from "./dialog";
-import { Loaded, useAnswer } from "./loaded";
+import { Loaded, useAnswer, useRefreshed } from "./loaded";
 import { Menu, MenuItem } from "./menu";
 import { NewWebhook, Replay } from "./webhook_dialogs";
 
@@ -19,6 +19,7 @@ const words = strings.webhooks;
 
 export function Webhooks({ room }: { room?: RoomState }) {
   const webhooks = useAnswer(() => api.webhooks(room?.id), room?.id);
+  useRefreshed(webhooks);
   const [fresh, setFresh] = useState<Webhook>();
   const [making, setMaking] = useState(false);
   const made = (webhook: Webhook) => {

@@ -1,21 +1,14 @@
 /** The coordinators of the cluster. */
 
-import { useEffect } from "preact/hooks";
 import type { Node } from "@chatx/sdk";
-import { visible } from "../../state/page";
 import { api } from "../../state/session";
 import { moment } from "../../state/times";
 import { strings } from "../../strings";
-import { Loaded, useAnswer } from "../loaded";
-
-const againMs = 5_000;
+import { Loaded, useAnswer, useRefreshed } from "../loaded";
 
 export function Nodes() {
   const nodes = useAnswer(() => api.nodes());
-  useEffect(() => {
-    const timer = setInterval(() => visible.peek() && void nodes.reload(), againMs);
-    return () => clearInterval(timer);
-  }, []);
+  useRefreshed(nodes);
   return (
     <>
       <p class="muted">{strings.admin.nodes.text}</p>
