@@ -13,7 +13,7 @@ export function Profile() {
   return (
     <>
       <Person />
-      <Email />
+      {me.value?.email_verified !== undefined && <Email />}
     </>
   );
 }

@@ -10,7 +10,7 @@ export function Security() {
   return (
     <>
       {me.value?.has_password === false ? <NoPassword /> : <Password />}
-      <Totp />
+      {me.value?.totp !== undefined && <Totp />}
     </>
   );
 }
