@@ -1,9 +1,7 @@
 //! The page in real browsers, used as people use it, on a real server.
 
-mod caring;
 mod everybody;
 mod long_log;
 mod meeting;
 mod messages;
 mod moving;
-mod programs;

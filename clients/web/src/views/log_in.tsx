@@ -6,7 +6,6 @@ import { paths } from "../state/router";
 import { endedBy, logIn } from "../state/session";
 import { strings } from "../strings";
 import { Field, Problem, Submit, useForm } from "./form";
-import { Providers } from "./providers";
 
 interface Credentials {
   login: string;
@@ -35,10 +34,8 @@ function ByPassword({ onAsked }: { onAsked(credentials: Credentials): void }) {
       {endedBy.value === "expired" && <p class="note">{strings.auth.expired}</p>}
       <Field form={form} name="login" label={strings.auth.login} testid="username" autocomplete="username" autofocus />
       <Field form={form} name="password" label={strings.auth.password} type="password" testid="password" autocomplete="current-password" />
-      <p class="auth-forgot"><a href={paths.forgot} data-testid="forgot">{strings.auth.forgot}</a></p>
       <Problem form={form} />
       <Submit form={form}>{strings.auth.logIn}</Submit>
-      <Providers />
       <p class="auth-other">
         {strings.auth.toRegister} <a href={paths.register}>{strings.auth.register}</a>
       </p>
