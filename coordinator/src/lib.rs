@@ -40,6 +40,7 @@ pub use arrivals::Arrivals;
 use axum::Router;
 use connections::Connections;
 use log::Stored;
+use metrics::{Counter, counter};
 use peers::{Capacities, Peers, dial::Network};
 use presences::Presences;
 use protocol::{
@@ -74,6 +75,8 @@ struct Parts {
     connections: Connections,
     presences: Presences,
     reads: Reads,
+    /// What clients said.
+    frames_in: Counter,
     /// Sockets and what they asked for.
     tasks: TaskTracker,
     /// Gateways of other nodes, which stay until the end.
@@ -123,6 +126,7 @@ impl Coordinator {
             connections: Connections::default(),
             presences: Presences::default(),
             reads: Reads::default(),
+            frames_in: counter!("chatx_frames_in_total"),
             tasks: TaskTracker::new(),
             guests: tasks.clone(),
             draining,

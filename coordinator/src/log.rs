@@ -33,6 +33,9 @@ pub(crate) trait Log: Send + Sync + 'static {
     /// Where the logs of rooms stand.
     fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>>;
 
+    /// Where the logs of those of these rooms stand that do not stand there.
+    fn moved(&self, known: Vec<(RoomId, Seq)>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>>;
+
     /// What somebody who may follow a room has missed of it.
     fn resume(&self, from: ResumeFrom) -> BoxFuture<'static, Result<Resume, Refusal>>;
 }
@@ -73,6 +76,11 @@ impl Log for Stored {
     fn heads(&self, rooms: Vec<RoomId>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>> {
         let store = self.store.clone();
         Box::pin(async move { Ok(store.heads(&rooms).await?) })
+    }
+
+    fn moved(&self, known: Vec<(RoomId, Seq)>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>> {
+        let store = self.store.clone();
+        Box::pin(async move { Ok(store.moved(&known).await?) })
     }
 
     fn resume(&self, from: ResumeFrom) -> BoxFuture<'static, Result<Resume, Refusal>> {

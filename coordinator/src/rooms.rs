@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Bound,
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
@@ -144,12 +145,15 @@ impl Rooms {
         }
     }
 
-    /// Every live room that no other node tells what happens, and the place up to which it delivered.
-    pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
+    /// So many live rooms after one, in the order of their ids, of which no other node tells what happens; and
+    /// the places up to which they delivered.
+    pub(crate) fn heads(&self, after: Option<RoomId>, most: usize) -> Vec<(RoomId, Seq)> {
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.live()
-            .iter()
+            .range((after, Bound::Unbounded))
             .filter(|(_, room)| !room.is_told())
             .map(|(id, room)| (*id, room.head()))
+            .take(most)
             .collect()
     }
 

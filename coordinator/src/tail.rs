@@ -1,9 +1,9 @@
-//! Notices what others wrote into the logs of the live rooms: by hints at once, and by a look at all
+//! Notices what others wrote into the logs of the live rooms: by hints at once, and by a look at the
 //! heads every second, since a hint may be lost. Rooms that another node speaks for are left to it. Reading it is each room's own.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use protocol::RoomId;
+use protocol::{RoomId, Seq};
 use shared::{Refusal, hints::Hint};
 use tokio::{
     sync::mpsc,
@@ -17,6 +17,9 @@ use crate::{log::Log, rooms::Rooms};
 const LOOKED_EVERY: Duration = Duration::from_secs(1);
 /// How many heads one statement asks for.
 const HEADS_AT_ONCE: usize = 5_000;
+/// How many heads one look asks for. What a node spends on looking so has a bound however many rooms are live;
+/// where there are more, they take turns, and a hint that is lost costs as many seconds more.
+const HEADS_A_LOOK: usize = 2 * HEADS_AT_ONCE;
 
 /// Passes hints on, until `cancel`.
 pub(crate) async fn listen(
@@ -37,8 +40,9 @@ pub(crate) async fn listen(
     }
 }
 
-/// Looks at all heads, again and again until `cancel`.
+/// Looks at the heads, again and again until `cancel`.
 pub(crate) async fn watch(rooms: Rooms, log: Arc<dyn Log>, cancel: CancellationToken) {
+    let mut turn = None;
     let mut tick = interval(LOOKED_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_away = false;
@@ -50,7 +54,7 @@ pub(crate) async fn watch(rooms: Rooms, log: Arc<dyn Log>, cancel: CancellationT
             () = rooms.nudged() => {}
             _ = tick.tick() => {}
         }
-        let looked = look(&rooms, &*log).await;
+        let looked = look(&rooms, &*log, &mut turn).await;
         if let Err(error) = &looked
             && !is_away
         {
@@ -60,11 +64,18 @@ pub(crate) async fn watch(rooms: Rooms, log: Arc<dyn Log>, cancel: CancellationT
     }
 }
 
-async fn look(rooms: &Rooms, log: &dyn Log) -> Result<(), Refusal> {
-    let delivered = rooms.heads();
-    let ids: Vec<RoomId> = delivered.keys().copied().collect();
-    for ids in ids.chunks(HEADS_AT_ONCE) {
-        for head in log.heads(ids.to_vec()).await? {
+/// Looks at those whose turn it is; `turn` is the room after which the next look begins.
+async fn look(rooms: &Rooms, log: &dyn Log, turn: &mut Option<RoomId>) -> Result<(), Refusal> {
+    let delivered = rooms.heads(*turn, HEADS_A_LOOK);
+    let is_round = delivered.len() < HEADS_A_LOOK;
+    *turn = delivered
+        .last()
+        .filter(|_| !is_round)
+        .map(|(room, _)| *room);
+    for delivered in delivered.chunks(HEADS_AT_ONCE) {
+        let moved = log.moved(delivered.to_vec()).await?;
+        let delivered: BTreeMap<RoomId, Seq> = delivered.iter().copied().collect();
+        for head in moved {
             if head.gone {
                 rooms.gone(head.room);
                 continue;

@@ -19,6 +19,7 @@ use shared::internal_tls::{InternalTls, Stream};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -30,6 +31,9 @@ use tower_http::timeout::TimeoutLayer;
 const MAX_CONNECTIONS: usize = 16_384;
 /// Connections that wait to be taken; the system may allow fewer.
 const BACKLOG: u32 = 16_384;
+/// So many are taken in one go. Then those who are here have their turn: when thousands come at once, nobody who
+/// talks waits for all of them.
+const TAKEN_AT_ONCE: u32 = 16;
 /// How long the two sides may take to show each other who they are.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client may take over the head of a request, and how long a connection may idle between two.
@@ -99,6 +103,7 @@ impl Listener {
         let router = router.layer(timeout_layer);
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();
+        let mut taken: u32 = 0;
         loop {
             let next = async {
                 let permit = Arc::clone(&connections).acquire_owned().await;
@@ -122,6 +127,10 @@ impl Listener {
                         };
                         let (entrance, arrivals) = (self.entrance.clone(), self.arrivals.clone());
                         tokio::spawn(connection.serve(entrance, arrivals, stop.clone()));
+                        taken = taken.wrapping_add(1);
+                        if taken.is_multiple_of(TAKEN_AT_ONCE) {
+                            yield_now().await;
+                        }
                     }
                     // Out of file descriptors, most likely: taking the next at once would only spin.
                     Err(error) => {

@@ -1,6 +1,5 @@
 //! What a client says on a socket, and whose business each kind of frame is.
 
-use metrics::counter;
 use protocol::{
     ErrorCode,
     bots::Scope,
@@ -20,7 +19,7 @@ impl Owner {
     /// # Errors
     /// Why the socket ends.
     pub(super) fn hear(&mut self, text: &str) -> Result<(), CloseReason> {
-        counter!("chatx_frames_in_total").increment(1);
+        self.node.frames_in.increment(1);
         let paced = self.pace.frame(Instant::now());
         if paced == Paced::Flooding {
             return Err(CloseReason::Flooding);

@@ -25,9 +25,9 @@ const SILENT_FOR: Duration = Duration::from_secs(2);
 /// An end that is heard, but took nothing for so long, is lost, too. Until then it may have much to do, and
 /// to be attached anew would give it more.
 const STALLED_FOR: Duration = Duration::from_secs(5);
-/// The library fills its whole buffer with zeros before every read; links are few, and their messages
-/// long.
-const READ_BUFFER_BYTES: usize = 64 * 1_024;
+/// The library fills its whole buffer with zeros before every read, and reads once more after each message: most
+/// messages are short.
+const READ_BUFFER_BYTES: usize = 8 * 1_024;
 
 /// What one end has to say.
 pub(super) trait Says {

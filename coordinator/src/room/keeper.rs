@@ -27,6 +27,9 @@ use crate::{
 
 /// How often it is seen who is still attached, at most.
 const COUNTED_EVERY: Duration = Duration::from_secs(1);
+/// How often a room in which nothing happens sees so, in case it was not told: thousands are idle for each
+/// that is not.
+const SEEN_IDLE_EVERY: Duration = Duration::from_secs(30);
 /// How long a room that nobody follows stays loaded: a page that is loaded again takes less.
 const STAYS_LOADED: Duration = Duration::from_secs(10);
 
@@ -282,12 +285,11 @@ impl Keeper {
 
     /// When there is something to do even if nothing happens.
     fn deadline(&self) -> Instant {
-        let since = if self.is_unused() {
-            self.unused_since
+        let own = if self.is_unused() {
+            (self.unused_since + STAYS_LOADED).max(self.counted_at + COUNTED_EVERY)
         } else {
-            self.counted_at
+            self.counted_at + SEEN_IDLE_EVERY
         };
-        let own = (since + STAYS_LOADED).max(self.counted_at + COUNTED_EVERY);
         let others = [
             self.roster.deadline(),
             self.guests.deadline(),

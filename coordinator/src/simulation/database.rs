@@ -319,6 +319,11 @@ impl Log for Way {
         Box::pin(async move { database.read(node, |logs| logs.heads(&rooms)).await })
     }
 
+    fn moved(&self, known: Vec<(RoomId, Seq)>) -> BoxFuture<'static, Result<Vec<Head>, Refusal>> {
+        let (database, node) = (Arc::clone(&self.database), self.node);
+        Box::pin(async move { database.read(node, |logs| logs.moved(&known)).await })
+    }
+
     fn resume(&self, from: ResumeFrom) -> BoxFuture<'static, Result<Resume, Refusal>> {
         let (database, node) = (Arc::clone(&self.database), self.node);
         Box::pin(async move {

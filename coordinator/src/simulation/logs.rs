@@ -233,6 +233,13 @@ impl Logs {
         self.events_between(room, after, Seq(u64::MAX), limit)
     }
 
+    pub(super) fn moved(&self, known: &[(RoomId, Seq)]) -> Vec<Head> {
+        let rooms: Vec<RoomId> = known.iter().map(|(room, _)| *room).collect();
+        let heads = self.heads(&rooms).into_iter().zip(known);
+        let moved = heads.filter(|(head, (_, seq))| head.gone || head.seq != *seq);
+        moved.map(|(head, _)| head).collect()
+    }
+
     pub(super) fn heads(&self, rooms: &[RoomId]) -> Vec<Head> {
         let head = |room: &RoomId| match self.rooms.get(room).filter(|log| !log.deleted) {
             Some(log) => Head {

@@ -47,6 +47,19 @@ pub struct Head {
     pub gone: bool,
 }
 
+impl Head {
+    /// Of a room that stands there and has had so many messages, or is gone.
+    fn of(room: RoomId, stands: Option<(i64, i64)>) -> Self {
+        let (seq, n) = stands.unwrap_or_default();
+        Self {
+            room,
+            seq: Seq::from_i64(seq),
+            n: Seq::from_i64(n).0,
+            gone: stands.is_none(),
+        }
+    }
+}
+
 impl Store {
     /// What `user` may do with the log of `room`.
     ///
@@ -93,6 +106,7 @@ impl Store {
         last: Seq,
         limit: u32,
     ) -> Result<Vec<Event>> {
+        metrics::counter!("chatx_log_reads_total").increment(1);
         let rows: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
             "where e.room_id = $1 and e.seq > $2 and e.seq <= $3 order by e.seq limit $4"
         ))
@@ -125,21 +139,45 @@ impl Store {
             .await?,
         };
         let found: HashMap<Uuid, HeadRow> = rows.into_iter().map(|row| (row.id, row)).collect();
-        let head = |room: &RoomId| match found.get(&room.uuid()) {
-            Some(row) => Head {
-                room: *room,
-                seq: Seq::from_i64(row.head),
-                n: Seq::from_i64(row.messages).0,
-                gone: false,
-            },
-            None => Head {
-                room: *room,
-                seq: Seq::ZERO,
-                n: 0,
-                gone: true,
-            },
+        let head = |room: &RoomId| {
+            let stands = found.get(&room.uuid()).map(|row| (row.head, row.messages));
+            Head::of(*room, stands)
         };
         Ok(rooms.iter().map(head).collect())
+    }
+
+    /// Where those of these rooms stand that do not stand where they are known to. Of many rooms few have moved at
+    /// any time, so that next to nothing is answered.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn moved(&self, known: &[(RoomId, Seq)]) -> Result<Vec<Head>> {
+        let known = known.iter().map(|(room, seq)| (room.uuid(), seq.to_i64()));
+        let rows: Vec<MovedRow> = match self.reader() {
+            On::Postgres(pool) => {
+                let (ids, seqs): (Vec<Uuid>, Vec<i64>) = known.unzip();
+                let moved = sqlx::query_as(
+                    "select w.id, r.head, r.messages
+                     from unnest($1, $2) w (id, seq)
+                     left join rooms r on r.id = w.id and r.deleted_at is null
+                     where r.head is distinct from w.seq",
+                );
+                within(moved.bind(ids).bind(seqs).fetch_all(pool)).await?
+            }
+            On::Sqlite(pool) => {
+                let moved = sqlx::query_as(
+                    "select w.id, r.head, r.messages
+                     from (
+                        select unhex(value ->> 0, '-') as id, value ->> 1 as seq from json_each($1)
+                     ) w
+                     left join rooms r on r.id = w.id and r.deleted_at is null
+                     where r.head is not w.seq",
+                );
+                within(moved.bind(Json(known.collect::<Vec<_>>())).fetch_all(pool)).await?
+            }
+        };
+        let head = |row: MovedRow| Head::of(RoomId::from_uuid(row.id), row.head.zip(row.messages));
+        Ok(rows.into_iter().map(head).collect())
     }
 }
 
@@ -164,4 +202,11 @@ struct HeadRow {
     id: Uuid,
     head: i64,
     messages: i64,
+}
+
+#[derive(FromRow)]
+struct MovedRow {
+    id: Uuid,
+    head: Option<i64>,
+    messages: Option<i64>,
 }

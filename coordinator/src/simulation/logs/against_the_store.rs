@@ -227,6 +227,16 @@ impl Pair {
         }
         let heads = self.store.heads(&self.rooms).await.unwrap();
         assert_eq!(heads, self.model.heads(&self.rooms));
+        // Known are the places of a moment ago, or of a log that went back.
+        for off in [-1, 0, 1] {
+            let known: Vec<_> = heads
+                .iter()
+                .map(|head| (head.room, Seq(head.seq.0.saturating_add_signed(off))))
+                .collect();
+            let mut moved = self.store.moved(&known).await.unwrap();
+            moved.sort_by_key(|head| known.iter().position(|(room, _)| *room == head.room));
+            assert_eq!(moved, self.model.moved(&known));
+        }
     }
 
     async fn resume(
