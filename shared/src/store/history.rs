@@ -19,7 +19,7 @@ use super::{
 /// Selects messages of the room `$1` that `$2` may read: what they may, and the messages, are seen in the
 /// same moment.
 macro_rules! select_page {
-    ($order:literal) => {
+    ($which:literal, $order:literal) => {
         concat!(
             select_messages!(
                 "$2",
@@ -35,12 +35,49 @@ macro_rules! select_page {
                     )
                     and ($5 is null or e.at >= $5)
                     and ($6 is null or e.at < $6)
-                    and ($7 is null or (e.seq >= $7 and (e.thread = $7 or e.seq = $7))) "
+                    and "
             ),
+            $which,
+            " order by e.seq ",
+            $order,
+            " limit $8"
+        )
+    };
+}
+
+/// The same of the thread that begins at `$7`, which is looked up: it may be a few messages of a long log.
+macro_rules! select_thread {
+    ($order:literal) => {
+        select_page!(
+            "e.seq in (
+                select x.seq from events x
+                where x.room_id = $1 and x.thread = $7 and x.deleted_at is null and x.seq between $3 and $4
+                union all
+                select x.seq from events x
+                where x.room_id = $1 and x.thread = $7 and x.deleted_at is not null and x.seq between $3 and $4
+                union all
+                select cast($7 as bigint)
+            )",
             $order
         )
     };
 }
+
+/// The statements of a page.
+#[derive(Clone, Copy)]
+struct Statements {
+    whole: &'static str,
+    thread: &'static str,
+}
+
+const BACK: Statements = Statements {
+    whole: select_page!("$7 is null", "desc"),
+    thread: select_thread!("desc"),
+};
+const FORTH: Statements = Statements {
+    whole: select_page!("$7 is null", "asc"),
+    thread: select_thread!("asc"),
+};
 
 impl Store {
     /// A stretch of the messages of a room that `user` may read, oldest first.
@@ -119,29 +156,31 @@ impl Store {
 
     /// The last messages up to a place, it included, oldest first, and whether there are more before them.
     async fn rows_up_to(&self, page: &Page<'_>, last: i64, limit: u32) -> Result<Rows> {
-        let statement = select_page!("order by e.seq desc limit $8");
         let last = last.min(page.last);
-        let (mut rows, has_more) = self.rows(statement, page, page.first, last, limit).await?;
+        let (mut rows, has_more) = self.rows(BACK, page, page.first, last, limit).await?;
         rows.reverse();
         Ok((rows, has_more))
     }
 
     /// The first messages from a place on, it included, and whether there are more after them.
     async fn rows_from(&self, page: &Page<'_>, first: i64, limit: u32) -> Result<Rows> {
-        let statement = select_page!("order by e.seq limit $8");
         let first = first.max(page.first);
-        self.rows(statement, page, first, page.last, limit).await
+        self.rows(FORTH, page, first, page.last, limit).await
     }
 
     async fn rows(
         &self,
-        statement: &'static str,
+        statements: Statements,
         page: &Page<'_>,
         first: i64,
         last: i64,
         limit: u32,
     ) -> Result<Rows> {
         let Page { history, .. } = page;
+        let statement = match history.thread {
+            Some(_) => statements.thread,
+            None => statements.whole,
+        };
         let mut rows: Vec<PageRow> = on!(self.reader(), pool => sqlx::query_as(statement)
             .bind(page.room.uuid())
             .bind(page.user.uuid())
@@ -228,4 +267,36 @@ struct PageRow {
     #[sqlx(flatten)]
     message: MessageRow,
     head: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{StoreOptions, pool::On};
+
+    /// PostgreSQL counts what it reads, which the tests of the store look at; SQLite only says what it is about to do.
+    #[tokio::test]
+    async fn no_page_reads_or_sorts_a_whole_log() -> anyhow::Result<()> {
+        let directory = tempfile::tempdir()?;
+        let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+        let store = Store::connect(&url, &StoreOptions::default()).await?;
+        store.migrate().await?;
+        let On::Sqlite(pool) = store.reader() else {
+            unreachable!("its url says so");
+        };
+        for statement in [BACK.whole, FORTH.whole, BACK.thread, FORTH.thread] {
+            let explain = sqlx::AssertSqlSafe(format!("explain query plan {statement}"));
+            let plan: Vec<(i64, i64, i64, String)> =
+                sqlx::query_as(explain).fetch_all(pool).await?;
+            let reads = plan.iter().map(|(.., step)| step.as_str());
+            let of_log: Vec<&str> = reads
+                .filter(|step| ["e", "x"].contains(&step.split(' ').nth(1).unwrap_or_default()))
+                .collect();
+            assert!(!of_log.is_empty(), "{plan:?}");
+            for step in of_log {
+                assert!(step.starts_with("SEARCH"), "{step} in {plan:?}");
+            }
+        }
+        Ok(())
+    }
 }

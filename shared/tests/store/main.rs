@@ -15,6 +15,7 @@ mod ground;
 mod nodes;
 mod operations;
 mod people;
+mod plans;
 mod pooler;
 mod promises;
 mod reading;
