@@ -16,28 +16,38 @@ use super::{
     search::{Ground, Key, Order},
 };
 
+/// Whether `$2` may read a message of the room `$1`, and it is on the page.
+macro_rules! is_readable {
+    ($event:literal) => {
+        concat!(
+            $event,
+            ".room_id = $1 and ",
+            $event,
+            ".seq >= (
+                select case when m.first_seq > $3 then m.first_seq else $3 end
+                from members m where m.room_id = $1 and m.user_id = $2
+            ) and ",
+            $event,
+            ".seq <= (
+                select case when r.head < $4 then r.head else $4 end
+                from rooms r where r.id = $1 and r.deleted_at is null
+            )"
+        )
+    };
+}
+
 /// Selects messages of the room `$1` that `$2` may read: what they may, and the messages, are seen in the
 /// same moment.
-macro_rules! select_page {
-    ($which:literal, $order:literal) => {
+macro_rules! select_whole {
+    ($order:literal) => {
         concat!(
             select_messages!(
                 "$2",
                 ", (select r.head from rooms r where r.id = $1) as head",
-                "where e.room_id = $1 and e.kind = 'message'
-                    and e.seq >= (
-                        select case when m.first_seq > $3 then m.first_seq else $3 end
-                        from members m where m.room_id = $1 and m.user_id = $2
-                    )
-                    and e.seq <= (
-                        select case when r.head < $4 then r.head else $4 end
-                        from rooms r where r.id = $1 and r.deleted_at is null
-                    )
-                    and ($5 is null or e.at >= $5)
-                    and ($6 is null or e.at < $6)
-                    and "
+                "where e.kind = 'message' and ($5 is null or e.at >= $5) and ($6 is null or e.at < $6)
+                    and $7 is null and "
             ),
-            $which,
+            is_readable!("e"),
             " order by e.seq ",
             $order,
             " limit $8"
@@ -48,17 +58,24 @@ macro_rules! select_page {
 /// The same of the thread that begins at `$7`, which is looked up: it may be a few messages of a long log.
 macro_rules! select_thread {
     ($order:literal) => {
-        select_page!(
-            "e.seq in (
-                select x.seq from events x
-                where x.room_id = $1 and x.thread = $7 and x.deleted_at is null and x.seq between $3 and $4
-                union all
-                select x.seq from events x
-                where x.room_id = $1 and x.thread = $7 and x.deleted_at is not null and x.seq between $3 and $4
-                union all
-                select cast($7 as bigint)
-            )",
-            $order
+        concat!(
+            select_messages!(
+                "$2",
+                ", (select r.head from rooms r where r.id = $1) as head",
+                "where e.kind = 'message' and ($5 is null or e.at >= $5) and ($6 is null or e.at < $6)
+                    and e.room_id = $1 and e.seq in (
+                        select x.seq from events x where x.thread = $7 and x.deleted_at is null and "
+            ),
+            is_readable!("x"),
+            " union all
+                select x.seq from events x where x.thread = $7 and x.deleted_at is not null and ",
+            is_readable!("x"),
+            " union all
+                select x.seq from events x where x.seq = $7 and ",
+            is_readable!("x"),
+            ") order by e.seq ",
+            $order,
+            " limit $8"
         )
     };
 }
@@ -71,11 +88,11 @@ struct Statements {
 }
 
 const BACK: Statements = Statements {
-    whole: select_page!("$7 is null", "desc"),
+    whole: select_whole!("desc"),
     thread: select_thread!("desc"),
 };
 const FORTH: Statements = Statements {
-    whole: select_page!("$7 is null", "asc"),
+    whole: select_whole!("asc"),
     thread: select_thread!("asc"),
 };
 

@@ -1,6 +1,8 @@
 //! What reading costs does not grow with what is stored: PostgreSQL counts the rows of the log that it goes
 //! through, and whether it goes through all of them.
 
+use std::fmt::Debug;
+
 use anyhow::{Context, Result};
 use protocol::{
     Limits, Seq, UserId,
@@ -8,23 +10,23 @@ use protocol::{
     search::{Search, Wanted},
     text::Words,
 };
-use shared::store::{ResumeFrom, StoreOptions};
+use shared::store::{ResumeFrom, Store};
 use sqlx::{Connection, Executor, PgConnection};
+use tokio::task::yield_now;
 
 use crate::ground::Ground;
 
 /// The messages of the room.
-const MESSAGES: i64 = 20_000;
+const MESSAGES: i64 = 40_000;
 /// Each so many-th is in the thread of the first.
-const THREADED: i64 = 2_000;
-/// As many rows as may be gone through for what is asked below: a few pages, and the end of the log that a search reads.
-const FEW: i64 = 9_000;
+const THREADED: i64 = 4_000;
+/// As many rows may be gone through for a page: each message, and what is on it.
+const OF_A_PAGE: i64 = 250;
+/// And for a search, which first reads the end of the log, then stretches of 64 places that may have the word.
+const OF_A_SEARCH: i64 = 15_000;
 
-/// Rows of the log that were gone through, and how often all of a part of it was.
-struct Gone {
-    rows: i64,
-    whole_parts: i64,
-}
+/// Counts what others go through.
+struct Counter(PgConnection);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_read_goes_through_a_whole_log() -> Result<()> {
@@ -51,12 +53,12 @@ async fn nothing_that_is_read_goes_through_a_whole_log() -> Result<()> {
     beside.execute("vacuum analyze").await?;
     shared::indexing::index(&ground.store).await?;
     ground.store.close().await;
-    let before = gone(&mut beside).await?;
 
-    let store = ground.another_store_with(&StoreOptions::default()).await?;
+    let mut counter = Counter(beside);
+    counter.take().await?;
     let head = Seq(u64::try_from(MESSAGES)? + 2);
-    let middle = Seq(head.0 / 2);
-    for thread in [None, Some(Seq(3))] {
+    let (middle, root) = (Seq(head.0 / 2), Seq(3));
+    for thread in [None, Some(root)] {
         for span in [
             Span::Latest,
             Span::Before(middle),
@@ -69,23 +71,20 @@ async fn nothing_that_is_read_goes_through_a_whole_log() -> Result<()> {
                 thread,
                 ..History::default()
             };
+            let store = ground.another_store().await?;
             let page = store.history(room, bob.id, &history).await?;
+            if thread.is_some() && span == Span::Latest {
+                assert_eq!(page.messages.len(), 11, "the first, and ten that answer it");
+            }
             assert!(!page.messages.is_empty());
+            counter.expect_few(store, OF_A_PAGE, &history).await?;
         }
     }
-    let of_thread = History {
-        limit: 50,
-        thread: Some(Seq(3)),
-        ..History::default()
-    };
-    let thread = store.history(room, bob.id, &of_thread).await?;
-    assert_eq!(
-        thread.messages.len(),
-        11,
-        "the first, and ten that are in it"
-    );
+    let store = ground.another_store().await?;
     assert_eq!(store.events(room, middle, 100).await?.len(), 100);
-    let missed = Seq(head.0 - 200);
+    counter.expect_few(store, OF_A_PAGE, "events").await?;
+
+    let missed = Seq(head.0 - 100);
     let from = |user: UserId| ResumeFrom {
         room,
         user,
@@ -93,12 +92,15 @@ async fn nothing_that_is_read_goes_through_a_whole_log() -> Result<()> {
         after_id: None,
         limit: 0,
     };
-    let resumed = store
+    let store = ground.another_store().await?;
+    for resume in store
         .resume_all(&[from(ada.id), from(bob.id)], &Limits::default())
-        .await?;
-    for resume in resumed {
-        assert_eq!(resume?.events.len(), 200);
+        .await?
+    {
+        assert_eq!(resume?.events.len(), 100);
     }
+    counter.expect_few(store, OF_A_PAGE, "a resume").await?;
+
     for (words, room) in [("10000", None), ("10000", Some(room)), ("nowhere", None)] {
         let search = Search {
             wanted: Wanted {
@@ -109,35 +111,44 @@ async fn nothing_that_is_read_goes_through_a_whole_log() -> Result<()> {
             cursor: None,
             limit: 50,
         };
+        let store = ground.another_store().await?;
         let found = store.search(bob.id, &search).await?;
         assert_eq!(found.hits.is_empty(), words == "nowhere");
+        counter.expect_few(store, OF_A_SEARCH, &search).await?;
     }
-    store.close().await;
-
-    let after = gone(&mut beside).await?;
-    assert_eq!(after.whole_parts, before.whole_parts);
-    let rows = after.rows - before.rows;
-    assert!(rows < FEW, "{rows} rows of {MESSAGES} were gone through");
     Ok(())
 }
 
-/// What was counted once everybody else has gone: a connection tells it when it ends.
-async fn gone(connection: &mut PgConnection) -> Result<Gone> {
-    let others = "select count(*) from pg_stat_activity
-        where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
-    while sqlx::query_scalar::<_, i64>(others)
-        .fetch_one(&mut *connection)
-        .await?
-        > 0
-    {
-        tokio::task::yield_now().await;
+impl Counter {
+    /// Ends `store`, and checks that it went through so few rows of the log, and never through all of a part of it.
+    async fn expect_few(&mut self, store: Store, most: i64, what: impl Debug) -> Result<()> {
+        store.close().await;
+        let (rows, whole_parts) = self.take().await?;
+        assert_eq!(whole_parts, 0, "{what:?}");
+        assert!(rows <= most, "{rows} rows of {MESSAGES} for {what:?}");
+        Ok(())
     }
-    let (rows, whole_parts) = sqlx::query_as(
-        "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint, sum(seq_scan)::bigint
-         from pg_stat_user_tables where relname like 'events\\_%'",
-    )
-    .fetch_one(connection)
-    .await
-    .context("the counts")?;
-    Ok(Gone { rows, whole_parts })
+
+    /// Rows of the log that were gone through, and how often all of a part of it was, since the last time. A
+    /// connection tells what it did at its end.
+    async fn take(&mut self) -> Result<(i64, i64)> {
+        let others = "select count(*) from pg_stat_activity where datname = current_database()
+            and backend_type = 'client backend' and pid <> pg_backend_pid()";
+        while sqlx::query_scalar::<_, i64>(others)
+            .fetch_one(&mut self.0)
+            .await?
+            > 0
+        {
+            yield_now().await;
+        }
+        let counts = sqlx::query_as(
+            "select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint, sum(seq_scan)::bigint
+             from pg_stat_user_tables where relname like 'events\\_%'",
+        )
+        .fetch_one(&mut self.0)
+        .await
+        .context("the counts")?;
+        self.0.execute("select pg_stat_reset()").await?;
+        Ok(counts)
+    }
 }
