@@ -48,13 +48,21 @@ pub(crate) async fn watch(rooms: Rooms, log: Arc<dyn Log>, cancel: CancellationT
     let mut is_away = false;
     loop {
         // Ending comes first.
-        tokio::select! {
+        let must_see_all = tokio::select! {
             biased;
             () = cancel.cancelled() => return,
-            () = rooms.nudged() => {}
-            _ = tick.tick() => {}
+            () = rooms.nudged() => true,
+            _ = tick.tick() => false,
+        };
+        if must_see_all {
+            turn = None;
         }
-        let looked = look(&rooms, &*log, &mut turn).await;
+        let looked = loop {
+            let looked = look(&rooms, &*log, &mut turn).await;
+            if looked.is_err() || !must_see_all || turn.is_none() {
+                break looked;
+            }
+        };
         if let Err(error) = &looked
             && !is_away
         {
