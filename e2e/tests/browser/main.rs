@@ -1,7 +1,9 @@
 //! The page in real browsers, used as people use it, on a real server.
 
 mod everybody;
+mod files;
 mod long_log;
 mod meeting;
 mod messages;
+mod moderators;
 mod moving;

@@ -47,6 +47,63 @@ pub(crate) async fn join(page: &Page, room: &str) -> Result<()> {
     page.until_visible(&by("message-input")).await
 }
 
+/// The line of a stored message that shows a text.
+pub(crate) fn line(text: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('{}[data-seq]')].find(line => line.innerText.includes({text:?}))",
+        by("message")
+    )
+}
+
+/// What is within the message that is pointed at.
+fn its(test_id: &str) -> String {
+    format!("[data-pointed] {}", by(test_id))
+}
+
+/// An expression that points at a message, and at no other. A message that is acknowledged may be drawn anew,
+/// and is pointed at anew.
+fn point_at(text: &str) -> String {
+    format!(
+        "(() => {{
+            const line = {};
+            for (const other of document.querySelectorAll('[data-pointed]')) {{
+                if (other === line) continue;
+                delete other.dataset.pointed;
+                other.dispatchEvent(new PointerEvent('pointerleave'));
+            }}
+            if (!line) return;
+            line.dataset.pointed = '';
+            line.dispatchEvent(new PointerEvent('pointerenter'));
+        }})()",
+        line(text)
+    )
+}
+
+/// An expression that is true when one sees it.
+fn is_seen(selector: &str) -> String {
+    format!("Boolean(document.querySelector('{selector}')?.checkVisibility())")
+}
+
+/// Uses one of a message's tools.
+pub(crate) async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
+    let (pointing, tool) = (point_at(text), its(tool));
+    page.until(&format!("({pointing}, {})", is_seen(&tool)))
+        .await?;
+    page.click(&tool).await
+}
+
+/// Chooses what stands in a message's menu.
+pub(crate) async fn choose(page: &Page, text: &str, item: &str) -> Result<()> {
+    let (pointing, more, item) = (point_at(text), its("more"), its(item));
+    let opening = format!(
+        "(!{} && document.querySelector('{more}')?.click())",
+        is_seen(&item)
+    );
+    page.until(&format!("({pointing}, {opening}, {})", is_seen(&item)))
+        .await?;
+    page.click(&item).await
+}
+
 /// Two people in a new room.
 pub(crate) struct Meeting {
     pub(crate) at_ada: Page,

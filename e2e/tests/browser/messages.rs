@@ -3,66 +3,9 @@
 
 use anyhow::Result;
 use chatx_e2e::unlimited;
-use testkit::{Chromium, Page};
+use testkit::Chromium;
 
-use crate::meeting::{Meeting, by, say};
-
-/// The line of a stored message that shows a text.
-fn line(text: &str) -> String {
-    format!(
-        "[...document.querySelectorAll('{}[data-seq]')].find(line => line.innerText.includes({text:?}))",
-        by("message")
-    )
-}
-
-/// What is within the message that is pointed at.
-fn its(test_id: &str) -> String {
-    format!("[data-pointed] {}", by(test_id))
-}
-
-/// An expression that points at a message, and at no other. A message that is acknowledged may be drawn anew,
-/// and is pointed at anew.
-fn point_at(text: &str) -> String {
-    format!(
-        "(() => {{
-            const line = {};
-            for (const other of document.querySelectorAll('[data-pointed]')) {{
-                if (other === line) continue;
-                delete other.dataset.pointed;
-                other.dispatchEvent(new PointerEvent('pointerleave'));
-            }}
-            if (!line) return;
-            line.dataset.pointed = '';
-            line.dispatchEvent(new PointerEvent('pointerenter'));
-        }})()",
-        line(text)
-    )
-}
-
-/// An expression that is true when one sees it.
-fn is_seen(selector: &str) -> String {
-    format!("Boolean(document.querySelector('{selector}')?.checkVisibility())")
-}
-
-/// Uses one of a message's tools.
-async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
-    let (pointing, tool) = (point_at(text), its(tool));
-    page.until(&format!("({pointing}, {})", is_seen(&tool)))
-        .await?;
-    page.click(&tool).await
-}
-
-/// Chooses what stands in a message's menu.
-async fn choose(page: &Page, text: &str, item: &str) -> Result<()> {
-    let (pointing, more, item) = (point_at(text), its("more"), its(item));
-    let opening = format!(
-        "(!{} && document.querySelector('{more}')?.click())",
-        is_seen(&item)
-    );
-    page.until(&format!("({pointing}, {opening}, {})", is_seen(&item)))
-        .await?;
-    page.click(&item).await
-}
+use crate::meeting::{Meeting, by, choose, line, say, use_tool};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_does_with_a_message_the_other_sees() -> Result<()> {

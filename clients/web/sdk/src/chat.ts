@@ -188,7 +188,7 @@ export class ChatX {
         this.session.ask().catch(() => undefined);
       },
       snapshot: tell("snapshot"), event: tell("event"),
-      unsubscribed: tell("unsubscribed"), refused: tell("refused"), presence: tell("presence"), typing: tell("typing"),
+      unsubscribed: tell("unsubscribed"), roomAdded: tell("roomAdded"), roomRemoved: tell("roomRemoved"), refused: tell("refused"), presence: tell("presence"), typing: tell("typing"),
       read: tell("read"), outbox: tell("outbox"),
     };
   }

@@ -50,6 +50,36 @@ test("2,000 messages come in order and once each, though the server is killed wh
   assert.deepEqual(read.map((message) => message.body), bodies, "the history says the same");
 });
 
+test("a file is uploaded, outlives the program in the outbox, and is read by others", real, async (at) => {
+  const server = await Server.start(at);
+  const storage = new MemoryStorage();
+  const before = await server.person(at, "ada", { storage });
+  const ben = await server.person(at, "ben");
+  const { id: room } = await before.api.createRoom({ name: "Harbour" });
+  await ben.api.join(room);
+  const heard = new Heard(ben, room);
+  ben.follow(room);
+
+  let sent = 0;
+  const file = await before.upload(room, new File(["High water at two"], "tides.txt"), { onProgress: (bytes) => (sent = bytes) });
+  assert.deepEqual([file.name, file.mime, file.size, sent], ["tides.txt", "text/plain", 17, 17]);
+  // Not followed, and so not sent, by this program.
+  await before.send(room, { body: "", files: [file] }).kept;
+  before.close();
+  const after = await server.client(at, { storage });
+  await after.restore();
+  after.follow(room);
+  await heard.messages(1);
+  const [message] = heard.events.filter((event) => event.kind === "message");
+  assert.deepEqual(message?.files, [file]);
+  assert.equal(new TextDecoder().decode(await ben.api.file(file.id)), "High water at two");
+
+  const given = new AbortController();
+  given.abort();
+  const upload = after.upload(room, new File(["never"], "never.txt"), { signal: given.signal });
+  await assert.rejects(upload, (refusal: Refusal) => refusal.code === "cancelled");
+});
+
 test("what was written while the server was away outlives the program", real, async (at) => {
   const server = await Server.start(at);
   const storage = new FileStorage(await folder(at));

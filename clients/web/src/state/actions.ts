@@ -108,8 +108,7 @@ export async function togglePin(room: RoomState, item: MessageItem): Promise<voi
   await (item.pinned ? api.unpin(room.id, item.seq) : api.pin(room.id, item.seq));
 }
 
-export async function inviteLink(room: Id): Promise<string> {
-  const { code } = await api.createInvite(room);
+export function inviteLink(room: Id, code: string): string {
   return `${location.origin}${location.pathname}${paths.invite(room, code)}`;
 }
 

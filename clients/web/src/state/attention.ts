@@ -33,8 +33,13 @@ effect(() => {
   if (online.value && visible.value) chat.live?.connection.probe();
 });
 
-/** Somebody else may begin a conversation with us, or take us into a room; no socket tells of that. */
-const lookAgainMs = 30_000;
+/** That somebody else began a conversation with us is told once, and may be lost: who comes back to the page asks. */
+const lookAgainMs = 60_000;
+let hidden = !visible.peek();
+effect(() => {
+  if (visible.value && hidden && status.peek().kind === "live") void inBackground(loadRooms);
+  hidden = !visible.value;
+});
 effect(() => {
   if (!visible.value || status.value.kind !== "live") return undefined;
   const timer = setInterval(() => void inBackground(loadRooms), lookAgainMs);

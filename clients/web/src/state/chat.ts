@@ -43,6 +43,7 @@ chat.on("ready", ready);
 chat.on("snapshot", snapshot);
 chat.on("event", received);
 chat.on("unsubscribed", unsubscribed);
+chat.on("roomAdded", ({ room }) => void (rooms.peek().has(room) || inBackground(loadRooms)));
 chat.on("refused", refused);
 chat.on("presence", (frame) => rooms.value.get(frame.room)?.presence(frame.user, frame.state));
 chat.on("typing", typing);
@@ -172,6 +173,7 @@ function noticed(room: RoomState, event: RoomEvent): void {
       reloadMembersSoon(room);
       break;
     case "ban":
+      if (event.member.id === me.value?.id) break;
       // Who is banned need not have been a member, so the room itself is asked how many are left.
       void refreshRoom(room);
       reloadMembersSoon(room);

@@ -8,6 +8,7 @@ export type OpenDialog =
   | { kind: "new-message" }
   | { kind: "join"; room: Pick<Room, "id" | "name"> }
   | { kind: "invite" }
+  | { kind: "invites"; room: Id }
   | { kind: "room-settings"; room: Id }
   | { kind: "report"; room: Id; seq: Seq }
   | { kind: "switch" }

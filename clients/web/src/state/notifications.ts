@@ -4,6 +4,7 @@ import { effect, signal } from "@preact/signals";
 import { remembered } from "../browser";
 import { strings } from "../strings";
 import { arrived } from "./chat";
+import { gist } from "./files";
 import { nameOf, roomTitle } from "./names";
 import { visible } from "./page";
 import { chosenPresence } from "./preferences";
@@ -37,7 +38,7 @@ effect(() => {
   if (wanted.peek() === "personal" && !direct && !mentions(message, me.peek()?.id)) return;
   const title = direct ? nameOf(message.user) : strings.notifications.title(nameOf(message.user), roomTitle(room));
   // One notice for each room: the newest takes the place of the one before.
-  const notice = new Notification(title, { body: message.body.slice(0, longest), tag: room.id, icon: "/favicon.svg" });
+  const notice = new Notification(title, { body: (message.body || gist(message)).slice(0, longest), tag: room.id, icon: "/favicon.svg" });
   notice.onclick = () => {
     window.focus();
     go(paths.room(room.id));

@@ -4,7 +4,6 @@ import { batch, computed, signal } from "@preact/signals";
 import type {
   Id, Member, Message, MessagePage, MyRoom, OnlineUser, OutboxEntry, PresenceState, RoomEvent, Seq, SubscribedFrame, UserRef,
 } from "@chatx/sdk";
-import { remembered } from "../browser";
 import { me } from "./session";
 import {
   type Amendment, applyAmendments, fold, indexOfSeq, isAmendment, type Item, mentions, type MessageItem, pageItems,
@@ -20,7 +19,7 @@ const keptBelow = 1_000;
 export const typingEndsMs = 6_000;
 
 /** What is needed of a message to tell of it in one line. */
-export type LastMessage = Pick<Message, "user" | "body" | "at" | "seq" | "deleted_at">;
+export type LastMessage = Pick<Message, "user" | "body" | "files" | "at" | "seq" | "deleted_at">;
 
 export class RoomState {
   readonly id: Id;
@@ -72,15 +71,6 @@ export class RoomState {
     this.read = signal(room.read);
     this.counted = room.head ?? 0;
     this.lastMessage = signal<LastMessage | null>(room.last_message ?? null);
-  }
-
-  /** What is written but not sent. It waits here while another room is open, and over a reload. */
-  get draft(): string {
-    return remembered.get(`chatx.draft.${this.id}`) ?? "";
-  }
-  set draft(text: string) {
-    if (text === "") remembered.remove(`chatx.draft.${this.id}`);
-    else remembered.set(`chatx.draft.${this.id}`, text);
   }
 
   /** Above which seq the next older messages end; undefined when there are none, or nothing is known yet. */
@@ -267,6 +257,6 @@ export class RoomState {
     const last = this.lastMessage.value;
     if (event.kind === "message" || last?.seq !== event.target) return;
     if (event.kind === "edit") this.lastMessage.value = { ...last, body: event.body };
-    if (event.kind === "delete") this.lastMessage.value = { ...last, body: "", deleted_at: event.at };
+    if (event.kind === "delete") this.lastMessage.value = { ...last, body: "", files: [], deleted_at: event.at };
   }
 }

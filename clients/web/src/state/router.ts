@@ -3,6 +3,16 @@
 import { signal } from "@preact/signals";
 import type { Id, Seq } from "@chatx/sdk";
 
+/** What is looked for among messages, and where. Days are `2026-11-22`, here. */
+export interface Ask {
+  query: string;
+  room?: Id | undefined;
+  sender?: Id | undefined;
+  since?: string | undefined;
+  until?: string | undefined;
+  has?: "file" | "link" | undefined;
+}
+
 export type Route =
   | { page: "rooms" }
   | { page: "log-in" }
@@ -11,7 +21,7 @@ export type Route =
   /** The links of mails: to set a new password, and to show that an address is one's own. */
   | { page: "reset" | "verify"; token: string }
   | { page: "discover" }
-  | { page: "search"; query: string; room: Id | undefined }
+  | { page: "search"; ask: Ask }
   /** `seq`: the message that a link names. */
   | { page: "room"; room: Id; seq: Seq | undefined }
   | { page: "invite"; code: string; room: Id }
@@ -42,7 +52,10 @@ export const paths = {
   register: "#/register",
   forgot: "#/forgot",
   discover: "#/discover",
-  search: (query: string, room?: Id) => `#/search?q=${encodeURIComponent(query)}${room === undefined ? "" : `&room=${room}`}`,
+  search: ({ query, ...more }: Ask) => {
+    const fields = Object.entries({ q: query, ...more }).filter(([, value]) => value !== undefined && value !== "");
+    return `#/search?${fields.map(([name, value]) => `${name}=${encodeURIComponent(value ?? "")}`).join("&")}`;
+  },
   room: (room: Id) => `#/room/${room}`,
   message: (room: Id, seq: Seq) => `#/room/${room}/${seq}`,
   invite: (room: Id, code: string) => `#/invite/${encodeURIComponent(code)}?room=${room}`,
@@ -68,13 +81,26 @@ export function parse(hash: string): Route {
   if ((page === "reset" || page === "verify") && name) return { page, token: decodeURIComponent(name) };
   if (page === "discover") return { page: "discover" };
   const room = asked.get("room");
-  if (page === "search") return { page: "search", query: asked.get("q") ?? "", room: room ?? undefined };
+  if (page === "search") return { page, ask: askOf(asked) };
   if (page === "room" && name) return { page: "room", room: name, seq: Number(third) > 0 ? Number(third) : undefined };
   if (page === "invite" && name && room) return { page: "invite", code: decodeURIComponent(name), room };
   if (page === "manage" && name) return { page, room: name, section: oneOf(manageSections, third) };
   if (page === "settings") return { page, section: oneOf(settingsSections, name) };
   if (page === "admin") return { page, section: oneOf(adminSections, name) };
   return { page: "rooms" };
+}
+
+function askOf(fields: URLSearchParams): Ask {
+  const field = (name: string) => fields.get(name) || undefined;
+  const has = field("has");
+  return {
+    query: field("q") ?? "",
+    room: field("room"),
+    sender: field("sender"),
+    since: field("since"),
+    until: field("until"),
+    has: has === "file" || has === "link" ? has : undefined,
+  };
 }
 
 /** The section that is named, or the first one. */

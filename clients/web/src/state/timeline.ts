@@ -1,7 +1,7 @@
 /** A room's log as a reader sees it: messages and quiet notices in order. Pure; it knows no signals and no pages. */
 
 import type {
-  ArchiveEvent, DeleteEvent, EditEvent, Id, MemberEvent, Mention, Message, MessageEvent, PassageEvent, PinEvent, Reaction,
+  ArchiveEvent, DeleteEvent, EditEvent, FileRef, Id, MemberEvent, Mention, Message, MessageEvent, PassageEvent, PinEvent, Reaction,
   ReactionEvent, RoomChangeEvent, RoomEvent, Seq, Timestamp, UserRef,
 } from "@chatx/sdk";
 
@@ -12,6 +12,7 @@ export interface MessageItem {
   at: Timestamp;
   user: UserRef;
   body: string;
+  files: readonly FileRef[];
   edited: boolean;
   deleted: boolean;
   client_id: string | undefined;
@@ -98,6 +99,7 @@ function asMessage(message: Message | MessageEvent, asOf: Seq): MessageItem {
     at: message.at,
     user: message.user,
     body: deleted ? "" : message.body,
+    files: deleted ? [] : (message.files ?? []),
     edited: typeof message.edited_at === "string",
     deleted,
     client_id: message.client_id ?? undefined,
@@ -125,7 +127,7 @@ function amended(item: MessageItem, event: Amendment, self: Id | undefined): Mes
     case "edit":
       return { ...item, body: event.body, edited: true };
     case "delete":
-      return { ...item, body: "", deleted: true, reactions: [], pinned: false };
+      return { ...item, body: "", files: [], deleted: true, reactions: [], pinned: false };
     case "pin":
     case "unpin":
       return { ...item, pinned: event.kind === "pin" };

@@ -13,6 +13,7 @@ import { Auth } from "./auth";
 import { Conversation } from "./conversation";
 import { Discover } from "./discover";
 import { Mark } from "./icons";
+import { Invites } from "./invites";
 import { Manage } from "./manage";
 import { Reset, Verify } from "./mail_links";
 import { ConnectionStatus, dialogIsOpen, Shortcuts, Toasts } from "./notices";
@@ -65,7 +66,7 @@ function Chat() {
 function Main() {
   const at = route.value;
   if (at.page === "discover") return <Discover />;
-  if (at.page === "search") return <Search key={at.room} query={at.query} room={at.room} />;
+  if (at.page === "search") return <Search ask={at.ask} />;
   if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
   if (at.page === "verify") return <main class="page" id="main"><div class="page-body"><Verify token={at.token} /></div></main>;
   if (at.page === "reset") return <main class="page" id="main"><div class="page-body"><Reset token={at.token} /></div></main>;
@@ -126,6 +127,10 @@ function Dialogs() {
       return <Switcher />;
     case "shortcuts":
       return <Shortcuts />;
+    case "invites": {
+      const room = rooms.value.get(open.room);
+      return room === undefined ? null : <Invites room={room} />;
+    }
     case "room-settings": {
       const room = rooms.value.get(open.room);
       return room === undefined ? null : <RoomSettings room={room} />;
@@ -146,7 +151,7 @@ function onKey(event: KeyboardEvent): void {
     dialog.value = { kind: "switch" };
   } else if (event.key.toLowerCase() === "f" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
-    go(paths.search("", openRoom.value?.id));
+    go(paths.search({ query: "", room: openRoom.value?.id }));
   } else if (event.altKey && event.shiftKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
     event.preventDefault();
     step(event.key === "ArrowUp" ? -1 : 1, (room) => room.unread.value > 0);

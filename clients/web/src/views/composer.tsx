@@ -1,14 +1,17 @@
 /** Where messages are written, and one's own are rewritten. */
 
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { limits, scalarCount, type Seq } from "@chatx/sdk";
-import { plain } from "../state/markup";
+import { attachmentsOf } from "../state/attachments";
+import { draft } from "../state/drafts";
+import { gist } from "../state/files";
 import { nameOf, roomTitle } from "../state/names";
 import type { RoomState } from "../state/room";
 import { api, chat } from "../state/session";
 import type { MessageItem } from "../state/timeline";
 import { attempt } from "../state/toasts";
 import { strings } from "../strings";
+import { AttachmentTray, useDrop } from "./attachments";
 import { Icon, type IconName } from "./icons";
 import { CallSuggestions, useCalls } from "./suggestions";
 
@@ -31,12 +34,20 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
   // The box itself holds the truth, for it is ahead of what is drawn; this follows it.
   const [text, setText] = useState("");
   const calls = useCalls(room, box, typed);
+  const place = useMemo(() => ({ room: room.id, thread }), [room, thread]);
+  const attachments = attachmentsOf(place);
+  /** Whether it is to be sent as soon as its files are uploaded. */
+  const [pending, setPending] = useState(false);
+  const attach = useCallback((files: readonly File[]) => attachmentsOf(place).add(files), [place]);
   const over = scalarCount(text.trim()) - limits.bodyMax;
-  const sendable = text.trim() !== "" && over <= 0;
+  const carries = editing === undefined && attachments.list.value.length > 0;
+  const sendable = over <= 0 && (text.trim() !== "" || carries) && !(carries && attachments.state === "stuck");
+  const dropping = useDrop(box, attach);
 
   // At once, before anything can be typed that it would take away.
   useLayoutEffect(() => {
-    put(editing?.body ?? (thread === undefined ? room.draft : ""));
+    put(editing?.body ?? draft.of(place));
+    setPending(false);
     const element = box.current;
     // On a touch screen the keyboard would jump up with the focus; there, people tap for it.
     const touch = matchMedia("(hover: none)").matches;
@@ -57,6 +68,11 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
 
   useEffect(() => () => chat.live?.stoppedTyping(room.id), [room]);
 
+  useEffect(() => {
+    if (pending && attachments.state === "ready") submit();
+    if (attachments.state === "stuck") setPending(false);
+  }, [pending, attachments.list.value]);
+
   function put(next: string): void {
     if (box.current !== null) box.current.value = next;
     setText(next);
@@ -65,23 +81,31 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
   function typed(next: string): void {
     setText(next);
     if (editing !== undefined) return;
-    if (thread === undefined) room.draft = next;
+    draft.keep(place, next);
     if (next.trim() === "") chat.live?.stoppedTyping(room.id);
     else chat.live?.typing(room.id);
   }
 
   function submit(): void {
     const body = box.current?.value.trim() ?? "";
-    if (body === "" || scalarCount(body) > limits.bodyMax) return;
+    if (scalarCount(body) > limits.bodyMax) return;
     if (editing === undefined) {
+      const { list, state } = attachments;
+      if ((body === "" && list.value.length === 0) || state === "stuck") return;
+      if (state === "busy") return setPending(true);
+      const files = attachments.take();
       chat.send(room.id, {
         body,
+        ...(files.length === 0 ? {} : { files }),
         ...(thread === undefined ? {} : { thread }),
         ...(replying === undefined ? {} : { reply_to: replying.seq }),
       });
       put("");
       typed("");
+      setPending(false);
       onDone?.();
+    } else if (body === "") {
+      return;
     } else if (body === editing.body) {
       onDone?.();
     } else {
@@ -104,6 +128,14 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
     }
   }
 
+  /** What is copied from a table is a text too, and meant as one. */
+  function onPaste(event: ClipboardEvent): void {
+    const files = [...(event.clipboardData?.files ?? [])];
+    if (files.length === 0 || editing !== undefined || event.clipboardData?.types.includes("text/plain") === true) return;
+    event.preventDefault();
+    attach(files);
+  }
+
   const label = thread === undefined ? strings.conversation.placeholder(roomTitle(room)) : strings.conversation.placeholderThread;
   return (
     <form
@@ -116,9 +148,13 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
     >
       {thread === undefined && <Typing room={room} />}
       {editing !== undefined && <Note icon="edit" onCancel={onDone}>{strings.conversation.editing}</Note>}
-      {replying !== undefined && <Note icon="reply" onCancel={onDone}>{strings.conversation.replying(nameOf(replying.user), plain(replying.body))}</Note>}
+      {replying !== undefined && <Note icon="reply" onCancel={onDone}>{strings.conversation.replying(nameOf(replying.user), gist(replying))}</Note>}
+      {pending && <Note icon="clip" onCancel={() => setPending(false)}>{strings.files.sendsLater}</Note>}
+      {editing === undefined && <AttachmentTray attachments={attachments} />}
+      {dropping && <div class="drop" aria-hidden="true">{strings.files.drop}</div>}
       <div class="composer-box">
         <CallSuggestions calls={calls} />
+        {editing === undefined && <AttachButton onChoose={attach} />}
         <textarea
           ref={box}
           rows={1}
@@ -136,6 +172,7 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
           onClick={calls.look}
           onBlur={calls.close}
           onKeyDown={onKeyDown}
+          onPaste={onPaste}
         />
         <button
           type="submit"
@@ -149,6 +186,25 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
       </div>
       {over > 0 && <p class="error" role="alert">{strings.conversation.tooLong(over)}</p>}
     </form>
+  );
+}
+
+function AttachButton({ onChoose }: { onChoose(files: readonly File[]): void }) {
+  const input = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button type="button" class="icon-button attach" aria-label={strings.files.attach} title={strings.files.attach} data-testid="attach"
+        onClick={() => input.current?.click()}>
+        <Icon name="clip" />
+      </button>
+      <input ref={input} type="file" multiple hidden data-testid="file-input"
+        onChange={(event) => {
+          onChoose([...(event.currentTarget.files ?? [])]);
+          // The same file may be chosen again.
+          event.currentTarget.value = "";
+        }}
+      />
+    </>
   );
 }
 

@@ -17,6 +17,7 @@ import { Composer } from "./composer";
 import { Details } from "./details";
 import { Confirm } from "./dialog";
 import { Icon, type IconName } from "./icons";
+import { Lightbox } from "./lightbox";
 import { Log } from "./log";
 import type { MessageActions } from "./message";
 import { MessageDetails } from "./message_details";
@@ -51,7 +52,7 @@ export function Conversation({ room }: { room: RoomState }) {
   }, [room]);
 
   function editLast(): void {
-    const last = room.items.value.findLast((item) => item.type === "message" && !item.deleted && item.user.id === me.value?.id);
+    const last = room.items.value.findLast((item) => item.type === "message" && !item.deleted && item.body !== "" && item.user.id === me.value?.id);
     if (last?.type === "message") setDoing({ what: "edit", item: last });
   }
 
@@ -70,7 +71,7 @@ export function Conversation({ room }: { room: RoomState }) {
               {info.topic ? <span class="bar-topic" title={info.topic}>{info.topic}</span> : null}
             </p>
           </div>
-          <a class="icon-button" href={paths.search("", room.id)} aria-label={strings.search.here} title={strings.search.here}>
+          <a class="icon-button" href={paths.search({ query: "", room: room.id })} aria-label={strings.search.here} title={strings.search.here}>
             <Icon name="search" />
           </a>
           <SideButton kind="pins" icon="pin" label={strings.pins.title} />
@@ -92,6 +93,7 @@ export function Conversation({ room }: { room: RoomState }) {
       {side.value?.kind === "details" && <Details key={room.id} room={room} />}
       {side.value?.kind === "pins" && <Pins key={room.id} room={room} />}
       {side.value?.kind === "thread" && <Thread key={`${room.id} ${side.value.root}`} room={room} root={side.value.root} actions={actions} />}
+      <Lightbox />
       {doing?.what === "delete" && (
         <Confirm
           title={strings.conversation.deleteTitle}

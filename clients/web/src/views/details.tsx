@@ -1,12 +1,12 @@
 /** What a room is and who is in it, beside the conversation. */
 
 import { useState } from "preact/hooks";
-import { inviteLink, leaveRoom } from "../state/actions";
+import { leaveRoom } from "../state/actions";
 import { dialog } from "../state/dialogs";
 import { roomTitle } from "../state/names";
-import { atLeast, mayChangeRoom } from "../state/permissions";
+import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
-import { attempt, toast } from "../state/toasts";
+import { attempt } from "../state/toasts";
 import { strings } from "../strings";
 import { Confirm } from "./dialog";
 import { Icon } from "./icons";
@@ -30,8 +30,13 @@ export function Details({ room }: { room: RoomState }) {
           </p>
         </section>
         <section class="details-actions">
-          {mayInvite && <InviteButton room={room} />}
-          {mayChangeRoom(info.role) && (
+          {mayInvite && info.archived_at == null && (
+            <button type="button" class="button" data-testid="invite" onClick={() => (dialog.value = { kind: "invites", room: room.id })}>
+              <Icon name="link" />
+              {strings.details.invite}
+            </button>
+          )}
+          {info.visibility !== "direct" && atLeast(info.role, "moderator") && (
             <button type="button" class="button" data-testid="room-settings" onClick={() => (dialog.value = { kind: "room-settings", room: room.id })}>
               <Icon name="sliders" />
               {strings.details.settings}
@@ -58,33 +63,4 @@ export function Details({ room }: { room: RoomState }) {
       )}
     </SidePane>
   );
-}
-
-function InviteButton({ room }: { room: RoomState }) {
-  const [link, setLink] = useState<string>();
-  if (link === undefined) {
-    return (
-      <button type="button" class="button" data-testid="invite" onClick={() => void attempt(async () => setLink(await inviteLink(room.id)))}>
-        <Icon name="link" />
-        {strings.details.invite}
-      </button>
-    );
-  }
-  return (
-    <div class="invite-link">
-      <div class="input">
-        <input readOnly value={link} aria-label={strings.rooms.inviteLink} onFocus={(event) => event.currentTarget.select()} />
-        <button type="button" class="link" onClick={() => void copy(link)}>{strings.details.copy}</button>
-      </div>
-      <p class="hint">{strings.details.inviteReady}</p>
-    </div>
-  );
-}
-
-/** Without the clipboard (a page over plain HTTP has none) the link stands there to be copied by hand. */
-async function copy(text: string): Promise<void> {
-  await attempt(async () => {
-    await navigator.clipboard.writeText(text);
-    toast(strings.details.copied);
-  });
 }

@@ -55,12 +55,14 @@ interface ConfirmProps {
   title: string;
   text: string;
   action: string;
+  /** Whether it takes nothing from anybody. */
+  harmless?: boolean;
   onConfirm: () => Promise<unknown>;
   onClose: () => void;
 }
 
 /** Asks before what cannot be taken back. */
-export function Confirm({ title, text, action, onConfirm, onClose }: ConfirmProps) {
+export function Confirm({ title, text, action, harmless, onConfirm, onClose }: ConfirmProps) {
   const [busy, setBusy] = useState(false);
   return (
     <Dialog title={title} onClose={onClose}>
@@ -71,7 +73,8 @@ export function Confirm({ title, text, action, onConfirm, onClose }: ConfirmProp
         </button>
         <button
           type="button"
-          class="button danger"
+          class={harmless === true ? "button primary" : "button danger"}
+          data-testid="confirm"
           disabled={busy}
           onClick={async () => {
             setBusy(true);

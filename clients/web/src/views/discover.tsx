@@ -1,7 +1,7 @@
 /** Rooms that one may find: search them, join the open ones at once, and those with a password by it. */
 
 import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { asRefusal, type Room } from "@chatx/sdk";
 import { joinRoom } from "../state/actions";
 import { rooms } from "../state/chat";
@@ -12,6 +12,7 @@ import { attempt } from "../state/toasts";
 import { refusalText, strings } from "../strings";
 import { RoomMark } from "./avatar";
 import { Icon } from "./icons";
+import { SearchInput } from "./search_input";
 
 interface Found {
   query: string;
@@ -25,10 +26,8 @@ const searchAfterMs = 250;
 export function Discover() {
   const [query, setQuery] = useState("");
   const [problem, setProblem] = useState<string>();
-  const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     document.title = `${strings.rooms.discover} · ${strings.name}`;
-    input.current?.focus({ preventScroll: true });
   }, []);
   useEffect(() => {
     let stale = false;
@@ -58,18 +57,7 @@ export function Discover() {
       </header>
       <div class="page-body">
         <p class="muted page-lead">{strings.rooms.discoverText}</p>
-        <div class="search input" role="search">
-          <Icon name="search" />
-          <input
-            ref={input}
-            type="search"
-            value={query}
-            placeholder={strings.rooms.search}
-            aria-label={strings.rooms.search}
-            data-testid="discover-search"
-            onInput={(event) => setQuery(event.currentTarget.value)}
-          />
-        </div>
+        <SearchInput value={query} label={strings.rooms.search} testid="discover-search" onInput={setQuery} />
         {problem !== undefined ? <p class="problem" role="alert">{problem}</p> : <Results />}
         <section class="aside-card">
           <div>

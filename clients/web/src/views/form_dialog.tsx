@@ -12,18 +12,20 @@ interface FormDialogProps {
   /** What the button says. */
   action: string;
   children: ComponentChildren;
+  /** For a dialog that its opener keeps. */
+  onClose?(): void;
   /** What stands below the form and is not sent with it. */
   below?: ComponentChildren;
 }
 
-export function FormDialog({ title, form, action, children, below }: FormDialogProps) {
+export function FormDialog({ title, form, action, children, below, onClose = closeDialog }: FormDialogProps) {
   return (
-    <Dialog title={title} onClose={closeDialog}>
+    <Dialog title={title} onClose={onClose}>
       <form onSubmit={form.onSubmit} noValidate>
         {children}
         <Problem form={form} />
         <footer>
-          <button type="button" class="button" onClick={closeDialog}>
+          <button type="button" class="button" onClick={onClose}>
             {strings.common.cancel}
           </button>
           <Submit form={form}>{action}</Submit>

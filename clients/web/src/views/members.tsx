@@ -1,20 +1,20 @@
 /** Who is in a room, with their presence and role, and what those who may can do about them. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Ban, Member } from "@chatx/sdk";
+import type { Member } from "@chatx/sdk";
 import { loadMoreMembers, talkTo } from "../state/actions";
 import { loadMembers } from "../state/chat";
 import { nameOf } from "../state/names";
 import { atLeast, grantable, mayModerate, roles } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { api, me } from "../state/session";
+import { moment } from "../state/times";
 import { attempt, inBackground } from "../state/toasts";
 import { strings } from "../strings";
 import { Avatar } from "./avatar";
 import { Confirm } from "./dialog";
 import { Menu, MenuItem } from "./menu";
-
-const hourMs = 3_600_000;
+import { BanDialog, Bans, MuteDialog } from "./moderation";
 
 export function Members({ room }: { room: RoomState }) {
   const { followed } = room;
@@ -61,7 +61,7 @@ function MemberRow({ room, member }: { room: RoomState; member: Member }) {
         <span>{nameOf(user)}{self && <span class="muted"> · {strings.rooms.you}</span>}</span>
         <span class="visually-hidden">{strings.presence[state]}</span>
       </span>
-      {muted && <span class="tag">{strings.details.muted}</span>}
+      {muted && <span class="tag" title={strings.details.until(moment(member.muted_until ?? ""))}>{strings.details.muted}</span>}
       {member.role !== "member" && <span class="tag">{strings.roles[member.role]}</span>}
       {!self && <Actions room={room} member={member} muted={muted} />}
     </li>
@@ -69,7 +69,7 @@ function MemberRow({ room, member }: { room: RoomState; member: Member }) {
 }
 
 function Actions({ room, member, muted }: { room: RoomState; member: Member; muted: boolean }) {
-  const [asking, setAsking] = useState<"kick" | "ban" | "block">();
+  const [asking, setAsking] = useState<"kick" | "ban" | "block" | "mute" | "transfer">();
   const { user } = member;
   const name = nameOf(user);
   const own = room.info.value.role;
@@ -97,10 +97,13 @@ function Actions({ room, member, muted }: { room: RoomState; member: Member; mut
               <MenuItem
                 icon="hidden"
                 testid="mute"
-                onChoose={() => void done(() => api.mute(room.id, user.id, muted ? null : new Date(Date.now() + hourMs).toISOString()))}
+                onChoose={() => (muted ? void done(() => api.mute(room.id, user.id, null)) : setAsking("mute"))}
               >
                 {muted ? strings.details.unmute : strings.details.mute}
               </MenuItem>
+            )}
+            {moderates && own === "owner" && (
+              <MenuItem icon="key" testid="transfer" onChoose={() => setAsking("transfer")}>{strings.details.transfer}</MenuItem>
             )}
             <MenuItem icon="block" bad testid="block" onChoose={() => setAsking("block")}>{strings.details.block}</MenuItem>
             {moderates && <MenuItem icon="leave" bad testid="kick" onChoose={() => setAsking("kick")}>{strings.details.kick}</MenuItem>}
@@ -117,31 +120,15 @@ function Actions({ room, member, muted }: { room: RoomState; member: Member; mut
           onConfirm={() => done(() => api.kick(room.id, user.id))} onClose={() => setAsking(undefined)} />
       )}
       {asking === "ban" && (
-        <Confirm title={strings.details.banTitle(name)} text={strings.details.banText} action={strings.details.ban}
-          onConfirm={() => done(() => api.ban(room.id, user.id))} onClose={() => setAsking(undefined)} />
+        <BanDialog room={room} member={member} onDone={() => loadMembers(room)} onClose={() => setAsking(undefined)} />
+      )}
+      {asking === "mute" && (
+        <MuteDialog room={room} member={member} onDone={() => loadMembers(room)} onClose={() => setAsking(undefined)} />
+      )}
+      {asking === "transfer" && (
+        <Confirm title={strings.details.transferTitle(name)} text={strings.details.transferText} action={strings.details.transfer}
+          onConfirm={() => done(() => api.setRole(room.id, user.id, "owner"))} onClose={() => setAsking(undefined)} />
       )}
     </>
-  );
-}
-
-function Bans({ room }: { room: RoomState }) {
-  const [bans, setBans] = useState<readonly Ban[]>();
-  const load = () => void attempt(async () => setBans(await api.bans(room.id)));
-  return (
-    <details class="bans" onToggle={(event) => event.currentTarget.open && load()}>
-      <summary>{strings.details.bans}</summary>
-      {bans?.length === 0 && <p class="muted">{strings.details.noBans}</p>}
-      <ul class="members">
-        {bans?.map((ban) => (
-          <li key={ban.user.id} class="member">
-            <Avatar user={ban.user} small />
-            <span class="member-name">{nameOf(ban.user)}</span>
-            <button type="button" class="link" onClick={() => void attempt(() => api.unban(room.id, ban.user.id)).then(load)}>
-              {strings.details.unban}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </details>
   );
 }

@@ -3,15 +3,16 @@
 import { Component } from "preact";
 import type { OutboxEntry, Seq, UserRef } from "@chatx/sdk";
 import { dialog } from "../state/dialogs";
-import { plain } from "../state/markup";
+import { gist } from "../state/files";
 import { nameOf } from "../state/names";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { chat, me } from "../state/session";
-import { clockTime, fullTime } from "../state/times";
+import { clockTime, fullTime, moment } from "../state/times";
 import { type Item, mentions, type MessageItem, type NoticeEvent, type NoticeItem } from "../state/timeline";
 import { codeText, strings } from "../strings";
 import { Avatar, hueOf } from "./avatar";
+import { Files } from "./files";
 import { Icon, type IconName } from "./icons";
 import { Menu, MenuItem } from "./menu";
 import { Text } from "./text";
@@ -101,7 +102,7 @@ function Message(props: RowProps & RowState & { item: MessageItem; touch(): void
         {lead && <Byline user={item.user} at={item.at} />}
         {item.deleted ? (
           <p class="tombstone">{strings.conversation.deleted}</p>
-        ) : (
+        ) : item.body !== "" && (
           <p class="message-body" data-testid="message-body">
             <Text body={item.body} mentions={item.mentions} />
             {item.edited && (
@@ -111,6 +112,7 @@ function Message(props: RowProps & RowState & { item: MessageItem; touch(): void
             )}
           </p>
         )}
+        {item.files.length > 0 && <Files files={item.files} />}
         <Marks item={item} inThread={props.inThread === true} actions={actions} />
       </div>
       {props.touched && !item.deleted && room.info.peek().archived_at == null && <Toolbar {...props} />}
@@ -137,7 +139,7 @@ function Above({ icon, testid, about, onClick }: AboveProps) {
       ) : (
         <>
           <strong>{nameOf(about.user)}</strong>
-          <span>{about.deleted ? strings.conversation.deleted : plain(about.body)}</span>
+          <span>{about.deleted ? strings.conversation.deleted : gist(about)}</span>
         </>
       )}
     </button>
@@ -190,7 +192,7 @@ function Toolbar({ item, room, own, mayDelete, inThread, actions }: RowProps & {
       <Menu label={texts.more} testid="more">
         {() => (
           <>
-            {own && !inThread && <MenuItem icon="edit" testid="edit" onChoose={() => actions.edit(item)}>{texts.edit}</MenuItem>}
+            {own && !inThread && item.body !== "" && <MenuItem icon="edit" testid="edit" onChoose={() => actions.edit(item)}>{texts.edit}</MenuItem>}
             <MenuItem icon="link" testid="copy-link" onChoose={() => actions.copyLink(item)}>{texts.copyLink}</MenuItem>
             <MenuItem icon="eye" testid="message-details" onChoose={() => actions.details(item)}>{strings.messageDetails.title}</MenuItem>
             {mayPin && (
@@ -240,9 +242,12 @@ export function Unsent({ entry, lead, user, live }: { entry: OutboxEntry; lead: 
       <Gutter lead={lead} user={user} at={entry.at} />
       <div class="message-content">
         {lead && <Byline user={user} at={entry.at} />}
-        <p class="message-body" data-testid="message-body">
-          <Text body={entry.body} />
-        </p>
+        {entry.body !== "" && (
+          <p class="message-body" data-testid="message-body">
+            <Text body={entry.body} />
+          </p>
+        )}
+        {(entry.files?.length ?? 0) > 0 && <Files files={entry.files ?? []} />}
         {failed ? (
           <p class="failure" role="alert">
             <span>
@@ -287,11 +292,11 @@ function noticeText(event: NoticeEvent): string {
     case "kick":
       return texts.kick(nameOf(event.member));
     case "ban":
-      return texts.ban(nameOf(event.member));
+      return texts.ban(nameOf(event.member), event.until == null ? undefined : moment(event.until), event.reason ?? undefined);
     case "unban":
       return texts.unban(nameOf(event.member));
     case "mute":
-      return event.until == null ? texts.unmute(nameOf(event.member)) : texts.mute(nameOf(event.member), clockTime(event.until));
+      return event.until == null ? texts.unmute(nameOf(event.member)) : texts.mute(nameOf(event.member), moment(event.until));
     case "role":
       return texts.role(nameOf(event.member), strings.roles[event.role ?? "member"]);
     case "room": {

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Pin } from "@chatx/sdk";
 import { seek } from "../state/actions";
-import { plain } from "../state/markup";
+import { gist } from "../state/files";
 import { nameOf } from "../state/names";
 import type { RoomState } from "../state/room";
 import { api, chat } from "../state/session";
@@ -36,7 +36,7 @@ export function Pins({ room }: { room: RoomState }) {
                   <strong>{nameOf(message.user)}</strong>
                   <time dateTime={message.at} title={fullTime(message.at)}>{shortTime(message.at)}</time>
                 </span>
-                <span class="found-text">{plain(message.body)}</span>
+                <span class="found-text">{gist(message)}</span>
                 <span class="muted">{strings.pins.by(nameOf(user))}</span>
               </button>
             </li>

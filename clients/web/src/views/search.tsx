@@ -1,59 +1,56 @@
-/** Messages that were looked for, in one room or in all of one's own. */
+/** Messages that were looked for: by words in all of one's rooms, or in one by who, when and what. */
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { asRefusal, type Id, type SearchHit } from "@chatx/sdk";
+import { asRefusal, type SearchHit } from "@chatx/sdk";
 import { rooms } from "../state/chat";
+import { gist } from "../state/files";
 import { nameOf, roomTitle } from "../state/names";
-import { go, paths } from "../state/router";
-import { api } from "../state/session";
+import { type Ask, go, paths } from "../state/router";
+import { type Found, isAsked, look } from "../state/search";
 import { fullTime, shortTime } from "../state/times";
 import { refusalText, strings } from "../strings";
 import { Avatar } from "./avatar";
 import { Icon } from "./icons";
+import { SearchFilters } from "./search_filters";
+import { SearchInput } from "./search_input";
 
-interface Found {
-  query: string;
-  hits: readonly SearchHit[];
-  next: string | undefined;
-}
-
-type Has = "file" | "link" | undefined;
-
-export function Search({ query: asked, room }: { query: string; room: Id | undefined }) {
-  const [query, setQuery] = useState(asked);
-  const [has, setHas] = useState<Has>();
+export function Search({ ask }: { ask: Ask }) {
+  const [query, setQuery] = useState(ask.query);
   const [found, setFound] = useState<Found>();
   const [problem, setProblem] = useState<string>();
   const [busy, setBusy] = useState(false);
-  const input = useRef<HTMLInputElement>(null);
-  const state = room === undefined ? undefined : rooms.value.get(room);
+  // An answer that comes after a newer question says nothing.
+  const asked = useRef(0);
+  const path = paths.search(ask);
+  const state = ask.room === undefined ? undefined : rooms.value.get(ask.room);
 
   useEffect(() => {
     document.title = `${strings.search.title} · ${strings.name}`;
-    input.current?.focus();
   }, []);
   useEffect(() => {
-    setQuery(asked);
-    if (asked !== "") void look(asked);
+    setQuery(ask.query);
+    if (isAsked(ask)) void load();
     else setFound(undefined);
-  }, [asked, has]);
+  }, [path]);
 
-  async function look(words: string, after?: Found): Promise<void> {
+  async function load(before?: Found): Promise<void> {
+    const question = ++asked.current;
     setBusy(true);
     setProblem(undefined);
     try {
-      const page = await api.search({
-        q: words, limit: 30,
-        ...(room === undefined ? {} : { room }),
-        ...(has === undefined ? {} : { has }),
-        ...(after?.next === undefined ? {} : { cursor: after.next }),
-      });
-      setFound({ query: words, hits: [...(after?.hits ?? []), ...page.hits], next: page.next_cursor ?? undefined });
+      const next = await look(ask, before);
+      if (question === asked.current) setFound(next);
     } catch (thrown) {
-      setProblem(refusalText(asRefusal(thrown)));
+      if (question === asked.current) setProblem(refusalText(asRefusal(thrown)));
     } finally {
-      setBusy(false);
+      if (question === asked.current) setBusy(false);
     }
+  }
+
+  function search(): void {
+    const words = query.trim();
+    if (words === ask.query) void load();
+    else go(paths.search({ ...ask, query: words }), true);
   }
 
   return (
@@ -65,48 +62,21 @@ export function Search({ query: asked, room }: { query: string; room: Id | undef
         <h1>{state === undefined ? strings.search.title : strings.search.inRoom(roomTitle(state))}</h1>
       </header>
       <div class="page-body">
-        <form
-          class="search input"
-          role="search"
-          onSubmit={(event) => {
-            event.preventDefault();
-            const words = query.trim();
-            if (words === asked) void look(words);
-            else go(paths.search(words, room), true);
-          }}
-        >
-          <Icon name="search" />
-          <input
-            ref={input}
-            type="search"
-            value={query}
-            placeholder={strings.search.placeholder}
-            aria-label={strings.search.placeholder}
-            data-testid="search-input"
-            onInput={(event) => setQuery(event.currentTarget.value)}
-          />
-        </form>
-        <div class="filters">
-          {state !== undefined && <a class="chip" href={paths.search(asked)}>{strings.search.everywhere}</a>}
-          {(["link", "file"] as const).map((kind) => (
-            <button key={kind} type="button" class="chip" aria-pressed={has === kind} onClick={() => setHas(has === kind ? undefined : kind)}>
-              {strings.search.has[kind]}
-            </button>
-          ))}
-        </div>
+        <SearchInput value={query} label={strings.search.placeholder} testid="search-input" onInput={setQuery} onSearch={search} />
+        <SearchFilters ask={ask} onChange={(change) => go(paths.search({ ...ask, query: query.trim(), ...change }), true)} />
         {problem !== undefined && <p class="problem" role="alert">{problem}</p>}
         <p class="visually-hidden" role="status">{found === undefined ? "" : strings.search.count(found.hits.length)}</p>
         {found === undefined ? (
-          !busy && <p class="muted nothing">{strings.search.hint}</p>
+          !busy && <p class="muted nothing">{ask.query === "" ? strings.search.hint : ""}</p>
         ) : found.hits.length === 0 && found.next === undefined ? (
-          <p class="muted nothing">{strings.search.nothing(found.query)}</p>
+          <p class="muted nothing">{found.ask.query === "" ? strings.search.nothingSo : strings.search.nothing(found.ask.query)}</p>
         ) : (
           <ul class="found" data-testid="hits">
-            {found.hits.map((hit) => <Hit key={hit.message.id} hit={hit} words={found.query} />)}
+            {found.hits.map((hit) => <Hit key={hit.message.id} hit={hit} words={found.ask.query} />)}
           </ul>
         )}
         {found?.next !== undefined && (
-          <button type="button" class="button" disabled={busy} onClick={() => void look(found.query, found)}>{strings.rooms.more}</button>
+          <button type="button" class="button" disabled={busy} onClick={() => void load(found)}>{strings.rooms.more}</button>
         )}
       </div>
     </main>
@@ -124,7 +94,10 @@ function Hit({ hit: { message, room, snippet }, words }: { hit: SearchHit; words
           <span class="muted">{mine === undefined ? room.name : roomTitle(mine)}</span>
           <time dateTime={message.at} title={fullTime(message.at)}>{shortTime(message.at)}</time>
         </span>
-        <span class="found-text"><Marked text={snippet} words={words} /></span>
+        <span class="found-text"><Marked text={snippet === "" ? gist(message) : snippet} words={words} /></span>
+        {(message.files?.length ?? 0) > 0 && message.body !== "" && (
+          <span class="muted">{strings.files.names(message.files?.map(({ name }) => name) ?? [])}</span>
+        )}
       </a>
     </li>
   );

@@ -3,7 +3,7 @@
 import { strings } from "../strings";
 import { chosenPresence } from "../state/preferences";
 import { openRoom, roomList, roomsKnown } from "../state/chat";
-import { plain } from "../state/markup";
+import { gist } from "../state/files";
 import { nameOf, roomTitle } from "../state/names";
 import { dialog } from "../state/dialogs";
 import type { LastMessage, RoomState } from "../state/room";
@@ -136,7 +136,7 @@ function RoomItem({ room }: { room: RoomState }) {
 }
 
 function lastText(room: RoomState, last: LastMessage): string {
-  const body = plain(last.body);
+  const body = gist(last);
   if (last.user.id === me.value?.id) return `${strings.rooms.you}: ${body}`;
   // In a conversation with one person there is no doubt who said it.
   return room.info.value.members === 2 && room.info.value.visibility === "direct" ? body : `${nameOf(last.user)}: ${body}`;

@@ -51,7 +51,7 @@ export function Switcher() {
     closeDialog();
     if (way.kind === "room") go(paths.room(way.room.id));
     else if (way.kind === "person") void attempt(() => talkTo([way.user.id]));
-    else go(way.kind === "search" ? paths.search(query.trim()) : paths.discover);
+    else go(way.kind === "search" ? paths.search({ query: query.trim() }) : paths.discover);
   }
 
   function onKeyDown(event: KeyboardEvent): void {

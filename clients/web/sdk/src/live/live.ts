@@ -5,7 +5,8 @@
 
 import type { Platform } from "../platform.ts";
 import type {
-  AckFrame, ChosenPresence, ErrorFrame, EventPage, FileRef, Id, NewMessage, PresenceFrame, ReadFrame, ReadyFrame, RoomEvent, Seq,
+  AckFrame, ChosenPresence, ErrorFrame, EventPage, FileRef, Id, NewMessage, PresenceFrame, ReadFrame, ReadyFrame, RoomAddedFrame, RoomEvent,
+  RoomRemovedFrame, Seq,
   ServerFrame, SubscribedFrame, TypingFrame, UnsubscribedFrame,
 } from "../protocol.ts";
 import { isKnown } from "../protocol.ts";
@@ -24,6 +25,9 @@ export interface LiveEvents {
   snapshot(frame: SubscribedFrame, events: RoomEvent[]): void;
   event(event: RoomEvent): void;
   unsubscribed(frame: UnsubscribedFrame): void;
+  /** The list of one's rooms is another one: by another device, or by somebody else. */
+  roomAdded(frame: RoomAddedFrame): void;
+  roomRemoved(frame: RoomRemovedFrame): void;
   /** A room cannot be followed, and is not any more. */
   refused(room: Id, refusal: Refusal): void;
   presence(frame: PresenceFrame): void;
@@ -218,6 +222,10 @@ export class Live {
       case "unsubscribed":
         this.subscriptions.forget(frame.room);
         return this.events.unsubscribed(frame);
+      case "room_added":
+        return this.events.roomAdded(frame);
+      case "room_removed":
+        return this.events.roomRemoved(frame);
       case "ack":
         return this.acked(frame);
       case "error":

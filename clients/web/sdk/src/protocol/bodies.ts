@@ -251,7 +251,7 @@ export interface Message {
   /** How many messages the thread has that begins with this one. */
   replies?: number;
   reactions?: Reaction[];
-  files?: FileRef[];
+  files?: readonly FileRef[];
   mentions?: Mention[];
   pinned?: boolean;
   /** With the answer to a message that was stored before under the same `client_id`. */

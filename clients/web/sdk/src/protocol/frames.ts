@@ -23,6 +23,8 @@ export interface ReadyFrame {
   user: UserRef;
   node: string;
   heartbeat_s: number;
+  /** What this server takes. */
+  limits?: { file_max_bytes?: number; message_max_files?: number };
 }
 export interface OnlineUser extends UserRef {
   state: PresenceState;
@@ -43,6 +45,17 @@ export interface SubscribedFrame {
 export type UnsubscribedReason = "left" | "kicked" | "banned" | "deleted" | "archived";
 export interface UnsubscribedFrame {
   type: "unsubscribed";
+  room: Id;
+  reason: UnsubscribedReason;
+}
+/** One came to be a member of a room: by another device, or by somebody else. It may be lost. */
+export interface RoomAddedFrame {
+  type: "room_added";
+  room: Id;
+}
+/** One is a member of a room no more. It may be lost. */
+export interface RoomRemovedFrame {
+  type: "room_removed";
   room: Id;
   reason: UnsubscribedReason;
 }
@@ -94,6 +107,8 @@ export type ServerFrame =
   | ReadyFrame
   | SubscribedFrame
   | UnsubscribedFrame
+  | RoomAddedFrame
+  | RoomRemovedFrame
   | EventFrame
   | AckFrame
   | { type: "ok"; id?: string; result?: unknown }
