@@ -5,7 +5,10 @@ use chatx_e2e::unlimited;
 use serde_json::json;
 use testkit::{Chromium, Page};
 
-use crate::meeting::{Meeting, by, choose, say};
+use crate::{
+    everybody::{assert_faultless, axe},
+    meeting::{Meeting, by, choose, say},
+};
 
 /// Hands files to the page, as `files` that it can drop, paste or choose. A picture has its size in its name.
 const HAND_OVER: &str = "
@@ -81,6 +84,9 @@ async fn files_go_with_messages() -> Result<()> {
     at_ada.evaluate("document.querySelector('main').dispatchEvent(new DragEvent('dragover', { dataTransfer: large('x', 70000), bubbles: true, cancelable: true }))").await?;
     at_ada.until_visible(".drop").await?;
     at_ada.evaluate("document.querySelector('main').dispatchEvent(new DragEvent('dragleave', { bubbles: true }))").await?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ada, &axe, "files on their way").await?;
+    }
     say(&at_ada, "From this morning").await?;
     for page in [&at_ada, &at_ben] {
         page.until_text("From this morning").await?;
@@ -108,6 +114,9 @@ async fn files_go_with_messages() -> Result<()> {
     at_ben.click(&by("picture")).await?;
     at_ben.until(&named("pier")).await?;
     at_ben.until("(image => image?.complete && image.naturalWidth === 1200)(document.querySelector('.lightbox-view img'))").await?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ben, &axe, "a picture").await?;
+    }
     at_ben.press("ArrowRight").await?;
     at_ben.until(&named("boat")).await?;
     at_ben.press("ArrowRight").await?;
@@ -140,6 +149,9 @@ async fn files_go_with_messages() -> Result<()> {
             by("hit")
         ))
         .await?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ben, &axe, "a search by kind").await?;
+    }
     at_ben.click(&by("hit")).await?;
     at_ben
         .until("document.querySelector('.message.found .picture') !== null")

@@ -5,7 +5,10 @@ use chatx_e2e::{unique, unlimited};
 use serde_json::json;
 use testkit::{Chromium, Page};
 
-use crate::meeting::{by, register, say};
+use crate::{
+    everybody::{assert_faultless, axe},
+    meeting::{by, register, say},
+};
 
 /// Chooses what stands in a member's menu.
 async fn about(page: &Page, username: &str, item: &str) -> Result<()> {
@@ -66,6 +69,9 @@ async fn who_runs_a_room_says_who_is_in_it() -> Result<()> {
         .evaluate("document.querySelector('.invite-code').value")
         .await?;
     let link = link.as_str().context("a link")?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ada, &axe, "invites").await?;
+    }
     leave(&at_ada).await?;
     for page in [&at_ben, &at_cy] {
         page.evaluate(&format!("location.href = {link:?}")).await?;
@@ -95,6 +101,9 @@ async fn who_runs_a_room_says_who_is_in_it() -> Result<()> {
     at_ada
         .type_into(&by("ban-reason"), "Threw the anchor")
         .await?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ada, &axe, "a ban").await?;
+    }
     submit(&at_ada).await?;
     at_cy.until_text("You were banned").await?;
     at_ada
@@ -114,6 +123,9 @@ async fn who_runs_a_room_says_who_is_in_it() -> Result<()> {
     // Slow mode is set; the room is closed for writing, and opened again.
     at_ada.click(&by("room-settings")).await?;
     pick(&at_ada, "slow-mode", "30").await?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ada, &axe, "a room's settings").await?;
+    }
     submit(&at_ada).await?;
     at_ben.until_text("changed the slow mode").await?;
     at_ada.click(&by("room-settings")).await?;

@@ -40,7 +40,9 @@ export function Invites({ room }: { room: RoomState }) {
         <Problem form={form} />
       </form>
       {problem !== undefined && <p class="problem" role="alert">{problem}</p>}
-      {invites?.length === 0 && <p class="muted">{texts.none}</p>}
+      {(invites === undefined || invites.length === 0) && (
+        <p class="muted">{invites === undefined ? strings.common.loading : texts.none}</p>
+      )}
       <ul class="rows" data-testid="invites">
         {invites?.map((invite) => <InviteRow key={invite.code} room={room} invite={invite} onGone={() => void reload()} />)}
       </ul>
