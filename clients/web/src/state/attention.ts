@@ -34,7 +34,7 @@ effect(() => {
 });
 
 /** That somebody else began a conversation with us is told once, and may be lost: who comes back to the page asks. */
-const lookAgainMs = 60_000;
+const lookAgainMs = 30_000;
 let hidden = !visible.peek();
 effect(() => {
   if (visible.value && hidden && status.peek().kind === "live") void inBackground(loadRooms);
