@@ -89,7 +89,10 @@ pub(crate) async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> 
     let (pointing, tool) = (point_at(text), its(tool));
     page.until(&format!("({pointing}, {})", is_seen(&tool)))
         .await?;
-    page.click(&tool).await
+    // What arrives meanwhile moves the log, and a mouse would press what is then in its place.
+    page.evaluate(&format!("document.querySelector('{tool}').click()"))
+        .await?;
+    Ok(())
 }
 
 /// Chooses what stands in a message's menu.
