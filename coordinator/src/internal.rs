@@ -22,6 +22,7 @@ pub(crate) fn routes() -> Router<Node> {
 
 /// "Room R has reached seq n." What is not true does no harm: the room looks and finds nothing.
 async fn hint(_: Peer, State(node): State<Node>, Json(hint): Json<Hint>) -> StatusCode {
+    node.app.store.nudges().wrote(hint.room);
     node.rooms.look(hint.room, hint.seq);
     StatusCode::NO_CONTENT
 }

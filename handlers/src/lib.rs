@@ -21,6 +21,7 @@
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
 //! | `/v1/search` | `search` |
 //! | `/v1/bots`, `…/bots/{bot}`, `…/tokens`, `…/tokens/{token}` | `bots` |
+//! | `/v1/webhooks`, `…/webhooks/{webhook}`, `…/replay` | `webhooks` |
 //! | `/v1/rooms/{room}/hooks`, `…/hooks/{hook}`, `/v1/hooks/{token}` | `hooks` |
 //! | `/v1/socket` | `socket` |
 //! | `/v1/admin/audit`, `/v1/admin/nodes` | `admin` |
@@ -59,6 +60,7 @@ mod reads;
 mod receipts;
 mod rooms;
 mod search;
+mod webhooks;
 
 mod admin;
 mod health;
@@ -140,6 +142,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(search::routes())
         .merge(bots::routes())
         .merge(hooks::routes())
+        .merge(webhooks::routes())
         .merge(socket::routes())
         .merge(admin::routes())
         .merge(health::routes())

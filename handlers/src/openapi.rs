@@ -66,6 +66,7 @@ fn tags() -> Vec<Tag> {
             "What is said in a room, and how far it was read.",
         ),
         ("bots", "Accounts of programs, and their tokens."),
+        ("webhooks", "Ways out of rooms, to urls elsewhere."),
         ("hooks", "Ways into a room for tools that can only post."),
         ("files", "What is attached to messages."),
         (

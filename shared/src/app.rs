@@ -16,6 +16,7 @@ use crate::{
     appender::Appender,
     bot_tokens::BotTokens,
     cluster::{Cluster, Node},
+    delivering::Delivering,
     files::{self, Files},
     gateways::Gateways,
     hints::Hints,
@@ -203,11 +204,18 @@ impl App {
         })
     }
 
-    /// Keeps up with the other nodes until `cancel`: what they revoke, what is to be found, and what can be forgotten. Without
+    /// Keeps up with the other nodes until `cancel`: what they revoke, what is to be found and delivered, and what can be forgotten. Without
     /// it everything works, and asks the store when it is needed.
     pub fn watch(&self, tracker: &TaskTracker, cancel: &CancellationToken) {
         let (revocations, ended) = (self.revocations.clone(), cancel.clone());
         tracker.spawn(async move { revocations.run(ended).await });
+        let delivering = Delivering::new(
+            &self.settings,
+            self.store.clone(),
+            self.clock.clone(),
+            self.secrets.clone(),
+        );
+        tracker.spawn(delivering.run(cancel.clone()));
         tracker.spawn(indexing::run(self.store.clone(), cancel.clone()));
         tracker.spawn(upkeep::run(
             self.store.clone(),

@@ -10,6 +10,7 @@ pub mod settings;
 pub mod broken_rule;
 
 pub mod appender;
+pub mod nudges;
 pub mod store;
 
 pub mod passwords;
@@ -30,6 +31,7 @@ pub mod revocations;
 pub mod bot_tokens;
 pub mod tickets;
 pub mod indexing;
+pub mod delivering;
 pub mod upkeep;
 
 pub mod app;
@@ -45,6 +47,7 @@ pub mod marks;
 pub mod messages;
 pub mod rooms;
 pub mod hooks;
+pub mod webhooks;
 
 pub use app::App;
 pub use appender::Appender;

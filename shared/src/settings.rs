@@ -82,6 +82,12 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// `CHATX_ADMINS`: usernames with server-admin rights.
     pub admins: Vec<String>,
+    /// `CHATX_WEBHOOK_PRIVATE_TARGETS`: whether webhooks may lead to addresses that are not everybody's.
+    pub webhook_private_targets: bool,
+    /// `CHATX_WEBHOOK_TIMEOUT_S`: how long a webhook's server may take to answer.
+    pub webhook_timeout: Duration,
+    /// `CHATX_WEBHOOK_RETRY_S`: for how long a webhook whose attempts all fail is tried again.
+    pub webhook_retry: Duration,
     /// `CHATX_RATE_LIMITS` and the rates, each by its own name.
     pub rates: Rates,
     /// The sizes that input is held to, each by its own name.
@@ -185,6 +191,9 @@ impl Default for Settings {
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
             admins: Vec::new(),
+            webhook_private_targets: false,
+            webhook_timeout: Duration::from_secs(10),
+            webhook_retry: Duration::from_secs(86_400),
             rates: Rates::default(),
             limits: Limits::default(),
         }

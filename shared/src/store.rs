@@ -15,6 +15,7 @@ mod bot_tokens;
 mod bots;
 mod change;
 mod cursor;
+mod deliveries;
 mod direct;
 mod edits;
 mod event_row;
@@ -39,6 +40,7 @@ mod room_row;
 mod rooms;
 mod search;
 mod sessions;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -48,7 +50,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-use crate::Refusal;
+use crate::{Refusal, nudges::Nudges};
 use pool::{On, Pool, Tx, on};
 
 pub use accounts::{Credentials, NewAccount};
@@ -56,6 +58,7 @@ pub use append::{Append, Appended, Place};
 pub use audit::NewAuditEntry;
 pub use bot_tokens::{NewToken, TokenOwner};
 pub use bots::NewBotAccount;
+pub use deliveries::{Lease, Pending, Step};
 pub use direct::{Direct, NewDirect};
 pub use events::{Access, Head};
 pub use files::{NewFile, ReadableFile};
@@ -65,11 +68,13 @@ pub use reactions::Marked;
 pub use resume::{Resume, ResumeFrom};
 pub use rooms::NewRoom;
 pub use sessions::{Grant, NewSession, REPEAT_WITHIN, RevokedSince, Rotate, Rotation};
+pub use webhooks::{NewWebhookRow, WebhookChanges, Webhooks};
 
 /// What must survive. Cloning gives the same store.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    nudges: Nudges,
 }
 
 /// How a store is reached.
@@ -115,6 +120,7 @@ impl Store {
     pub async fn connect(url: &str, options: &StoreOptions) -> Result<Self> {
         Ok(Self {
             pool: Pool::connect(url, options).await?,
+            nudges: Nudges::default(),
         })
     }
 
@@ -146,6 +152,11 @@ impl Store {
         }
     }
 
+    /// Where is heard that something was written through this store.
+    pub const fn nudges(&self) -> &Nudges {
+        &self.nudges
+    }
+
     /// Lets statements under way end, and takes no more.
     pub async fn close(&self) {
         self.pool.close().await;
@@ -163,7 +174,7 @@ impl Store {
 
     /// Begins a transaction that may write. Dropped before its commit it is rolled back.
     async fn begin(&self) -> Result<Tx> {
-        self.pool.begin().await
+        Ok(self.pool.begin().await?.nudging(self.nudges.clone()))
     }
 }
 

@@ -30,6 +30,7 @@ pub fn document() -> String {
         Section::Server,
         Section::Cluster,
         Section::Access,
+        Section::Webhooks,
         Section::Observing,
         Section::Rates,
         Section::Limits,

@@ -30,6 +30,8 @@ pub enum Section {
     Cluster,
     /// Who may come in, and for how long.
     Access,
+    /// What rooms tell others.
+    Webhooks,
     /// What is written about its work.
     Observing,
     /// How often something may be done.
@@ -45,6 +47,7 @@ impl Section {
             Self::Server => "Server",
             Self::Cluster => "Cluster",
             Self::Access => "Access",
+            Self::Webhooks => "Webhooks",
             Self::Observing => "Observing",
             Self::Rates => "Rates",
             Self::Limits => "Limits",
@@ -135,7 +138,7 @@ impl Setting {
 // A table reads by its rows.
 #[rustfmt::skip]
 pub static SETTINGS: &[Setting] = &{
-    use Section::{Access, Cluster, Limits, Observing, Rates, Server};
+    use Section::{Access, Cluster, Limits, Observing, Rates, Server, Webhooks};
     use Setting as S;
     [
         S::new(Server, "CHATX_CONFIG", "a TOML file with any of these settings", |s| &mut s.config).otherwise("none"),
@@ -180,6 +183,10 @@ pub static SETTINGS: &[Setting] = &{
             .otherwise("none").check(origins),
         S::new(Access, "TRUSTED_PROXIES", "ranges of proxies whose `X-Forwarded-For` counts", |s| &mut s.trusted_proxies).otherwise("none"),
         S::new(Access, "CHATX_ADMINS", "usernames with server-admin rights", |s| &mut s.admins).otherwise("none"),
+
+        S::new(Webhooks, "CHATX_WEBHOOK_PRIVATE_TARGETS", "whether webhooks may lead to private, loopback and link-local addresses", |s| &mut s.webhook_private_targets),
+        S::new(Webhooks, "CHATX_WEBHOOK_TIMEOUT_S", "how long a webhook's server may take to answer", |s| &mut s.webhook_timeout).unit("s").check(above_zero),
+        S::new(Webhooks, "CHATX_WEBHOOK_RETRY_S", "for how long a webhook whose attempts all fail is tried again before it is disabled", |s| &mut s.webhook_retry).unit("s"),
 
         S::new(Observing, "CHATX_LOG", "what is logged: a level, or a filter like `info,shared::store=debug`", |s| &mut s.log),
         S::new(Observing, "CHATX_LOG_FORMAT", "`auto` is text on a terminal and JSON elsewhere", |s| &mut s.log_format),

@@ -104,10 +104,16 @@ impl Store {
         let mut answers = Vec::with_capacity(entries.len());
         // Whoever attaches files is stored alone: what stands in their way undoes what is stored with them.
         for run in entries.chunk_by(|a, b| a.files.is_empty() && b.files.is_empty()) {
-            answers.extend(match &self.pool {
+            let outcomes = match &self.pool {
                 Pool::Postgres(pool) => postgres::append(pool, run).await?,
                 Pool::Sqlite { writer, .. } => sqlite::append(writer, run).await?,
-            });
+            };
+            for (entry, outcome) in run.iter().zip(&outcomes) {
+                if matches!(outcome, Appended::Stored(_)) {
+                    self.nudges.wrote(entry.room);
+                }
+            }
+            answers.extend(outcomes);
         }
         Ok(answers)
     }

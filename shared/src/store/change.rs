@@ -163,7 +163,9 @@ impl RoomChange {
             .bind(self.room.member_count)
             .bind(self.room.owner_id)
         )?;
+        let nudges = self.transaction.nudges().clone();
         self.transaction.commit().await?;
+        nudges.wrote(self.room.id());
         Ok(self.room)
     }
 }

@@ -15,6 +15,7 @@ use sqlx::{
 };
 
 use super::{Error, Result, StoreOptions};
+use crate::nudges::Nudges;
 
 /// Something that exists for either engine.
 #[derive(Clone)]
@@ -198,8 +199,10 @@ impl Pool {
     /// Begins a transaction that may write. Dropped before its commit it is rolled back.
     pub(super) async fn begin(&self) -> Result<Tx> {
         match self {
-            Self::Postgres(pool) => Ok(Tx(On::Postgres(begin_apart(pool, BEGIN_POSTGRES).await?))),
-            Self::Sqlite { writer, .. } => Ok(Tx(On::Sqlite(begin_immediate(writer).await?))),
+            Self::Postgres(pool) => Ok(Tx::of(On::Postgres(
+                begin_apart(pool, BEGIN_POSTGRES).await?,
+            ))),
+            Self::Sqlite { writer, .. } => Ok(Tx::of(On::Sqlite(begin_immediate(writer).await?))),
         }
     }
 
@@ -234,12 +237,35 @@ async fn begin_apart<D: Database>(
 }
 
 /// A transaction on either engine; rolled back when it is dropped without a commit.
-pub(crate) struct Tx(On<Transaction<'static, Postgres>, Transaction<'static, Sqlite>>);
+pub(crate) struct Tx {
+    on: Either,
+    /// Where is said what was written by it.
+    nudges: Nudges,
+}
+
+type Either = On<Transaction<'static, Postgres>, Transaction<'static, Sqlite>>;
 
 impl Tx {
+    fn of(on: Either) -> Self {
+        Self {
+            on,
+            nudges: Nudges::default(),
+        }
+    }
+
+    /// The same, which says there what was written by it.
+    pub(super) fn nudging(self, nudges: Nudges) -> Self {
+        Self { nudges, ..self }
+    }
+
+    /// Where is said what was written by it.
+    pub(super) const fn nudges(&self) -> &Nudges {
+        &self.nudges
+    }
+
     /// Where its next statement goes.
     pub(crate) fn connection(&mut self) -> On<&mut PgConnection, &mut SqliteConnection> {
-        match &mut self.0 {
+        match &mut self.on {
             On::Postgres(transaction) => On::Postgres(transaction),
             On::Sqlite(transaction) => On::Sqlite(transaction),
         }
@@ -247,6 +273,6 @@ impl Tx {
 
     /// Makes everything that was done in it last.
     pub(crate) async fn commit(self) -> Result<()> {
-        on!(self.0, transaction => transaction.commit())
+        on!(self.on, transaction => transaction.commit())
     }
 }

@@ -63,7 +63,7 @@ impl Secrets {
     }
 
     /// Seals `plain` for the store; `name` must be the same when it is opened.
-    pub(super) fn seal(&self, name: &str, plain: &[u8]) -> Vec<u8> {
+    pub(crate) fn seal(&self, name: &str, plain: &[u8]) -> Vec<u8> {
         let mut bytes = plain.to_vec();
         let nonce = self
             .sealing_key()
@@ -73,7 +73,7 @@ impl Secrets {
     }
 
     /// What was sealed; `None` if that was done with another secret, under another name, or if it was changed.
-    pub(super) fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn open(&self, name: &str, sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, bytes) = sealed.split_at_checked(aead::NONCE_LEN)?;
         let nonce = aead::Nonce::try_assume_unique_for_key(nonce).ok()?;
         let mut bytes = bytes.to_vec();
