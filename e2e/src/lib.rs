@@ -3,6 +3,7 @@
 
 mod http;
 mod person;
+mod receiver;
 mod server;
 mod socket;
 
@@ -11,6 +12,7 @@ pub mod stack;
 
 pub use http::{Answer, Http};
 pub use person::{Person, unique};
+pub use receiver::{Received, Receiver};
 pub use server::{on_each_engine, unlimited, until_linked};
 pub use socket::{Ended, Socket, request};
 

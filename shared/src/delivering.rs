@@ -5,7 +5,7 @@
 mod post;
 mod public;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::hmac;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use post::{Post, Poster};
 use protocol::{EventId, RoomId, Seq, events::Event};
 use tokio::{
     task::JoinSet,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, interval_at, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +31,9 @@ const HELD_FOR: Duration = Duration::from_secs(8);
 const KEEP_EVERY: Duration = Duration::from_secs(2);
 /// How often is looked for what nobody said, or somebody else left.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long nudges are not listened to after one was followed, so that a room where much is said costs few
+/// questions.
+const FOLLOW_AFTER: Duration = Duration::from_millis(20);
 /// How many webhooks are delivered at once by one process.
 const AT_ONCE: usize = 32;
 /// Most events of one post, and about how large it is at most.
@@ -78,12 +81,17 @@ impl Delivering {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut retry_at: Option<Instant> = None;
+        let mut listens_at = Instant::now();
         loop {
             let retry = async {
                 match retry_at {
                     Some(at) => sleep_until(at).await,
                     None => std::future::pending().await,
                 }
+            };
+            let nudged = async {
+                sleep_until(listens_at).await;
+                delivering.store.nudges().written().await;
             };
             tokio::select! {
                 biased;
@@ -97,7 +105,7 @@ impl Delivering {
                     }
                 }
                 () = retry => retry_at = None,
-                () = delivering.store.nudges().written() => {}
+                () = nudged => listens_at = Instant::now() + FOLLOW_AFTER,
                 _ = look.tick() => delivering.see_which_rooms().await,
             }
             let free = AT_ONCE.saturating_sub(work.len());
@@ -158,7 +166,7 @@ impl Delivering {
     /// Says that the webhook is still ours, until it is not.
     async fn keep(&self, lease: &Lease) {
         let mut held_until = Instant::now() + HELD_FOR;
-        let mut tick = interval(KEEP_EVERY);
+        let mut tick = interval_at(Instant::now() + KEEP_EVERY, KEEP_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -183,9 +191,10 @@ impl Delivering {
         let secret = self.secrets.open(&lease.webhook.to_string(), &lease.secret);
         let Some(secret) = secret else {
             let why = "its secret cannot be read under this cluster secret: give it a new one";
-            return self.fail(lease, why).await;
+            return self.fail(lease, lease.failures, why).await;
         };
         let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let mut failures = lease.failures;
         loop {
             let pending = self.store.pending(lease.webhook).await?;
             if pending.is_empty() {
@@ -199,8 +208,9 @@ impl Delivering {
                     metrics::counter!("chatx_webhook_posts_total", "outcome" => outcome)
                         .increment(1);
                     if let Err(error) = posted {
-                        return self.fail(lease, &error.to_string()).await;
+                        return self.fail(lease, failures, &error.to_string()).await;
                     }
+                    failures = 0;
                 }
                 let step = Step {
                     room: room.room,
@@ -266,8 +276,9 @@ impl Delivering {
         }
     }
 
-    async fn fail(&self, lease: &Lease, why: &str) -> store::Result<Ended> {
-        let pause = pause(lease.failures);
+    /// Notes that one more attempt failed, after so many in a row.
+    async fn fail(&self, lease: &Lease, failures: u32, why: &str) -> store::Result<Ended> {
+        let pause = pause(failures);
         if self.store.failed(lease, why, pause, self.window).await? {
             tracing::warn!(webhook.id = %lease.webhook, why, "a webhook is disabled: all attempts failed");
         } else {

@@ -17,3 +17,4 @@ mod rooms;
 mod search;
 mod server;
 mod trips;
+mod webhooks;
