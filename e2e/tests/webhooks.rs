@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use testkit::{Chatx, ChatxSetup, Database};
 use tokio::time::{sleep, timeout};
 
-const SECRET: &str = "a secret between the two of us";
+const SECRET: &str = "between-the-two-of-us";
 
 fn local(setup: ChatxSetup) -> ChatxSetup {
     setup

@@ -132,7 +132,7 @@ impl TargetUrl {
     }
 }
 
-/// What posts are signed with: 16 to 256 printable ASCII characters.
+/// What posts are signed with: 16 to 256 printable ASCII characters, no spaces.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SigningSecret(String);
 
@@ -172,7 +172,7 @@ pub struct WebhookBody {
     pub rooms: Option<Vec<String>>,
     /// Which kinds of events; all if left out.
     pub kinds: Option<Vec<String>>,
-    /// What to sign with: 16 to 256 printable ASCII characters; made if left out.
+    /// What to sign with: 16 to 256 printable ASCII characters, no spaces; made if left out.
     #[schema(min_length = 16, max_length = 256, pattern = "^[!-~]+$")]
     pub secret: Option<String>,
 }

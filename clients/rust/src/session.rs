@@ -2,6 +2,7 @@
 //! Not responsible for sockets; see `connection`.
 
 mod accounts;
+mod bots;
 mod client;
 mod conversation;
 mod kept;
