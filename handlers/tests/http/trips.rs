@@ -119,6 +119,7 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
         get(format!("{messages}?thread=3"), 1),
         get(at(3), 1),
         get("/v1/bots".to_owned(), 1),
+        get("/v1/webhooks".to_owned(), 1),
         get(helper.to_owned(), 1),
         // Whose the bot is, or whether the caller may ask; and what is asked for.
         get(format!("{helper}/tokens"), 2),
