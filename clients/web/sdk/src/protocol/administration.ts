@@ -90,8 +90,8 @@ export interface StorageUse {
   deleted_rooms: number;
   events: number;
   messages: number;
-  files: number;
-  files_bytes: number;
+  files?: number;
+  files_bytes?: number;
   /** The rooms with the most events. */
-  largest: { room: Id; name: string; visibility: Visibility; events: number; messages: number; members: number; files_bytes: number }[];
+  largest: { room: Id; name: string; visibility: Visibility; events: number; messages: number; members: number; files_bytes?: number }[];
 }

@@ -15,7 +15,7 @@ export function Storage() {
         <div data-testid="storage">
           <dl class="figures">
             <Figure name={words.database} value={bytesText(now.database_bytes)} more={words.engines[now.engine]} />
-            <Figure name={words.files} value={bytesText(now.files_bytes)} more={words.count(now.files)} />
+            {now.files !== undefined && <Figure name={words.files} value={bytesText(now.files_bytes ?? 0)} more={words.count(now.files)} />}
             <Figure name={words.messages} value={now.messages.toLocaleString()} more={words.events(now.events)} />
             <Figure name={words.users} value={now.users.toLocaleString()} />
             <Figure name={words.rooms} value={now.rooms.toLocaleString()} more={now.deleted_rooms > 0 ? words.deleted(now.deleted_rooms) : undefined} />
@@ -28,7 +28,7 @@ export function Storage() {
                   <strong>{room.name || strings.rooms.direct}</strong>
                   <p class="muted">
                     {[strings.visibility[room.visibility], strings.rooms.members(room.members), words.events(room.events),
-                      strings.admin.rooms.messages(room.messages), words.inFiles(bytesText(room.files_bytes))].join(" · ")}
+                      strings.admin.rooms.messages(room.messages), ...(room.files_bytes ? [words.inFiles(bytesText(room.files_bytes))] : [])].join(" · ")}
                   </p>
                 </div>
               </li>
