@@ -122,7 +122,10 @@ async fn what_is_out_of_place_is_reported_seen_to_and_kept_out() -> Result<()> {
     at_ida.click(&by("delete-any")).await?;
     at_ida.click("dialog .danger").await?;
     at_ada
-        .until(&format!("document.querySelector('{}') === null", by("room-item")))
+        .until(&format!(
+            "document.querySelector('{}') === null",
+            by("room-item")
+        ))
         .await?;
     at_ida.click(&by("only-deleted")).await?;
     at_ida.until_text("Can be brought back").await?;
@@ -130,7 +133,9 @@ async fn what_is_out_of_place_is_reported_seen_to_and_kept_out() -> Result<()> {
         for section in ["rooms", "users", "reports", "storage", "nodes", "audit"] {
             at_ida.click(&by(&format!("section-{section}"))).await?;
             at_ida
-                .until_visible(&format!("[data-section={section}] :is(.row, .nothing, .figures)"))
+                .until_visible(&format!(
+                    "[data-section={section}] :is(.row, .nothing, .figures)"
+                ))
                 .await?;
             assert_faultless(&at_ida, &axe, section).await?;
         }

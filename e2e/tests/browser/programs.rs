@@ -67,16 +67,16 @@ async fn programs_come_in_by_tokens_and_hooks_and_are_told_by_webhooks() -> Resu
     let axe = axe();
 
     // A bot, taken into the room, and its token, shown once and revoked.
-    at_ada
-        .evaluate("location.hash = '#/settings/bots'")
-        .await?;
+    at_ada.evaluate("location.hash = '#/settings/bots'").await?;
     at_ada.click(&by("new-bot")).await?;
     at_ada
         .type_into(&by("bot-username"), &unique("tide"))
         .await?;
     at_ada.click(&format!("dialog {}", by("submit"))).await?;
     at_ada.click(&by("new-token")).await?;
-    at_ada.type_into(&by("token-name"), "The harbour's clock").await?;
+    at_ada
+        .type_into(&by("token-name"), "The harbour's clock")
+        .await?;
     if let Some(axe) = &axe {
         assert_faultless(&at_ada, axe, "a bot").await?;
     }
@@ -88,7 +88,9 @@ async fn programs_come_in_by_tokens_and_hooks_and_are_told_by_webhooks() -> Resu
     assert_eq!(rooms["rooms"][0]["id"], room.as_str());
     at_ada.click(&by("revoke-token")).await?;
     at_ada.click("dialog .danger").await?;
-    at_ada.until_text("Without a token it can do nothing.").await?;
+    at_ada
+        .until_text("Without a token it can do nothing.")
+        .await?;
     bot.get("/v1/users/me/rooms").await?.expect(401)?;
     at_ada.press("Escape").await?;
 
