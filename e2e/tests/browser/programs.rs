@@ -82,6 +82,7 @@ async fn programs_come_in_by_tokens_and_hooks_and_are_told_by_webhooks() -> Resu
     }
     at_ada.click(&format!("dialog {}", by("submit"))).await?;
     let bot = http.with_token(value(&at_ada, "fresh-token").await?);
+    at_ada.until_visible(&by("revoke-token")).await?;
     at_ada.click(&by("add-bot")).await?;
     at_ada.until_text("It is a member of").await?;
     let rooms = bot.get("/v1/users/me/rooms").await?.expect(200)?;
@@ -93,6 +94,9 @@ async fn programs_come_in_by_tokens_and_hooks_and_are_told_by_webhooks() -> Resu
         .await?;
     bot.get("/v1/users/me/rooms").await?.expect(401)?;
     at_ada.press("Escape").await?;
+    at_ada
+        .until("document.querySelector('dialog[open]') === null")
+        .await?;
 
     // A hook, through which a tool says something to everybody.
     at_ada
