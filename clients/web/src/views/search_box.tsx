@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import { after } from "../browser";
-import { Icon } from "./icons";
+import { SearchInput } from "./search_input";
 
 const searchAfterMs = 250;
 
@@ -15,10 +15,5 @@ interface SearchBoxProps {
 export function SearchBox({ label, testid, onSearch }: SearchBoxProps) {
   const [typed, setTyped] = useState("");
   useEffect(() => after(typed === "" ? 0 : searchAfterMs, () => onSearch(typed.trim())), [typed]);
-  return (
-    <div class="search input" role="search">
-      <Icon name="search" />
-      <input type="search" value={typed} placeholder={label} aria-label={label} data-testid={testid} onInput={(event) => setTyped(event.currentTarget.value)} />
-    </div>
-  );
+  return <SearchInput value={typed} label={label} testid={testid} onInput={setTyped} />;
 }
