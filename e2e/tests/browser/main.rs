@@ -7,3 +7,4 @@ mod meeting;
 mod messages;
 mod moderators;
 mod moving;
+mod programs;
