@@ -75,6 +75,26 @@ pub enum AuditAction {
     HookCreate,
     /// A hook was deleted.
     HookDelete,
+    /// A deleted room was brought back.
+    RoomRestore,
+    /// A server admin gave a room to somebody.
+    RoomOwner,
+    /// A message was reported.
+    MessageReport,
+    /// A report was closed, or opened again.
+    ReportClose,
+    /// An account was suspended.
+    UserSuspend,
+    /// An account is suspended no more.
+    UserRestore,
+    /// A server admin changed somebody's profile.
+    UserChange,
+    /// A server admin took a password away.
+    UserReset,
+    /// Somebody became server admin.
+    AdminGrant,
+    /// Somebody is server admin no more.
+    AdminRevoke,
 }
 
 impl AuditAction {
@@ -112,6 +132,16 @@ impl AuditAction {
             Self::WebhookReplay => "webhook_replay",
             Self::HookCreate => "hook_create",
             Self::HookDelete => "hook_delete",
+            Self::RoomRestore => "room_restore",
+            Self::RoomOwner => "room_owner",
+            Self::MessageReport => "message_report",
+            Self::ReportClose => "report_close",
+            Self::UserSuspend => "user_suspend",
+            Self::UserRestore => "user_restore",
+            Self::UserChange => "user_change",
+            Self::UserReset => "user_reset",
+            Self::AdminGrant => "admin_grant",
+            Self::AdminRevoke => "admin_revoke",
         }
     }
 }
@@ -213,6 +243,8 @@ mod tests {
             AuditAction::LoginSuccess,
             AuditAction::TokenReuse,
             AuditAction::MemberUnban,
+            AuditAction::RoomOwner,
+            AuditAction::AdminRevoke,
         ] {
             assert_eq!(serde_json::to_value(action).unwrap(), action.as_str());
         }

@@ -31,6 +31,8 @@ pub enum ErrorCode {
     Muted,
     /// The room is in slow mode and the caller wrote a moment ago.
     SlowMode,
+    /// A server admin has closed the account.
+    Suspended,
     /// One of the two has blocked the other.
     Blocked,
     /// A cookie came without its CSRF token, or from another site.
@@ -65,6 +67,8 @@ pub enum ErrorCode {
     HookNotFound,
     /// No such file, or it is not for this message.
     FileNotFound,
+    /// No such report.
+    ReportNotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// Another account has this username.
@@ -73,10 +77,14 @@ pub enum ErrorCode {
     EmailTaken,
     /// Another room has this name.
     NameTaken,
+    /// A room that the caller deleted has this name until it is erased.
+    NameKept,
     /// The room has as many members as it may.
     RoomFull,
     /// A room is not left without an owner.
     LastOwner,
+    /// The server is not left without an admin.
+    LastAdmin,
     /// It does not go together with how things are.
     Conflict,
     /// It is larger than it may be.
@@ -105,6 +113,7 @@ impl ErrorCode {
             | Self::Banned
             | Self::Muted
             | Self::SlowMode
+            | Self::Suspended
             | Self::Blocked
             | Self::Csrf
             | Self::Archived
@@ -122,12 +131,16 @@ impl ErrorCode {
             | Self::WebhookNotFound
             | Self::HookNotFound
             | Self::FileNotFound => 404,
+            | Self::HookNotFound
+            | Self::ReportNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
             | Self::NameTaken
+            | Self::NameKept
             | Self::RoomFull
             | Self::LastOwner
+            | Self::LastAdmin
             | Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -153,6 +166,7 @@ impl ErrorCode {
             Self::Banned => "you are banned from this room",
             Self::Muted => "you are muted in this room",
             Self::SlowMode => "the room is in slow mode, wait a little",
+            Self::Suspended => "this account is suspended",
             Self::Blocked => "one of you has blocked the other",
             Self::Csrf => "the request carries no valid csrf token, or comes from another site",
             Self::Archived => "the room is archived",
@@ -170,12 +184,17 @@ impl ErrorCode {
             Self::WebhookNotFound => "no such webhook",
             Self::HookNotFound => "no such hook",
             Self::FileNotFound => "no such file, or not for this",
+            Self::ReportNotFound => "no such report",
             Self::MethodNotAllowed => "this method is not served here",
             Self::UsernameTaken => "another account has this username",
             Self::EmailTaken => "another account has this email address",
             Self::NameTaken => "another room has this name",
+            Self::NameKept => {
+                "a room that you deleted has this name until it is erased: restore it, or wait"
+            }
             Self::RoomFull => "the room is full",
             Self::LastOwner => "hand the room over first: it would be left without an owner",
+            Self::LastAdmin => "make somebody else server admin first: there would be none",
             Self::Conflict => "this does not go together with how things are now",
             Self::TooLarge => "this is larger than it may be",
             Self::UnsupportedMediaType => "a body of this type is not taken here",

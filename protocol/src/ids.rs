@@ -31,6 +31,9 @@ pub enum OfSession {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfConnection {}
 
+/// Marks the id of a report.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfReport {}
 /// Marks the id of a file.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfFile {}
@@ -56,6 +59,8 @@ pub type FileId = Id<OfFile>;
 pub type WebhookId = Id<OfWebhook>;
 /// Names a way into a room, for tools that can only post.
 pub type HookId = Id<OfHook>;
+/// Names what somebody told moderators of a message.
+pub type ReportId = Id<OfReport>;
 /// Names one socket.
 pub type ConnectionId = Id<OfConnection>;
 

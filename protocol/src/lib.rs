@@ -16,6 +16,7 @@ pub mod error;
 pub mod roles;
 
 pub mod accounts;
+pub mod admin;
 pub mod audit;
 pub mod bots;
 pub mod direct;
@@ -25,6 +26,7 @@ pub mod marks;
 pub mod mentions;
 pub mod messages;
 pub mod nodes;
+pub mod reports;
 pub mod rooms;
 pub mod search;
 pub mod webhooks;
@@ -35,7 +37,9 @@ pub mod socket;
 
 pub use error::{ErrorBody, ErrorCode};
 pub use fields::{Fields, Parse, Violation};
-pub use ids::{ConnectionId, EventId, FileId, HookId, RoomId, SessionId, UserId, WebhookId};
+pub use ids::{
+    ConnectionId, EventId, FileId, HookId, ReportId, RoomId, SessionId, UserId, WebhookId,
+};
 pub use limits::Limits;
 pub use roles::{Act, Role};
 pub use seq::Seq;

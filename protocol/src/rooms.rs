@@ -6,7 +6,10 @@ mod door;
 mod list;
 
 pub use door::{Ban, BanBody, BanList, Invite, InviteBody, InviteList, NewBan, NewInvite};
-pub use list::{FindRooms, MyRoomList, Page, PageQuery, RoomList, RoomSort, RoomsQuery};
+pub use list::{
+    DeletedRoom, DeletedRoomList, FindRooms, MyRoomList, Page, PageQuery, RoomList, RoomSort,
+    RoomsQuery,
+};
 pub(crate) use list::{page_cursor, page_limit};
 pub use membership::{ChangeMember, ChangeMemberBody, Join, JoinBody, Member, MemberList};
 pub use room::{

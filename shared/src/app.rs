@@ -19,11 +19,13 @@ use crate::{
     delivering::Delivering,
     files::{self, Files},
     gateways::Gateways,
+    erasing,
     hints::Hints,
     indexing,
     internal_client::InternalClient,
     internal_tls::{self, InternalTls},
     limiter::Limiter,
+    news::News,
     passwords::Passwords,
     presence::Presence,
     redis_link::Redis,
@@ -69,6 +71,8 @@ pub struct App {
     pub gateways: Gateways,
     /// Where it is said that a room has something new.
     pub hints: Hints,
+    /// Where people are told what concerns all of their devices.
+    pub news: News,
     /// Cancelled when this process takes no more requests: who waits on purpose is answered then.
     pub closing: CancellationToken,
     keys: Arc<OnceCell<Keys>>,
@@ -190,6 +194,7 @@ impl App {
             ),
             revocations,
             gateways: Gateways::new(&settings.node, cluster.clone(), client.clone()),
+            news: News::new(&settings.node, cluster.clone(), client.clone()),
             hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), client)),
             closing: CancellationToken::new(),
             keys: Arc::new(OnceCell::new_with(keys)),
@@ -217,6 +222,11 @@ impl App {
         );
         tracker.spawn(delivering.run(cancel.clone()));
         tracker.spawn(indexing::run(self.store.clone(), cancel.clone()));
+        tracker.spawn(erasing::run(
+            self.store.clone(),
+            self.clock.clone(),
+            cancel.clone(),
+        ));
         tracker.spawn(upkeep::run(
             self.store.clone(),
             self.clock.clone(),

@@ -7,6 +7,7 @@ use protocol::{
 
 use crate::{
     App, Caller, Refusal, messages,
+    news::Word,
     store::{Direct, NewDirect},
 };
 
@@ -36,6 +37,9 @@ pub async fn open(app: &App, caller: &Caller, wish: OpenDirect) -> Result<Direct
     let direct = app.store.open_direct(&wish).await?;
     if let Some(event) = direct.events.last() {
         app.hints.hint(event.room, event.seq).await;
+        let came = direct.events.iter().map(|event| event.user.id).collect();
+        let added = Word::RoomAdded { room: event.room };
+        app.news.tell(came, added).await;
     }
     Ok(direct)
 }

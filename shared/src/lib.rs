@@ -20,6 +20,7 @@ pub mod cluster;
 pub mod internal_tls;
 pub mod internal_client;
 pub mod hints;
+pub mod news;
 pub mod ring;
 pub mod gateways;
 
@@ -32,6 +33,7 @@ pub mod bot_tokens;
 pub mod tickets;
 pub mod indexing;
 pub mod delivering;
+pub mod erasing;
 pub mod upkeep;
 
 pub mod app;
@@ -45,9 +47,11 @@ pub mod direct;
 pub mod files;
 pub mod marks;
 pub mod messages;
+pub mod reports;
 pub mod rooms;
 pub mod hooks;
 pub mod webhooks;
+pub mod admin;
 
 pub use app::App;
 pub use appender::Appender;

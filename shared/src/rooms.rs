@@ -8,20 +8,28 @@ mod invites;
 mod members;
 
 use protocol::{
-    ErrorCode, RoomId, Seq,
+    ErrorCode, RoomId, Seq, UserId,
     audit::AuditAction,
     events::Event,
-    rooms::{ChangeRoom, CreateRoom, FindRooms, MyRoom, Room, RoomList},
+    frame::UnsubscribeReason,
+    rooms::{ChangeRoom, CreateRoom, DeletedRoom, FindRooms, MyRoom, Room, RoomList},
     text::RoomPassword,
 };
 use serde_json::json;
 
-use crate::{App, Caller, Refusal, store::NewRoom};
+use crate::{
+    App, Caller, Refusal,
+    news::Word,
+    store::{As, NewRoom},
+};
 
 pub use crate::messages::history;
 pub use bans::{ban, bans, unban};
 pub use invites::{delete_invite, invite, invites};
 pub use members::{change_member, join, kick, leave, members};
+
+/// How many members are told that their room is back. The others find it when they next read their rooms.
+const TOLD_AT_ONCE: u32 = 1_000;
 
 /// Makes a room, which the caller then has.
 ///
@@ -40,6 +48,8 @@ pub async fn create(app: &App, caller: &Caller, create: CreateRoom) -> Result<Ro
     let data = json!({ "name": room.name, "visibility": room.visibility });
     note(app, caller, AuditAction::RoomCreate, room.id, data).await;
     app.hints.hint(room.id, room.head.unwrap_or_default()).await;
+    let added = Word::RoomAdded { room: room.id };
+    app.news.tell(vec![caller.user.id], added).await;
     Ok(room)
 }
 
@@ -98,17 +108,62 @@ pub async fn change(
     Ok(changed)
 }
 
-/// Deletes a room for everybody.
+/// Deletes a room for everybody. For some time it can be restored.
 ///
 /// # Errors
-/// `forbidden`.
+/// `forbidden`, `conflict` for a conversation.
 pub async fn delete(app: &App, caller: &Caller, room: RoomId) -> Result<(), Refusal> {
+    delete_as(app, caller, room, As::Owner).await
+}
+
+pub(crate) async fn delete_as(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    role: As,
+) -> Result<(), Refusal> {
+    let at = app.clock.now();
+    let span = app.settings.room_restore;
+    let until = (!span.is_zero()).then(|| at.after(span));
     app.store
-        .delete_room(room, caller.user.id, app.clock.now())
+        .delete_room(room, (caller.user.id, role), until, at)
         .await?;
     note(app, caller, AuditAction::RoomDelete, room, json!({})).await;
     // A deleted room has no next event to name: whoever follows it looks and finds it gone.
     app.hints.hint(room, Seq(u64::MAX)).await;
+    Ok(())
+}
+
+/// The rooms that the caller deleted and can restore.
+///
+/// # Errors
+/// When the store cannot answer.
+pub async fn deleted(app: &App, caller: &Caller) -> Result<Vec<DeletedRoom>, Refusal> {
+    let now = app.clock.now();
+    Ok(app.store.deleted_rooms(caller.user.id, now).await?)
+}
+
+/// Brings a room back that the caller deleted.
+///
+/// # Errors
+/// `room_not_found`.
+pub async fn restore(app: &App, caller: &Caller, room: RoomId) -> Result<Room, Refusal> {
+    restore_as(app, caller, room, As::Owner).await?;
+    Ok(app.store.room(room, caller.user.id).await?)
+}
+
+pub(crate) async fn restore_as(
+    app: &App,
+    caller: &Caller,
+    room: RoomId,
+    role: As,
+) -> Result<(), Refusal> {
+    app.store
+        .restore_room(room, (caller.user.id, role), app.clock.now())
+        .await?;
+    note(app, caller, AuditAction::RoomRestore, room, json!({})).await;
+    let members = app.store.member_ids(room, TOLD_AT_ONCE).await?;
+    app.news.tell(members, Word::RoomAdded { room }).await;
     Ok(())
 }
 
@@ -134,4 +189,10 @@ async fn hint(app: &App, event: Option<&Event>) {
     if let Some(event) = event {
         app.hints.hint(event.room, event.seq).await;
     }
+}
+
+/// Tells somebody's devices that they are a member no more.
+async fn removed(app: &App, room: RoomId, user: UserId, reason: UnsubscribeReason) {
+    let removed = Word::RoomRemoved { room, reason };
+    app.news.tell(vec![user], removed).await;
 }

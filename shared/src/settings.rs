@@ -66,6 +66,8 @@ pub struct Settings {
     pub access_token: Duration,
     /// `CHATX_REFRESH_TOKEN_S`.
     pub refresh_token: Duration,
+    /// `CHATX_ROOM_RESTORE_S`: how long a deleted room can be restored.
+    pub room_restore: Duration,
     /// `CHATX_TICKET_S`.
     pub ticket: Duration,
     /// `CHATX_DRAIN_S`: how long SIGTERM takes to move sockets away.
@@ -183,6 +185,7 @@ impl Default for Settings {
             jwt_key_file: None,
             access_token: Duration::from_secs(900),
             refresh_token: Duration::from_secs(2_592_000),
+            room_restore: Duration::from_secs(604_800),
             ticket: Duration::from_secs(30),
             drain: Duration::from_secs(20),
             metrics_listen: None,

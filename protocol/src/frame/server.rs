@@ -35,6 +35,10 @@ pub enum ServerFrame {
     Typing(TypingFrame),
     /// Somebody has read up to a place. May be lost.
     Read(ReadFrame),
+    /// The user came to be a member of a room. May be lost.
+    RoomAdded(RoomAdded),
+    /// The user is a member of a room no more. May be lost.
+    RoomRemoved(RoomRemoved),
     /// Connect elsewhere and resume, then close; this socket works until then.
     Goaway(Goaway),
     /// The answer to a `ping`.
@@ -209,6 +213,22 @@ pub struct ReadFrame {
     pub user: UserId,
     /// Up to which event.
     pub seq: Seq,
+}
+
+/// The user came to be a member of a room: on another device, by another's doing, or again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoomAdded {
+    /// The room.
+    pub room: RoomId,
+}
+
+/// The user is a member of a room no more.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct RoomRemoved {
+    /// The room.
+    pub room: RoomId,
+    /// Why.
+    pub reason: UnsubscribeReason,
 }
 
 /// Connect elsewhere.

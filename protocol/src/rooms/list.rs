@@ -5,7 +5,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{MyRoom, Room};
 use crate::{
-    Fields, Limits, Parse, Violation,
+    Fields, Limits, Parse, Timestamp, Violation,
     fields::{Whole, word},
     text::{RoomName, searchable},
 };
@@ -146,6 +146,24 @@ pub struct RoomList {
     /// Where the next page begins; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
+}
+
+/// A room that the caller deleted and can bring back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct DeletedRoom {
+    /// The room, as it was.
+    pub room: Room,
+    /// When it was deleted.
+    pub deleted_at: Timestamp,
+    /// Until when it can be restored.
+    pub restorable_until: Timestamp,
+}
+
+/// The rooms that the caller deleted and can bring back, the latest first.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct DeletedRoomList {
+    /// The rooms.
+    pub rooms: Vec<DeletedRoom>,
 }
 
 /// The caller's own rooms.

@@ -25,6 +25,10 @@ pub struct Member {
     /// Until when they may not write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
+    /// What they are up to, as they say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
+    pub status: String,
     /// Whether they are here, if that is known and visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub presence: Option<PresenceState>,

@@ -4,11 +4,12 @@ use protocol::{
     RoomId, UserId,
     audit::AuditAction,
     events::Event,
+    frame::UnsubscribeReason,
     rooms::{Ban, NewBan},
 };
 use serde_json::json;
 
-use super::{hint, note};
+use super::{hint, note, removed};
 use crate::{App, Caller, Refusal};
 
 /// Removes somebody and keeps them out.
@@ -30,6 +31,7 @@ pub async fn ban(
     let data = json!({ "member": user, "reason": reason, "until": ban.until });
     note(app, caller, AuditAction::MemberBan, room, data).await;
     hint(app, Some(&event)).await;
+    removed(app, room, user, UnsubscribeReason::Banned).await;
     Ok(event)
 }
 

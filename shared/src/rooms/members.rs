@@ -4,15 +4,16 @@ use protocol::{
     ErrorCode, RoomId, UserId,
     audit::AuditAction,
     events::{Event, EventKind},
-    frame::PresenceState,
+    frame::{PresenceState, UnsubscribeReason},
     rooms::{ChangeMember, Join, Member, MemberList, Page, Visibility},
     text::RoomPassword,
 };
 use serde_json::json;
 
-use super::{hint, note};
+use super::{hint, note, removed};
 use crate::{
     App, Caller, Refusal, bots,
+    news::Word,
     store::{Door, Entry, Joined, Members},
 };
 
@@ -35,6 +36,10 @@ pub async fn join(app: &App, caller: &Caller, room: RoomId, join: Join) -> Resul
         .join(room, caller.user.id, &entry, app.clock.now())
         .await?;
     hint(app, joined.event.as_ref()).await;
+    if joined.event.is_some() {
+        let added = Word::RoomAdded { room };
+        app.news.tell(vec![caller.user.id], added).await;
+    }
     Ok(joined)
 }
 
@@ -99,6 +104,7 @@ pub async fn leave(app: &App, caller: &Caller, room: RoomId) -> Result<Event, Re
         .leave(room, caller.user.id, app.clock.now())
         .await?;
     hint(app, Some(&event)).await;
+    removed(app, room, caller.user.id, UnsubscribeReason::Left).await;
     Ok(event)
 }
 
@@ -178,5 +184,6 @@ pub async fn kick(
     )
     .await;
     hint(app, Some(&event)).await;
+    removed(app, room, user, UnsubscribeReason::Kicked).await;
     Ok(event)
 }

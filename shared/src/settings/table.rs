@@ -178,6 +178,7 @@ pub static SETTINGS: &[Setting] = &{
             .otherwise("generated once, kept in the store"),
         S::new(Access, "CHATX_ACCESS_TOKEN_S", "how long an access token lives", |s| &mut s.access_token).unit("s").check(above_zero),
         S::new(Access, "CHATX_REFRESH_TOKEN_S", "how long a session lives without a refresh", |s| &mut s.refresh_token).unit("s").check(above_zero),
+        S::new(Access, "CHATX_ROOM_RESTORE_S", "how long a deleted room can be restored before it is erased", |s| &mut s.room_restore).unit("s"),
         S::new(Access, "CHATX_TICKET_S", "how long a ticket to a socket lives", |s| &mut s.ticket).unit("s").check(above_zero),
         S::new(Access, "CHATX_ORIGINS", "origins of browser pages that may connect, beside the server's own", |s| &mut s.origins)
             .otherwise("none").check(origins),

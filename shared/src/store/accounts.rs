@@ -272,7 +272,7 @@ impl From<CredentialsRow> for Credentials {
 }
 
 /// What matches text that begins with `query`, its own wildcards taken as they are.
-fn beginning(query: &str) -> String {
+pub(super) fn beginning(query: &str) -> String {
     let mut pattern = String::with_capacity(query.len() + 1);
     for character in query.chars() {
         if matches!(character, '!' | '%' | '_') {

@@ -36,6 +36,7 @@ pub(super) struct Person {
     id: Uuid,
     username: String,
     display_name: String,
+    status: String,
     role: Option<Word<Role>>,
     joined_at: Option<At>,
     first_seq: Option<i64>,
@@ -212,6 +213,7 @@ impl Person {
             role: self.role()?,
             joined_at: self.joined_at?.0,
             muted_until: self.muted_until.map(Timestamp::from),
+            status: self.status.clone(),
             presence: None,
         })
     }
@@ -219,7 +221,7 @@ impl Person {
 
 async fn person(transaction: &mut Tx, room: RoomId, user: UserId) -> Result<Person> {
     let person: Option<Person> = on!(transaction.connection(), connection => sqlx::query_as(
-        "select u.id, u.username, u.display_name, m.role, m.joined_at, m.first_seq, m.muted_until
+        "select u.id, u.username, u.display_name, u.status, m.role, m.joined_at, m.first_seq, m.muted_until
          from users u left join members m on m.room_id = $1 and m.user_id = u.id
          where u.id = $2",
     ).bind(room.uuid()).bind(user.uuid()).fetch_optional(connection))?;

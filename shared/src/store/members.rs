@@ -128,10 +128,10 @@ impl Store {
         let after: Option<Cursor> = page.cursor.as_deref().map(cursor::read).transpose()?;
         let (rank, username) = after.map(|after| (after.rank, after.username)).unzip();
         let mut rows: Vec<MemberRow> = on!(self.reader(), pool => sqlx::query_as(
-            "select user_id, username, display_name, role, joined_at, muted_until, place,
+            "select user_id, username, display_name, status, role, joined_at, muted_until, place,
                 (select member_count from rooms where id = $1) as member_count
              from (
-                select m.user_id, u.username, u.display_name, m.role, m.joined_at, m.muted_until,
+                select m.user_id, u.username, u.display_name, u.status, m.role, m.joined_at, m.muted_until,
                     case m.role when 'owner' then 0 when 'admin' then 1 when 'moderator' then 2 else 3 end
                         as place
                 from members m join users u on u.id = m.user_id
@@ -343,7 +343,7 @@ impl RoomChange {
         self.write(EventKind::Mute(muted)).await.map(Some)
     }
 
-    async fn give_role(&mut self, person: &mut Person, role: Role) -> Result<Event> {
+    pub(super) async fn give_role(&mut self, person: &mut Person, role: Role) -> Result<Event> {
         person.set_role(role);
         execute!(
             self.transaction.connection(),
@@ -383,6 +383,7 @@ struct MemberRow {
     user_id: Uuid,
     username: String,
     display_name: String,
+    status: String,
     role: Word<Role>,
     joined_at: At,
     muted_until: Option<At>,
@@ -402,6 +403,7 @@ impl MemberRow {
             role: self.role.0,
             joined_at: self.joined_at.0,
             muted_until: self.muted_until.map(Timestamp::from),
+            status: self.status,
             presence: None,
         }
     }

@@ -147,6 +147,8 @@ impl RoomChange {
             "delete from pins where room_id = $1 and seq = $2",
             "delete from mentions where room_id = $1 and seq = $2",
             "delete from originals where room_id = $1 and seq = $2",
+            // What was reported of it stays told, but not what it said.
+            "update reports set body = null where room_id = $1 and seq = $2",
         ] {
             execute!(
                 self.transaction.connection(),

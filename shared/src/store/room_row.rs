@@ -91,7 +91,8 @@ impl ListedRoom {
     }
 }
 
-fn people(told: &str) -> Vec<UserSummary> {
+/// The people that [`select_rooms`] tells of.
+pub(super) fn people(told: &str) -> Vec<UserSummary> {
     let person = |told: &str| {
         let mut parts = told.split('\u{1f}');
         Some(UserSummary {
@@ -162,6 +163,15 @@ impl RoomRow {
             room.archived_at = self.archived_at.map(Timestamp::from);
         }
         room
+    }
+
+    /// All that there is to tell, of the room and of nobody's place in it.
+    pub(super) fn whole(&self) -> Room {
+        Room {
+            role: None,
+            unread: None,
+            ..self.room(Some((Role::Owner, 0)))
+        }
     }
 
     /// What of `wish` is new, or why it cannot be.

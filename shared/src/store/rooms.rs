@@ -9,7 +9,7 @@ use protocol::{
 };
 
 use super::{
-    Result, Store,
+    Error, Result, Store,
     change::RoomChange,
     columns::At,
     pool::{execute, on},
@@ -55,7 +55,10 @@ impl Store {
         .bind(i64::from(create.max_members))
         .bind(create.history.as_str())
         .bind(At(*at)));
-        stored.map_err(|error| error.or_taken("name_key", ErrorCode::NameTaken))?;
+        if let Err(error) = stored {
+            drop(transaction);
+            return Err(self.name_refused(error, new.owner, create.name.key()).await);
+        }
         let mut change = RoomChange::within(transaction, new.id, new.owner, *at).await?;
         change.admit(Role::Owner).await?;
         let room = change.commit().await?;
@@ -103,7 +106,11 @@ impl Store {
         let changes = change.room.changes(wish)?;
         if changes != RoomChanges::default() || matches!(wish.password, Some(Some(_))) {
             change.must_be_writable()?;
-            change.rewrite(wish, password_hash).await?;
+            if let Err(error) = change.rewrite(wish, password_hash).await {
+                drop(change);
+                let name = wish.name.as_ref().map(RoomName::key);
+                return Err(self.name_refused(error, by, name.unwrap_or_default()).await);
+            }
             events.push(change.write(EventKind::Room(Changed { changes })).await?);
         }
         if wish.archived == Some(true) && !change.room.is_archived() {
@@ -113,20 +120,18 @@ impl Store {
         Ok((self.room(room.id(), by).await?, events))
     }
 
-    /// Deletes a room for everybody. Its name is free for others.
-    ///
-    /// # Errors
-    /// `forbidden`.
-    pub async fn delete_room(&self, room: RoomId, by: UserId, at: Timestamp) -> Result<()> {
-        let mut change = self.change_as(room, by, Act::DeleteRoom, at).await?;
-        execute!(
-            change.transaction.connection(),
-            sqlx::query("update rooms set deleted_at = $2 where id = $1",)
-                .bind(room.uuid())
-                .bind(At(at))
-        )?;
-        change.commit().await?;
-        Ok(())
+    /// Says whose it is if what failed is that another room has the name.
+    async fn name_refused(&self, error: Error, by: UserId, name_key: &str) -> Error {
+        let error = error.or_taken("name_key", ErrorCode::NameTaken);
+        let Error::Refused(refusal) = &error else {
+            return error;
+        };
+        if refusal.code == ErrorCode::NameTaken
+            && self.keeps_name(by, name_key).await.unwrap_or_default()
+        {
+            return ErrorCode::NameKept.into();
+        }
+        error
     }
 }
 
@@ -164,11 +169,11 @@ impl RoomChange {
             .bind(wish.history.map(HistoryVisibility::as_str))
             .bind(wish.slow_mode_s.map(i64::from))
         );
-        stored.map_err(|error| error.or_taken("name_key", ErrorCode::NameTaken))?;
+        stored?;
         Ok(())
     }
 
-    async fn set_archived(&mut self, since: Option<Timestamp>) -> Result<Event> {
+    pub(super) async fn set_archived(&mut self, since: Option<Timestamp>) -> Result<Event> {
         self.room.archived_at = since.map(At);
         execute!(
             self.transaction.connection(),

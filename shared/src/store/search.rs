@@ -26,7 +26,7 @@ use self::{
 };
 use super::{Result, Store, columns::At, cursor, pool::on};
 
-pub(super) use stretches::follow;
+pub(super) use stretches::{follow, forget_before};
 pub(super) use texts::{Key, Order};
 pub(super) use walk::Ground;
 

@@ -229,3 +229,27 @@ async fn write(transaction: &mut Tx, room: RoomId, stretches: &[Stretch]) -> Res
     }
     Ok(())
 }
+
+/// Takes the stretches of a room that begin before a place out of the index, with what they had.
+pub(in crate::store) async fn forget_before(tx: &mut Tx, room: RoomId, seq: i64) -> Result<()> {
+    let number = number_of(seq);
+    if let On::Sqlite(_) = tx.connection() {
+        execute!(
+            tx.connection(),
+            sqlx::query(
+                "delete from search_lexemes where rowid in (
+                    select id from search_stretches where room_id = $1 and number < $2
+                 )",
+            )
+            .bind(room.uuid())
+            .bind(number)
+        )?;
+    }
+    execute!(
+        tx.connection(),
+        sqlx::query("delete from search_stretches where room_id = $1 and number < $2")
+            .bind(room.uuid())
+            .bind(number)
+    )?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What concerns somebody on all of their devices, whatever they follow there: said to every coordinator,
+//! since any may have a socket of theirs. It may be lost: a client reads its rooms again when it connects.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use http::Method;
+use protocol::{RoomId, UserId, frame::UnsubscribeReason};
+use serde::{Deserialize, Serialize};
+use tokio::{sync::broadcast, time::timeout};
+
+use crate::{
+    cluster::{Cluster, Node},
+    internal_client::{InternalClient, WITHIN},
+};
+
+/// The body of `POST /internal/news`, and what a coordinator in this process is told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Whom it concerns.
+    pub users: Vec<UserId>,
+    /// What it is.
+    pub word: Word,
+}
+
+/// What somebody is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Word {
+    /// They are a member of this room now.
+    RoomAdded {
+        /// The room.
+        room: RoomId,
+    },
+    /// They are a member of this room no more.
+    RoomRemoved {
+        /// The room.
+        room: RoomId,
+        /// Why.
+        reason: UnsubscribeReason,
+    },
+}
+
+/// Where news goes. Cloning gives the same.
+#[derive(Clone)]
+pub struct News(Arc<Inner>);
+
+struct Inner {
+    /// This process, which tells itself.
+    node: String,
+    cluster: Cluster,
+    client: InternalClient,
+    here: broadcast::Sender<Arc<Told>>,
+}
+
+/// Who falls behind further loses the oldest.
+const QUEUE: usize = 1_024;
+
+impl News {
+    /// From the process `node` to itself and to the other coordinators.
+    pub fn new(node: &str, cluster: Cluster, client: InternalClient) -> Self {
+        Self(Arc::new(Inner {
+            node: node.to_owned(),
+            cluster,
+            client,
+            here: broadcast::channel(QUEUE).0,
+        }))
+    }
+
+    /// Tells `users`. One try for each node; never fails, never waits longer than 300 ms.
+    pub async fn tell(&self, users: Vec<UserId>, word: Word) {
+        let told = Told { users, word };
+        let body = serde_json::to_vec(&told).expect("ids and words are always JSON");
+        self.hear(told);
+        // Which nodes there are may have to be read first, from a store that is slow.
+        let told = timeout(WITHIN, self.tell_others(body)).await;
+        if told.is_err() {
+            metrics::counter!("chatx_news_lost_total").increment(1);
+        }
+    }
+
+    /// Passes on what another process tells.
+    pub fn hear(&self, told: Told) {
+        // In a process without sockets nobody listens.
+        let _ = self.0.here.send(Arc::new(told));
+    }
+
+    /// All that is told from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Told>> {
+        self.0.here.subscribe()
+    }
+
+    async fn tell_others(&self, body: Vec<u8>) {
+        let nodes = self.0.cluster.live().await;
+        let others = nodes.iter().filter(|node| node.name != self.0.node);
+        join_all(others.map(|node| self.post(node, body.clone()))).await;
+    }
+
+    async fn post(&self, node: &Node, body: Vec<u8>) {
+        let asked = self.0.client.ask(
+            Method::POST,
+            &node.internal_url,
+            "/internal/news",
+            body.into(),
+        );
+        match asked.await {
+            Ok(status) if status.is_success() => {}
+            Ok(status) => {
+                metrics::counter!("chatx_news_lost_total").increment(1);
+                tracing::debug!(node = node.name, %status, "news is lost");
+            }
+            Err(error) => {
+                metrics::counter!("chatx_news_lost_total").increment(1);
+                tracing::debug!(node = node.name, %error, "news is lost");
+            }
+        }
+    }
+}
