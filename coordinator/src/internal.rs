@@ -6,7 +6,7 @@ use axum::{
     routing::{get, post},
 };
 use http::{StatusCode, header, request::Parts};
-use shared::hints::Hint;
+use shared::{hints::Hint, news::Told};
 
 use crate::{
     Node,
@@ -16,6 +16,7 @@ use crate::{
 pub(crate) fn routes() -> Router<Node> {
     Router::new()
         .route("/internal/hint", post(hint))
+        .route("/internal/news", post(news))
         .route("/internal/open", get(open))
         .route(dial::PATH, get(door::enter))
 }
@@ -24,6 +25,12 @@ pub(crate) fn routes() -> Router<Node> {
 async fn hint(_: Peer, State(node): State<Node>, Json(hint): Json<Hint>) -> StatusCode {
     node.app.store.nudges().wrote(hint.room);
     node.rooms.look(hint.room, hint.seq);
+    StatusCode::NO_CONTENT
+}
+
+/// What concerns people on all of their devices.
+async fn news(_: Peer, State(node): State<Node>, Json(told): Json<Told>) -> StatusCode {
+    node.app.news.hear(told);
     StatusCode::NO_CONTENT
 }
 

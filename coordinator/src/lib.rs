@@ -154,6 +154,8 @@ impl Coordinator {
         tasks.spawn(tail::listen(rooms.clone(), hints, cancel.clone()));
         tasks.spawn(tail::watch(rooms.clone(), log, cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));
+        let told = node.connections.clone();
+        tasks.spawn(told.tell(app.news.clone(), cancel.clone()));
         tasks.spawn(presences.tell(app.presence.clone(), cancel.clone()));
         let reads = node.reads.clone();
         tasks.spawn(reads.keep(app, rooms, cancel.clone()));

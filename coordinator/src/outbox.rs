@@ -146,6 +146,21 @@ impl Outbox {
         self.leaving().waiting.push_answer(frame.into_bytes());
     }
 
+    /// Sends what concerns the peer as a whole and may be lost, if there is space.
+    pub(crate) fn pass(&self, frame: &Encoded) {
+        let mut leaving = self.leaving();
+        if leaving
+            .waiting
+            .is_above(self.0.capacity.half(), frame.len())
+        {
+            counter!("chatx_outbox_dropped_total").increment(1);
+            return;
+        }
+        leaving.waiting.push(frame.clone().into_bytes());
+        let is_due = leaving.write();
+        self.release(leaving, is_due);
+    }
+
     /// Keeps what may be lost for the next write, if the room is followed and there is space.
     pub(crate) fn hold_passing(&self, room: RoomId, frames: &[Encoded]) {
         let mut leaving = self.leaving();

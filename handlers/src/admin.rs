@@ -1,12 +1,11 @@
-//! What only server admins see.
+//! What only server admins see, and nobody changes: the audit log and the nodes.
 
 use axum::{Json, extract::State};
 use protocol::{
-    ErrorCode,
     audit::{AuditEntries, AuditQuery, AuditQueryBody},
     nodes::NodeList,
 };
-use shared::App;
+use shared::{App, admin};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{caller::Authenticated, error::Result, input::Query};
@@ -29,7 +28,7 @@ async fn audit(
     caller: Authenticated,
     Query(wanted): Query<AuditQuery>,
 ) -> Result<Json<AuditEntries>> {
-    for_admins(&caller)?;
+    admin::check(&app, &caller).await?;
     Ok(Json(app.store.audit_entries(&wanted).await?))
 }
 
@@ -41,15 +40,7 @@ async fn audit(
     (status = 403, description = "`forbidden`: the caller is no server admin"),
 ))]
 async fn nodes(State(app): State<App>, caller: Authenticated) -> Result<Json<NodeList>> {
-    for_admins(&caller)?;
+    admin::check(&app, &caller).await?;
     let nodes = app.cluster.nodes().await?;
     Ok(Json(NodeList { nodes }))
-}
-
-fn for_admins(caller: &Authenticated) -> Result<()> {
-    if caller.admin {
-        Ok(())
-    } else {
-        Err(ErrorCode::Forbidden.into())
-    }
 }

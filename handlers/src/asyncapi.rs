@@ -359,6 +359,8 @@ mod tests {
             "on_typing",
             "pong",
             "ready",
+            "room_added",
+            "room_removed",
             "subscribed",
             "unsubscribed",
         ];

@@ -97,7 +97,7 @@ async fn register(
     request_body = LoginBody, responses(
     (status = 200, description = "the account, and tokens of a new session", body = SignedIn),
     (status = 401, description = "`invalid_credentials`"),
-    (status = 403, description = "`csrf`: cookies were asked for by a page of another site"),
+    (status = 403, description = "`suspended`: a server admin keeps the account out; `csrf`: cookies were asked for by a page of another site"),
     (status = 429, description = "`rate_limited`: too many tries on this account or from this address"),
 ))]
 async fn login(
@@ -133,6 +133,14 @@ async fn login(
         .await;
         return Err(ErrorCode::InvalidCredentials.into());
     };
+    // Only who knows the password learns of it.
+    if known.is_suspended {
+        let user = Some(known.user.id.to_string());
+        let by = stranger.by(None);
+        app.audit(by, AuditAction::LoginFailure, user, json!({}))
+            .await;
+        return Err(ErrorCode::Suspended.into());
+    }
     let device = login
         .device
         .as_ref()

@@ -9,7 +9,7 @@ use axum::{
 };
 use http::{HeaderMap, header, request::Parts};
 use protocol::{
-    ErrorCode, Fields, Parse, RoomId, Seq, SessionId, UserId, Violation,
+    ErrorCode, Fields, Parse, ReportId, RoomId, Seq, SessionId, UserId, Violation,
     fields::{Invalid, Unknown, read, read_query},
 };
 use serde::{Deserialize, de::DeserializeOwned};
@@ -168,6 +168,24 @@ pub(crate) struct InviteInRoom {
     /// The invite's code.
     #[param(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9_-]+$")]
     pub(crate) code: String,
+}
+
+/// A path to a report.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct OfReport {
+    /// The report.
+    pub(crate) report: ReportId,
+}
+
+/// A path to a report of a room.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ReportInRoom {
+    /// The room.
+    pub(crate) room: RoomId,
+    /// The report.
+    pub(crate) report: ReportId,
 }
 
 /// A path to a message.

@@ -8,7 +8,7 @@
 //! | `/v1/auth/register` `login` `refresh` `logout` `password` `csrf` | `auth` |
 //! | `/v1/auth/sessions`, `/v1/auth/sessions/{session}` | `sessions` |
 //! | `/v1/users`, `/v1/users/me`, `/v1/users/{user}` | `users` |
-//! | `/v1/rooms`, `/v1/rooms/{room}`, `/v1/users/me/rooms` | `rooms` |
+//! | `/v1/rooms`, `/v1/rooms/{room}`, `…/restore`, `/v1/users/me/rooms`, `…/deleted` | `rooms` |
 //! | `/v1/rooms/{room}/members`, `…/members/me`, `…/members/{user}` | `members` |
 //! | `/v1/rooms/{room}/bans`, `…/bans/{user}` | `bans` |
 //! | `/v1/rooms/{room}/invites`, `…/invites/{code}` | `invites` |
@@ -16,6 +16,7 @@
 //! | `…/messages/{seq}/reactions/{emoji}` | `reactions` |
 //! | `…/messages/{seq}/pin`, `/v1/rooms/{room}/pins` | `pins` |
 //! | `…/messages/{seq}/history`, `/v1/rooms/{room}/receipts` | `receipts` |
+//! | `…/messages/{seq}/report`, `/v1/rooms/{room}/reports`, `…/reports/{report}` | `reports` |
 //! | `/v1/dms`, `/v1/users/me/blocks`, `…/blocks/{user}` | `dms` |
 //! | `/v1/rooms/{room}/files`, `/v1/files/{file}`, `…/thumbnail` | `files` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
@@ -25,6 +26,7 @@
 //! | `/v1/rooms/{room}/hooks`, `…/hooks/{hook}`, `/v1/hooks/{token}` | `hooks` |
 //! | `/v1/socket` | `socket` |
 //! | `/v1/admin/audit`, `/v1/admin/nodes` | `admin` |
+//! | `/v1/admin/users`, `…/rooms`, `…/reports`, `…/storage` | `administration` |
 //! | `/livez`, `/readyz`, `/.well-known/jwks.json` | `health` |
 //! | `/docs`, `/v1/openapi.json`, `/v1/asyncapi.json` | `docs` |
 
@@ -58,11 +60,13 @@ mod pins;
 mod reactions;
 mod reads;
 mod receipts;
+mod reports;
 mod rooms;
 mod search;
 mod webhooks;
 
 mod admin;
+mod administration;
 mod health;
 mod socket;
 
@@ -136,6 +140,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(reactions::routes())
         .merge(pins::routes())
         .merge(receipts::routes())
+        .merge(reports::routes())
         .merge(dms::routes())
         .merge(files::routes())
         .merge(reads::routes())
@@ -145,6 +150,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(webhooks::routes())
         .merge(socket::routes())
         .merge(admin::routes())
+        .merge(administration::routes())
         .merge(health::routes())
 }
 

@@ -69,6 +69,7 @@ fn tags() -> Vec<Tag> {
         ("webhooks", "Ways out of rooms, to urls elsewhere."),
         ("hooks", "Ways into a room for tools that can only post."),
         ("files", "What is attached to messages."),
+        ("reports", "What members tell moderators of messages."),
         (
             "socket",
             "The way to live events; see `/v1/asyncapi.json` for what follows.",

@@ -3,8 +3,8 @@
 use axum::{Json, extract::State};
 use http::StatusCode;
 use protocol::rooms::{
-    ChangeRoom, ChangeRoomBody, CreateRoom, CreateRoomBody, FindRooms, MyRoomList, Room, RoomList,
-    RoomsQuery,
+    ChangeRoom, ChangeRoomBody, CreateRoom, CreateRoomBody, DeletedRoomList, FindRooms, MyRoomList,
+    Room, RoomList, RoomsQuery,
 };
 use shared::{App, rooms};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -19,6 +19,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(find, create))
         .routes(routes!(mine))
+        .routes(routes!(deleted))
+        .routes(routes!(restore))
         .routes(routes!(read, change, delete))
 }
 
@@ -42,7 +44,7 @@ async fn find(
 /// Whoever makes it owns it and is its first member.
 #[utoipa::path(post, path = "/v1/rooms", tag = "rooms", request_body = CreateRoomBody, responses(
     (status = 201, description = "the room", body = Room),
-    (status = 409, description = "`name_taken`: another public or private room has this name"),
+    (status = 409, description = "`name_taken`: another public or private room has this name; `name_kept`: it is one that the caller deleted"),
 ))]
 async fn create(
     State(app): State<App>,
@@ -92,7 +94,7 @@ async fn read(
     (status = 200, description = "the room as it is now", body = Room),
     (status = 403, description = "`forbidden`, `not_a_member`, `archived`"),
     (status = 404, description = "`room_not_found`"),
-    (status = 409, description = "`name_taken`, `conflict`"),
+    (status = 409, description = "`name_taken`, `name_kept`, `conflict`"),
 ))]
 async fn change(
     State(app): State<App>,
@@ -105,11 +107,12 @@ async fn change(
 
 /// Delete a room
 ///
-/// Its messages go with it, for good. Only the owner may.
+/// For everybody, at once. Only the owner may, who can restore it for seven days; then it is erased for good.
 #[utoipa::path(delete, path = "/v1/rooms/{room}", tag = "rooms", params(InRoom), responses(
     (status = 204, description = "it is gone"),
     (status = 403, description = "`forbidden`, `not_a_member`"),
     (status = 404, description = "`room_not_found`"),
+    (status = 409, description = "`conflict`: a direct conversation is nobody's to delete"),
 ))]
 async fn delete(
     State(app): State<App>,
@@ -118,4 +121,30 @@ async fn delete(
 ) -> Result<StatusCode> {
     rooms::delete(&app, &caller, at.room).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// The caller's deleted rooms
+///
+/// Those that they can still restore, the latest first.
+#[utoipa::path(get, path = "/v1/users/me/rooms/deleted", tag = "rooms", responses(
+    (status = 200, description = "the rooms, as they were", body = DeletedRoomList),
+))]
+async fn deleted(State(app): State<App>, caller: Authenticated) -> Result<Json<DeletedRoomList>> {
+    let rooms = rooms::deleted(&app, &caller).await?;
+    Ok(Json(DeletedRoomList { rooms }))
+}
+
+/// Restore a room
+///
+/// With all that was in it. Only its owner may who deleted it, and only until it is erased.
+#[utoipa::path(post, path = "/v1/rooms/{room}/restore", tag = "rooms", params(InRoom), responses(
+    (status = 200, description = "the room, as it was", body = Room),
+    (status = 404, description = "`room_not_found`: there is none that the caller can restore"),
+))]
+async fn restore(
+    State(app): State<App>,
+    caller: Authenticated,
+    Path(at): Path<InRoom>,
+) -> Result<Json<Room>> {
+    Ok(Json(rooms::restore(&app, &caller, at.room).await?))
 }

@@ -10,7 +10,8 @@ pub use client::{
 pub use close::CloseReason;
 pub use server::{
     Ack, ErrorFrame, Goaway, Ok, Online, OnlineUser, Pong, PresenceFrame, ReadFrame, Ready,
-    ServerFrame, Subscribed, TypingFrame, UnsubscribeReason, Unsubscribed, encode,
+    RoomAdded, RoomRemoved, ServerFrame, Subscribed, TypingFrame, UnsubscribeReason, Unsubscribed,
+    encode,
 };
 
 use serde::{Deserialize, Serialize};

@@ -20,6 +20,7 @@ use crate::{
     files::{self, Files},
     gateways::Gateways,
     erasing,
+    gateways::Gateways,
     hints::Hints,
     indexing,
     internal_client::InternalClient,

@@ -35,6 +35,7 @@ use crate::{Error, Refusal, Result, Session, Settings};
 pub struct Connection {
     commands: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
+    rooms_changed: watch::Receiver<u64>,
     /// How many messages more may be on their way.
     places: Arc<Semaphore>,
     /// Told when a room's reader has taken enough, or is gone.
@@ -123,6 +124,7 @@ impl Connection {
     pub(crate) fn open(session: Session, settings: Settings) -> Self {
         let (commands, asked) = mpsc::channel(COMMANDS);
         let (status, watched) = watch::channel(Status::Connecting);
+        let (changed, rooms_changed) = watch::channel(0);
         let wake = Arc::new(Notify::new());
         let places = Arc::new(Semaphore::new(
             settings.outbox.clamp(1, Semaphore::MAX_PERMITS),
@@ -132,12 +134,16 @@ impl Connection {
             session,
             Arc::clone(&settings),
             asked,
-            status,
+            owner::Told {
+                status,
+                rooms_changed: changed,
+            },
             Arc::clone(&wake),
         ));
         Self {
             commands,
             status: watched,
+            rooms_changed,
             places,
             wake,
             settings,
@@ -152,6 +158,12 @@ impl Connection {
     /// How it stands, and every change of that.
     pub fn status(&self) -> watch::Receiver<Status> {
         self.status.clone()
+    }
+
+    /// How often the server has said that the user came into a room or is out of one, which may be lost: a program
+    /// that shows the user's rooms reads them again when it changes, and whenever a socket is open again.
+    pub fn rooms_changed(&self) -> watch::Receiver<u64> {
+        self.rooms_changed.clone()
     }
 
     /// Waits until a socket is open.

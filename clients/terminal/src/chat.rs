@@ -125,6 +125,7 @@ impl Program {
     async fn run_inner(&mut self) -> Result<()> {
         let mut keys = EventStream::new();
         let mut status = self.connection.status();
+        let mut rooms_changed = self.connection.rooms_changed();
         let mut asked_to_end = EndSignals::new()?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -142,6 +143,10 @@ impl Program {
                 Ok(()) = status.changed() => {
                     let link = Link::from(&*status.borrow_and_update());
                     Some(Input::Link(link))
+                }
+                Ok(()) = rooms_changed.changed() => {
+                    self.world.begin(Effect::ReadRooms);
+                    None
                 }
                 _ = ticks.tick() => Some(Input::Tick),
                 () = asked_to_end.next() => return Ok(()),

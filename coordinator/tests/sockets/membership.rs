@@ -9,7 +9,7 @@ use protocol::{
     rooms::{ChangeRoom, ChangeRoomBody, NewBan},
 };
 use serde_json::json;
-use shared::rooms;
+use shared::{rooms, store::As};
 
 use crate::support::{Client, Log, Person, TestNode};
 
@@ -269,7 +269,7 @@ async fn a_removed_room_ends_without_a_hint() -> Result<()> {
     } = scene().await?;
     let elsewhere = node.another_store().await?;
     elsewhere
-        .delete_room(room, ada.user.id, node.app.clock.now())
+        .delete_room(room, (ada.user.id, As::Owner), None, node.app.clock.now())
         .await?;
     for client in [&mut at_ada, &mut at_bob] {
         assert_eq!(

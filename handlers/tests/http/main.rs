@@ -5,14 +5,17 @@
 mod accounts;
 mod admin;
 mod bots;
+mod administration;
 mod conversation;
 mod cookies;
+mod deleted;
 mod documents;
 mod files;
 mod hooks;
 mod limits;
 mod messages;
 mod refusals;
+mod reports;
 mod rooms;
 mod search;
 mod server;

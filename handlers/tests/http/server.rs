@@ -122,6 +122,13 @@ impl Server {
         Person::of(self, &answer.json)
     }
 
+    /// Logs into an account that was made.
+    pub(crate) async fn log_in(&self, username: &str) -> Person<'_> {
+        let login = json!({ "login": username, "password": PASSWORD });
+        let answer = self.post("/v1/auth/login").json(login);
+        Person::of(self, &answer.await_status(200).await.json)
+    }
+
     /// Moves the clock on.
     pub(crate) fn advance(&self, span: Duration) {
         self.app.clock.advance(span);

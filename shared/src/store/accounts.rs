@@ -37,6 +37,8 @@ pub struct Credentials {
     pub user: UserSummary,
     /// A PHC string; `None` for who cannot log in by password.
     pub password_hash: Option<String>,
+    /// Whether a server admin keeps them out.
+    pub is_suspended: bool,
 }
 
 #[derive(FromRow)]
@@ -45,6 +47,7 @@ struct CredentialsRow {
     username: String,
     display_name: String,
     password_hash: Option<String>,
+    is_suspended: bool,
 }
 
 #[derive(FromRow)]
@@ -131,8 +134,8 @@ impl Store {
             LoginName::Nobody => ("", ""),
         };
         let row: Option<CredentialsRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, display_name, password_hash from users \
-             where (username = $1 or email = $2) and suspended_at is null and erased_at is null",
+            "select id, username, display_name, password_hash, suspended_at is not null as is_suspended from users \
+             where (username = $1 or email = $2) and erased_at is null",
         )
         .bind(username)
         .bind(email)
@@ -146,7 +149,7 @@ impl Store {
     /// `user_not_found`.
     pub async fn credentials_of(&self, user: UserId) -> Result<Credentials> {
         let row: Option<CredentialsRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, display_name, password_hash from users \
+            "select id, username, display_name, password_hash, suspended_at is not null as is_suspended from users \
              where id = $1 and suspended_at is null and erased_at is null",
         )
         .bind(user.uuid())
@@ -267,6 +270,7 @@ impl From<CredentialsRow> for Credentials {
         Self {
             user,
             password_hash: row.password_hash,
+            is_suspended: row.is_suspended,
         }
     }
 }

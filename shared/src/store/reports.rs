@@ -173,11 +173,13 @@ impl Store {
         let is_open = state == ReportState::Open;
         let changed = execute!(
             self.writer(),
-            sqlx::query("update reports set state = $2, closed_at = $3, closed_by = $4 where id = $1")
-                .bind(report.uuid())
-                .bind(state.as_str())
-                .bind((!is_open).then_some(At(at)))
-                .bind((!is_open).then_some(by.uuid()))
+            sqlx::query(
+                "update reports set state = $2, closed_at = $3, closed_by = $4 where id = $1"
+            )
+            .bind(report.uuid())
+            .bind(state.as_str())
+            .bind((!is_open).then_some(At(at)))
+            .bind((!is_open).then_some(by.uuid()))
         );
         let changed = changed.map_err(|error| error.or_taken("reports", ErrorCode::Conflict))?;
         if changed == 0 {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use protocol::{ErrorCode, RoomId, Seq, accounts::UserSummary};
-use shared::store::{Append, Appended};
+use shared::store::{Append, Appended, As};
 
 use crate::ground::{Ground, on_both_engines};
 
@@ -153,7 +153,10 @@ async fn who_was_put_out_is_still_told_where_their_message_stands(ground: Ground
     ground.send(tea, &bob, "one").await?;
     let at = ground.clock.now();
     ground.store.kick(tea, ada.id, bob.id, at).await?;
-    ground.store.delete_room(water, ada.id, at).await?;
+    ground
+        .store
+        .delete_room(water, (ada.id, As::Owner), None, at)
+        .await?;
     let entries = [
         ground.message(tea, bob.id, "one"),
         ground.message(tea, bob.id, "two"),

@@ -9,7 +9,7 @@ use protocol::{
     events::{Event, EventKind},
     rooms::{ChangeMember, ChangeRoom, CreateRoom, FindRooms, HistoryVisibility, Visibility},
 };
-use shared::store::{Appended, Entry};
+use shared::store::{Appended, As, Entry};
 use std::time::Duration;
 
 use crate::ground::{Ground, body, latest, on_both_engines, public, refused, room_name};
@@ -392,7 +392,10 @@ async fn a_name_differing_by_case_is_taken(ground: Ground) -> Result<()> {
         .store
         .change_room(room, ada.id, &rename, None, at)
         .await?;
-    ground.store.delete_room(room, ada.id, at).await?;
+    ground
+        .store
+        .delete_room(room, (ada.id, As::Owner), None, at)
+        .await?;
     ground
         .store
         .change_room(secret, ada.id, &show, None, at)
@@ -464,10 +467,18 @@ async fn a_deleted_room_is_gone(ground: Ground) -> Result<()> {
     ground.join(room, &bob).await?;
     let at = ground.clock.now();
     assert_eq!(
-        refused(ground.store.delete_room(room, bob.id, at).await),
+        refused(
+            ground
+                .store
+                .delete_room(room, (bob.id, As::Owner), None, at)
+                .await
+        ),
         Forbidden
     );
-    ground.store.delete_room(room, ada.id, at).await?;
+    ground
+        .store
+        .delete_room(room, (ada.id, As::Owner), None, at)
+        .await?;
     let store = &ground.store;
     assert_eq!(refused(store.access(room, ada.id).await), RoomNotFound);
     assert_eq!(refused(store.room(room, ada.id).await), RoomNotFound);
@@ -476,7 +487,7 @@ async fn a_deleted_room_is_gone(ground: Ground) -> Result<()> {
         RoomNotFound
     );
     assert_eq!(
-        refused(store.delete_room(room, ada.id, at).await),
+        refused(store.delete_room(room, (ada.id, As::Owner), None, at).await),
         RoomNotFound
     );
     assert!(store.my_rooms(bob.id).await?.is_empty());

@@ -10,7 +10,7 @@ use protocol::{
     error::ErrorCode::{Blocked, Conflict, Forbidden, RoomNotFound, UserNotFound},
     rooms::{ChangeRoom, FindRooms, RoomSort, Visibility},
 };
-use shared::store::{Appended, Direct, NewDirect, Result as Answer};
+use shared::store::{Appended, As, Direct, NewDirect, Result as Answer};
 
 use crate::ground::{Ground, body, on_both_engines, react, refused};
 
@@ -192,7 +192,7 @@ async fn everybody_pins_and_nobody_rules(ground: Ground) -> Result<()> {
     );
     assert_eq!(refused(store.erase(room, bob.id, seq, at).await), Forbidden);
     assert_eq!(
-        refused(store.delete_room(room, ada.id, at).await),
+        refused(store.delete_room(room, (ada.id, As::Owner), None, at).await),
         Forbidden
     );
     let wish = ChangeRoom {

@@ -13,7 +13,7 @@ use protocol::{
     events::{Event, EventKind},
     rooms::{ChangeMember, ChangeRoom, CreateRoom, NewBan, NewInvite, Visibility},
 };
-use shared::store::{Appended, Entry, Result as Answer};
+use shared::store::{Appended, As, Entry, Result as Answer};
 
 use crate::ground::{Ground, body, on_both_engines, password, public, react, refused};
 
@@ -548,7 +548,7 @@ impl Attempt {
                 .change_room(room, by.id, wish, None, at)
                 .await
                 .map(drop),
-            Self::Delete => store.delete_room(room, by.id, at).await,
+            Self::Delete => store.delete_room(room, (by.id, As::Owner), None, at).await,
         }
     }
 }

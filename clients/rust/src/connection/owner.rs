@@ -32,6 +32,7 @@ struct Owner {
     session: Session,
     settings: Arc<Settings>,
     status: watch::Sender<Status>,
+    rooms_changed: watch::Sender<u64>,
     wake: Arc<Notify>,
     /// The socket in use.
     live: Option<Live>,
@@ -84,12 +85,20 @@ enum Happened {
     Time,
 }
 
+/// Where whoever holds the connection is told how things are.
+pub(super) struct Told {
+    /// How the connection stands.
+    pub(super) status: watch::Sender<Status>,
+    /// How often the rooms of the user changed.
+    pub(super) rooms_changed: watch::Sender<u64>,
+}
+
 /// Runs a connection to its end.
 pub(super) async fn run(
     session: Session,
     settings: Arc<Settings>,
     commands: mpsc::Receiver<Command>,
-    status: watch::Sender<Status>,
+    told: Told,
     wake: Arc<Notify>,
 ) {
     let span = info_span!("client", user.id = %session.user());
@@ -108,7 +117,8 @@ pub(super) async fn run(
         closing: None,
         session,
         settings,
-        status,
+        status: told.status,
+        rooms_changed: told.rooms_changed,
         wake,
     };
     async {

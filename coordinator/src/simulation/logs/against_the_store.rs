@@ -17,7 +17,7 @@ use protocol::{
 use shared::{
     Refusal,
     store::{
-        self, Append, Entry, NewAccount, NewRoom, NewSession, ResumeFrom, Store, StoreOptions,
+        self, Append, As, Entry, NewAccount, NewRoom, NewSession, ResumeFrom, Store, StoreOptions,
     },
 };
 use uuid::Uuid;
@@ -206,7 +206,10 @@ impl Pair {
             }
             Act::Delete(room, by) => {
                 let (room, by) = (self.room(room), self.person(by));
-                let deleted = self.store.delete_room(room, by, at).await;
+                let deleted = self
+                    .store
+                    .delete_room(room, (by, As::Owner), None, at)
+                    .await;
                 same(deleted, self.model.delete(room, by));
             }
             Act::Resume(room, user, after, known, limit) => {

@@ -31,8 +31,7 @@ impl Store {
                 coalesce(sum(head), 0) as events, coalesce(sum(messages), 0) as messages
              from rooms",
         );
-        let total: TotalRow =
-            on!(self.reader(), pool => sqlx::query_as(sql).fetch_one(pool))?;
+        let total: TotalRow = on!(self.reader(), pool => sqlx::query_as(sql).fetch_one(pool))?;
         let largest: Vec<LargeRow> = on!(self.reader(), pool => sqlx::query_as(
             "select id, name, visibility, head, messages, member_count from rooms
              where deleted_at is null order by head desc, id limit 10",

@@ -76,6 +76,9 @@ impl Owner {
                     live.pulse.look_again(Instant::now());
                 }
             }
+            ServerFrame::RoomAdded(_) | ServerFrame::RoomRemoved(_) => {
+                self.rooms_changed.send_modify(|times| *times += 1);
+            }
             ServerFrame::Ok(_) | ServerFrame::Ready(_) => {}
         }
     }
