@@ -7,6 +7,7 @@ mod marks;
 mod snapshot;
 mod crowd;
 mod membership;
+mod news;
 mod endings;
 mod files;
 mod presence;
