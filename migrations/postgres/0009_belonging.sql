@@ -2,6 +2,7 @@
 
 -- Until when a deleted room can be restored. A deleted room without it is being erased.
 alter table rooms add column restorable_until timestamptz;
+-- The owner who deleted it, and so can restore it; null if it was a server admin.
 alter table rooms add column deleted_by uuid;
 
 -- What strangers find must have a name of its own, and a deleted room keeps its name until it is being erased.

@@ -9,6 +9,8 @@ use clap::{
 };
 use shared::settings::{Loaded, Mistakes, SETTINGS, Section, Setting, Sources, load};
 
+use crate::admin;
+
 /// What the process is started for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
@@ -26,6 +28,8 @@ pub enum Task {
     Config,
     /// Ask a running process whether it is ready and end.
     Healthcheck,
+    /// Do what server admins do, in the store itself, and end.
+    Admin,
     /// Break a whole system, judge what comes of it, and end.
     Torture,
     /// Talk to a server, as somebody with an account.
@@ -33,7 +37,7 @@ pub enum Task {
 }
 
 impl Task {
-    const ALL: [(&'static str, Self, &'static str); 8] = [
+    const ALL: [(&'static str, Self, &'static str); 9] = [
         (
             "serve",
             Self::Serve,
@@ -70,6 +74,11 @@ impl Task {
             "Ask the process at the listening address whether it is ready",
         ),
         (
+            "admin",
+            Self::Admin,
+            "Administer accounts and rooms in the database itself: the way to the first server admin",
+        ),
+        (
             "torture",
             Self::Torture,
             "Start a whole system, break its parts one after the other, and check what is promised",
@@ -91,6 +100,8 @@ pub struct Arguments {
     pub task: Task,
     /// Whether what is shown is for programs.
     pub json: bool,
+    /// What a server admin would do, if it is that.
+    pub admin: Option<admin::Options>,
     /// What is said about the torture, if it is that.
     pub torture: Option<torture::Options>,
     /// What is to be said to a server, if it is that.
@@ -104,6 +115,7 @@ impl Arguments {
         Self {
             task,
             json: false,
+            admin: None,
             torture: None,
             talk: None,
             flags: Vec::new(),
@@ -143,6 +155,10 @@ impl Arguments {
         Self {
             task,
             json: task == Task::Nodes && matches.get_flag(JSON),
+            admin: (task == Task::Admin).then(|| {
+                let options = admin::Options::from_arg_matches(matches);
+                options.unwrap_or_else(|error| error.exit())
+            }),
             torture: (task == Task::Torture).then(|| {
                 let options = torture::Options::from_arg_matches(matches);
                 options.unwrap_or_else(|error| error.exit())
@@ -203,6 +219,7 @@ fn command() -> Command {
         let command = Command::new(name).about(about);
         match task {
             Task::Nodes => command.arg(json()),
+            Task::Admin => admin::Options::augment_args(command),
             Task::Torture => {
                 torture::Options::augment_args(command).after_help(torture::after_help())
             }
@@ -272,5 +289,9 @@ mod tests {
         }
         assert_eq!(parse(&["chatx"]).task, Task::Serve);
         assert!(parse(&["chatx", "nodes", "--json"]).json);
+        let suspend = ["chatx", "admin", "suspend", "eve", "--listen", "x", "--json"];
+        let arguments = parse(&suspend);
+        assert_eq!(arguments.task, Task::Admin);
+        assert!(arguments.admin.is_some() && arguments.flags.len() == 1);
     }
 }

@@ -4,6 +4,7 @@ use std::{io, process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use server::{
+    admin,
     arguments::{Arguments, Task},
     config, healthcheck, logs, nodes, parts, roles,
 };
@@ -29,11 +30,15 @@ fn main() -> ExitCode {
     if let Some(options) = &arguments.torture {
         return tortured(options, arguments.flags());
     }
+    let admin = arguments.admin.take();
     let (task, json) = (arguments.task, arguments.json);
     match arguments
         .load()
         .map_err(Into::into)
-        .and_then(|loaded| run(task, json, loaded))
+        .and_then(|loaded| match admin {
+            Some(options) => administered(loaded, options),
+            None => run(task, json, loaded),
+        })
     {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
@@ -62,8 +67,14 @@ async fn run(task: Task, json: bool, loaded: Loaded) -> Result<()> {
         }
         Task::Healthcheck => healthcheck::ask(settings.listen).await,
         Task::Config => unreachable!("shown above"),
+        Task::Admin => unreachable!("done above"),
         Task::Torture | Task::Talk => unreachable!("they go without the settings of a server"),
     }
+}
+
+#[tokio::main]
+async fn administered(loaded: Loaded, options: admin::Options) -> Result<()> {
+    admin::run(&loaded.settings, options).await
 }
 
 /// The settings are those of the processes that it starts, not its own.

@@ -45,7 +45,8 @@ impl Store {
         if change.room.visibility() == Visibility::Direct {
             return Err(ErrorCode::Conflict.into());
         }
-        change.mark_deleted(by, restorable_until).await?;
+        let owner = (role == As::Owner).then_some(by);
+        change.mark_deleted(owner, restorable_until).await?;
         change.commit().await?;
         Ok(())
     }
@@ -173,7 +174,8 @@ impl Store {
 }
 
 impl RoomChange {
-    async fn mark_deleted(&mut self, by: UserId, until: Option<Timestamp>) -> Result<()> {
+    /// `by` can bring it back.
+    async fn mark_deleted(&mut self, by: Option<UserId>, until: Option<Timestamp>) -> Result<()> {
         execute!(
             self.transaction.connection(),
             sqlx::query(
@@ -181,7 +183,7 @@ impl RoomChange {
             )
             .bind(self.room.id)
             .bind(At(self.at))
-            .bind(by.uuid())
+            .bind(by.map(UserId::uuid))
             .bind(until.map(At))
         )?;
         Ok(())
