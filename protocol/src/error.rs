@@ -130,8 +130,7 @@ impl ErrorCode {
             | Self::TokenNotFound
             | Self::WebhookNotFound
             | Self::HookNotFound
-            | Self::FileNotFound => 404,
-            | Self::HookNotFound
+            | Self::FileNotFound
             | Self::ReportNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken

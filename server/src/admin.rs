@@ -232,9 +232,9 @@ impl Desk<'_> {
         }
         let limits = &self.settings.limits;
         let reason = reason.map(|reason| Reason::parse(&reason, limits));
-        let reason = reason.transpose().map_err(|violation| {
-            anyhow::anyhow!("the reason cannot be used: {violation:?}")
-        })?;
+        let reason = reason
+            .transpose()
+            .map_err(|violation| anyhow::anyhow!("the reason cannot be used: {violation:?}"))?;
         let wish = ChangeAccount {
             suspended: Some(true),
             suspended_reason: Some(reason),
@@ -244,12 +244,7 @@ impl Desk<'_> {
     }
 
     /// Changes an account. Servers that run learn of what was revoked when they next ask the store.
-    async fn change(
-        &self,
-        username: &str,
-        wish: ChangeAccount,
-        action: AuditAction,
-    ) -> Result<()> {
+    async fn change(&self, username: &str, wish: ChangeAccount, action: AuditAction) -> Result<()> {
         let user = self.account(username).await?.id;
         let change = AccountChange {
             user,
@@ -293,7 +288,9 @@ impl Desk<'_> {
         let span = self.settings.room_restore;
         let until = (!span.is_zero()).then(|| at.after(span));
         let by = self.anybody(room).await?;
-        let deleted = self.store.delete_room(room, (by, As::ServerAdmin), until, at);
+        let deleted = self
+            .store
+            .delete_room(room, (by, As::ServerAdmin), until, at);
         told(deleted.await)?;
         self.note(AuditAction::RoomDelete, room.to_string(), json!({}))
             .await?;

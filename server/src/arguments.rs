@@ -289,7 +289,9 @@ mod tests {
         }
         assert_eq!(parse(&["chatx"]).task, Task::Serve);
         assert!(parse(&["chatx", "nodes", "--json"]).json);
-        let suspend = ["chatx", "admin", "suspend", "eve", "--listen", "x", "--json"];
+        let suspend = [
+            "chatx", "admin", "suspend", "eve", "--listen", "x", "--json",
+        ];
         let arguments = parse(&suspend);
         assert_eq!(arguments.task, Task::Admin);
         assert!(arguments.admin.is_some() && arguments.flags.len() == 1);

@@ -19,5 +19,6 @@ pub mod roles;
 
 pub mod healthcheck;
 pub mod nodes;
+pub mod admin;
 
 pub mod function;

@@ -38,8 +38,7 @@ fn main() -> ExitCode {
         .and_then(|loaded| match admin {
             Some(options) => administered(loaded, options),
             None => run(task, json, loaded),
-        })
-    {
+        }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }

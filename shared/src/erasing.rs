@@ -54,7 +54,7 @@ pub async fn erase(store: &Store, clock: &Clock) -> store::Result<usize> {
             return Ok(erased);
         }
         for room in &rooms {
-            while !store.erase_room(*room, PLACES).await? {
+            while !store.erase_room(*room, PLACES, clock.now()).await? {
                 tokio::time::sleep(BETWEEN).await;
             }
             tracing::info!(room.id = %room, "erased a deleted room");

@@ -44,6 +44,7 @@ pub async fn send(
     match app.appender.submit(entry.clone())?.await? {
         Appended::Stored(place) => {
             app.hints.hint(room, place.seq).await;
+            has_read(app, caller, room, place.seq).await;
             Ok((stored(caller, entry, place), false))
         }
         Appended::Duplicate(place) => Ok((
@@ -51,6 +52,14 @@ pub async fn send(
             true,
         )),
         Appended::Refused(refusal) => Err(refusal),
+    }
+}
+
+/// Who writes has read what came before. The message is stored, so a mark that is not is only logged.
+async fn has_read(app: &App, caller: &Caller, room: RoomId, seq: Seq) {
+    let (user, now) = (caller.user.id, app.clock.now());
+    if let Err(error) = app.store.mark_read(room, user, seq, now).await {
+        tracing::warn!(%error, room.id = %room, user.id = %user, "a read mark is not moved");
     }
 }
 

@@ -183,6 +183,8 @@ async fn a_read_mark_only_moves_forward() {
             grace.get("/v1/users/me/rooms").await_status(200).await.json["rooms"][0].clone()
         };
         assert_eq!(mine().await["unread"], 3);
+        let own = ada.get("/v1/users/me/rooms").await_status(200).await;
+        assert_eq!(own.json["rooms"][0]["unread"], 0, "who writes has read it");
         for (seq, unread) in [(4, 1), (3, 1), (999, 0)] {
             grace
                 .put(format!("{room}/read"))

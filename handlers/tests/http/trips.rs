@@ -142,7 +142,8 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
             Method::POST,
             messages.clone(),
             |_| Some(json!({ "body": "again" })),
-            1,
+            // The message, and that its sender has read up to it.
+            2,
         ),
         (
             Method::PUT,

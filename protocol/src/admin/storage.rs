@@ -22,6 +22,10 @@ pub struct Storage {
     pub events: u64,
     /// How many of them are messages.
     pub messages: u64,
+    /// Files that are kept.
+    pub files: u64,
+    /// How large they are, without their small pictures.
+    pub files_bytes: u64,
     /// The rooms with the most events, at most ten.
     pub largest: Vec<LargeRoom>,
 }
@@ -41,4 +45,6 @@ pub struct LargeRoom {
     pub messages: u64,
     /// How many members it has.
     pub members: u32,
+    /// How large the files in it are.
+    pub files_bytes: u64,
 }

@@ -58,7 +58,13 @@ pub(super) fn state(account: &Account) -> String {
 
 pub(super) fn rooms(rooms: &[AdminRoom], out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new([
-        "NAME", "VISIBILITY", "OWNER", "MEMBERS", "MESSAGES", "STATE", "ID",
+        "NAME",
+        "VISIBILITY",
+        "OWNER",
+        "MEMBERS",
+        "MESSAGES",
+        "STATE",
+        "ID",
     ]);
     for listed in rooms {
         let room = &listed.room;
@@ -97,12 +103,19 @@ pub(super) fn storage(storage: &Storage, out: &mut dyn Write) -> io::Result<()> 
         deleted_rooms,
         events,
         messages,
+        files,
+        files_bytes,
         largest,
     } = storage;
     let mebibytes = database_bytes.div_ceil(1_024 * 1_024);
     writeln!(out, "{engine}, {mebibytes} MiB")?;
-    writeln!(out, "{users} accounts, {rooms} rooms, {deleted_rooms} deleted ones")?;
+    writeln!(
+        out,
+        "{users} accounts, {rooms} rooms, {deleted_rooms} deleted ones"
+    )?;
     writeln!(out, "{events} events, {messages} of them messages")?;
+    let mebibytes = files_bytes.div_ceil(1_024 * 1_024);
+    writeln!(out, "{files} files, {mebibytes} MiB")?;
     let mut table = Table::new(["LARGEST ROOMS", "VISIBILITY", "MEMBERS", "EVENTS", "ID"]);
     for room in largest {
         table.row([

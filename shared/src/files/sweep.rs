@@ -21,8 +21,6 @@ use crate::{
 };
 
 const EVERY: Duration = Duration::from_secs(60);
-/// For as long somebody may think better of having deleted a room.
-const ROOMS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 
 /// Why what is to go is still there.
 #[derive(Debug, thiserror::Error)]
@@ -76,9 +74,7 @@ impl Files {
         }
         let now = clock.now();
         let unsent = store.drop_unsent_files(now.before(unsent_max), now).await?;
-        let of_rooms = store
-            .drop_files_of_deleted_rooms(now.before(ROOMS_KEPT), now)
-            .await?;
+        let of_rooms = store.drop_files_of_deleted_rooms(now).await?;
         let mut removed = 0;
         loop {
             let dropped = store.dropped_files().await?;

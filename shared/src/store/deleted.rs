@@ -145,7 +145,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn erase_room(&self, room: RoomId, places: u32) -> Result<bool> {
+    pub async fn erase_room(&self, room: RoomId, places: u32, at: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let locked: Option<Uuid> = on!(tx.connection(), connection => sqlx::query_scalar(
             "update rooms set head = head
@@ -164,7 +164,7 @@ impl Store {
                 false
             }
             None => {
-                erase_rest(&mut tx, room).await?;
+                erase_rest(&mut tx, room, at).await?;
                 true
             }
         };
@@ -208,8 +208,15 @@ async fn erase_before(tx: &mut Tx, room: RoomId, seq: i64) -> Result<()> {
     search::forget_before(tx, room, seq).await
 }
 
-/// Erases a room whose log is erased. Members, bans and invites go with its row.
-async fn erase_rest(tx: &mut Tx, room: RoomId) -> Result<()> {
+/// Erases a room whose log is erased. Members, bans and invites go with its row; the content of its files is
+/// taken away by who sweeps.
+async fn erase_rest(tx: &mut Tx, room: RoomId, at: Timestamp) -> Result<()> {
+    execute!(
+        tx.connection(),
+        sqlx::query("update files set dropped_at = $2 where room_id = $1 and dropped_at is null")
+            .bind(room.uuid())
+            .bind(At(at))
+    )?;
     search::forget_before(tx, room, i64::MAX).await?;
     for sql in [
         "delete from search_progress where room_id = $1",

@@ -166,23 +166,20 @@ impl Store {
         Ok(())
     }
 
-    /// Gives up the files of rooms that were deleted before `before`. Answers how many.
+    /// Gives up the files of deleted rooms that nobody can restore any more. Answers how many.
     ///
     /// # Errors
     /// When the store cannot answer.
-    pub async fn drop_files_of_deleted_rooms(
-        &self,
-        before: Timestamp,
-        at: Timestamp,
-    ) -> Result<u64> {
+    pub async fn drop_files_of_deleted_rooms(&self, at: Timestamp) -> Result<u64> {
         execute!(
             self.writer(),
             sqlx::query(
-                "update files set dropped_at = $2
-                 where dropped_at is null
-                    and room_id in (select id from rooms where deleted_at < $1)",
+                "update files set dropped_at = $1
+                 where dropped_at is null and room_id in (
+                    select id from rooms
+                    where deleted_at is not null and (restorable_until is null or restorable_until <= $1)
+                 )",
             )
-            .bind(At(before))
             .bind(At(at))
         )
     }

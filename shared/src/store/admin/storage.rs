@@ -22,20 +22,32 @@ impl Store {
                 (select count(*) from users where erased_at is null) as users,
                 count(*) filter (where deleted_at is null) as rooms,
                 count(*) filter (where deleted_at is not null) as deleted_rooms,
-                coalesce(sum(head), 0)::bigint as events, coalesce(sum(messages), 0)::bigint as messages
+                coalesce(sum(head), 0)::bigint as events, coalesce(sum(messages), 0)::bigint as messages,
+                (select count(*) from files) as files,
+                (select coalesce(sum(size), 0)::bigint from files) as files_bytes
              from rooms",
             "select (select page_count * page_size from pragma_page_count(), pragma_page_size()) as bytes,
                 (select count(*) from users where erased_at is null) as users,
                 count(*) filter (where deleted_at is null) as rooms,
                 count(*) filter (where deleted_at is not null) as deleted_rooms,
-                coalesce(sum(head), 0) as events, coalesce(sum(messages), 0) as messages
+                coalesce(sum(head), 0) as events, coalesce(sum(messages), 0) as messages,
+                (select count(*) from files) as files,
+                (select coalesce(sum(size), 0) from files) as files_bytes
              from rooms",
         );
         let total: TotalRow = on!(self.reader(), pool => sqlx::query_as(sql).fetch_one(pool))?;
-        let largest: Vec<LargeRow> = on!(self.reader(), pool => sqlx::query_as(
-            "select id, name, visibility, head, messages, member_count from rooms
-             where deleted_at is null order by head desc, id limit 10",
-        ).fetch_all(pool))?;
+        let sql = self.reader().dialect(
+            "select id, name, visibility, head, messages, member_count, (
+                select coalesce(sum(f.size), 0)::bigint from files f where f.room_id = rooms.id
+             ) as files_bytes
+             from rooms where deleted_at is null order by head desc, id limit 10",
+            "select id, name, visibility, head, messages, member_count, (
+                select coalesce(sum(f.size), 0) from files f where f.room_id = rooms.id
+             ) as files_bytes
+             from rooms where deleted_at is null order by head desc, id limit 10",
+        );
+        let largest: Vec<LargeRow> =
+            on!(self.reader(), pool => sqlx::query_as(sql).fetch_all(pool))?;
         let engine = match self.engine() {
             Engine::Postgres => "postgres",
             Engine::Sqlite => "sqlite",
@@ -48,6 +60,8 @@ impl Store {
             deleted_rooms: whole(total.deleted_rooms),
             events: whole(total.events),
             messages: whole(total.messages),
+            files: whole(total.files),
+            files_bytes: whole(total.files_bytes),
             largest: largest.into_iter().map(LargeRow::room).collect(),
         })
     }
@@ -65,6 +79,8 @@ struct TotalRow {
     deleted_rooms: i64,
     events: i64,
     messages: i64,
+    files: i64,
+    files_bytes: i64,
 }
 
 #[derive(FromRow)]
@@ -75,6 +91,7 @@ struct LargeRow {
     head: i64,
     messages: i64,
     member_count: i64,
+    files_bytes: i64,
 }
 
 impl LargeRow {
@@ -86,6 +103,7 @@ impl LargeRow {
             events: whole(self.head),
             messages: whole(self.messages),
             members: count(self.member_count),
+            files_bytes: whole(self.files_bytes),
         }
     }
 }
