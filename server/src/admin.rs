@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::{
-    ErrorCode, RoomId, UserId,
+    RoomId, UserId,
     admin::{Account, ChangeAccount, FindAccounts, FindAdminRooms},
     audit::AuditAction,
     ids::OfEvent,
