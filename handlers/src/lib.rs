@@ -18,6 +18,7 @@
 //! | `…/messages/{seq}/history`, `/v1/rooms/{room}/receipts` | `receipts` |
 //! | `…/messages/{seq}/report`, `/v1/rooms/{room}/reports`, `…/reports/{report}` | `reports` |
 //! | `/v1/dms`, `/v1/users/me/blocks`, `…/blocks/{user}` | `dms` |
+//! | `/v1/users/me/export`, leaving for good | `leaving` |
 //! | `/v1/rooms/{room}/files`, `/v1/files/{file}`, `…/thumbnail` | `files` |
 //! | `/v1/rooms/{room}/read`, `/v1/rooms/{room}/events` | `reads` |
 //! | `/v1/search` | `search` |
@@ -52,6 +53,7 @@ mod bans;
 mod bots;
 mod dms;
 mod files;
+mod leaving;
 mod hooks;
 mod invites;
 mod members;
@@ -143,6 +145,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(reports::routes())
         .merge(dms::routes())
         .merge(files::routes())
+        .merge(leaving::routes())
         .merge(reads::routes())
         .merge(search::routes())
         .merge(bots::routes())

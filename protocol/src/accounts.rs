@@ -5,7 +5,7 @@ mod credentials;
 mod session;
 
 pub use credentials::{
-    ChangePassword, Login, LoginBody, LoginName, PasswordBody, Register, RegisterBody,
+    ChangePassword, CloseAccount, CloseAccountBody, Login, LoginBody, LoginName, PasswordBody, Register, RegisterBody,
 };
 pub use session::{
     CookieQuery, CsrfToken, Refresh, RefreshBody, Session, SessionList, SignedIn, TokenPlace,

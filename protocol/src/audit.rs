@@ -53,6 +53,10 @@ pub enum AuditAction {
     InviteDelete,
     /// Another's message was deleted.
     MessageDelete,
+    /// Somebody took along what is kept of them.
+    AccountExport,
+    /// Somebody left for good.
+    AccountErase,
     /// A bot was made.
     BotCreate,
     /// A bot was changed.
@@ -121,6 +125,8 @@ impl AuditAction {
             Self::InviteCreate => "invite_create",
             Self::InviteDelete => "invite_delete",
             Self::MessageDelete => "message_delete",
+            Self::AccountExport => "account_export",
+            Self::AccountErase => "account_erase",
             Self::BotCreate => "bot_create",
             Self::BotChange => "bot_change",
             Self::BotDelete => "bot_delete",

@@ -24,6 +24,7 @@ use crate::{
     indexing,
     internal_client::InternalClient,
     internal_tls::{self, InternalTls},
+    leaving,
     limiter::Limiter,
     news::News,
     passwords::Passwords,
@@ -232,6 +233,7 @@ impl App {
             self.clock.clone(),
             cancel.clone(),
         ));
+        tracker.spawn(leaving::run(self.clone(), cancel.clone()));
         tracker.spawn(files::sweep_until(
             self.files.clone(),
             self.store.clone(),

@@ -45,6 +45,8 @@ pub mod origin;
 pub mod bots;
 pub mod direct;
 pub mod files;
+pub mod export;
+pub mod leaving;
 pub mod marks;
 pub mod messages;
 pub mod reports;

@@ -160,6 +160,8 @@ pub struct Rates {
     pub search: Rate,
     /// Uploads per user.
     pub upload: Rate,
+    /// Exports of all that is kept of a user, per user.
+    pub export: Rate,
 }
 
 impl Default for Settings {
@@ -326,6 +328,7 @@ impl Default for Rates {
             http: rate(100, 100),
             search: rate(20, 3_000),
             upload: rate(10, 6_000),
+            export: rate(2, 3_600_000),
         }
     }
 }

@@ -12,6 +12,7 @@ mod deleted;
 mod documents;
 mod files;
 mod hooks;
+mod leaving;
 mod limits;
 mod messages;
 mod refusals;

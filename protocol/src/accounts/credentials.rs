@@ -193,3 +193,34 @@ impl Parse for ChangePassword {
         }
     }
 }
+
+/// `DELETE /v1/users/me`
+#[derive(Default, Deserialize, Serialize, ToSchema)]
+pub struct CloseAccountBody {
+    /// The password; who has none has logged in within the last 10 minutes.
+    #[schema(max_length = 256)]
+    pub password: Option<String>,
+}
+
+/// A checked wish to leave for good.
+#[derive(Clone, Debug)]
+pub struct CloseAccount {
+    /// The password, from who has one.
+    pub password: Option<Password>,
+}
+
+impl Parse for CloseAccount {
+    type Raw = CloseAccountBody;
+
+    fn parse(raw: CloseAccountBody, limits: &Limits) -> Result<Self, Fields> {
+        let mut fields = Fields::default();
+        let password = fields.optional("password", raw.password, |raw| {
+            Password::attempt(&raw, limits)
+        });
+        if fields.is_empty() {
+            Ok(Self { password })
+        } else {
+            Err(fields)
+        }
+    }
+}

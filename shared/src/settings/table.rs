@@ -203,6 +203,7 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Rates, "CHATX_RATE_HTTP", "requests, per user", |s| &mut s.rates.http),
         S::new(Rates, "CHATX_RATE_SEARCH", "searches, per user", |s| &mut s.rates.search),
         S::new(Rates, "CHATX_RATE_UPLOAD", "uploads, per user", |s| &mut s.rates.upload),
+        S::new(Rates, "CHATX_RATE_EXPORT", "exports of all that is kept of a user, per user", |s| &mut s.rates.export),
 
         S::new(Limits, "CHATX_LIMIT_USERNAME_MIN_CHARS", "fewest characters of a username", |s| &mut s.limits.username_min_chars).unit("characters").check(above_zero),
         S::new(Limits, "CHATX_LIMIT_USERNAME_MAX_CHARS", "most characters of a username", |s| &mut s.limits.username_max_chars).unit("characters").check(above_zero),

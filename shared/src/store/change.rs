@@ -85,6 +85,30 @@ impl RoomChange {
              returning id, name, topic, visibility, password_hash, owner_id, max_members, history,
                 slow_mode_s, head, messages, member_count, created_at, archived_at",
         ).bind(room.uuid()).fetch_optional(connection))?;
+        Self::of(transaction, room, by, at).await
+    }
+
+    /// As [`RoomChange::within`], of a room that may be deleted.
+    pub(super) async fn anywhere(
+        mut transaction: Tx,
+        room: RoomId,
+        by: UserId,
+        at: Timestamp,
+    ) -> Result<Self> {
+        let room: Option<RoomRow> = on!(transaction.connection(), connection => sqlx::query_as(
+            "update rooms set head = head where id = $1
+             returning id, name, topic, visibility, password_hash, owner_id, max_members, history,
+                slow_mode_s, head, messages, member_count, created_at, archived_at",
+        ).bind(room.uuid()).fetch_optional(connection))?;
+        Self::of(transaction, room, by, at).await
+    }
+
+    async fn of(
+        mut transaction: Tx,
+        room: Option<RoomRow>,
+        by: UserId,
+        at: Timestamp,
+    ) -> Result<Self> {
         let room = room.ok_or(ErrorCode::RoomNotFound)?;
         let by = person(&mut transaction, room.id(), by).await?;
         Ok(Self {

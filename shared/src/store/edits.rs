@@ -98,30 +98,7 @@ impl Store {
         if !is_own && !change.role()?.may(Act::DeleteOthers) {
             return Err(ErrorCode::Forbidden.into());
         }
-        execute!(
-            change.transaction.connection(),
-            sqlx::query(
-                "update events set body = '', data = null, deleted_at = $3 where room_id = $1 and seq = $2",
-            )
-            .bind(room.uuid())
-            .bind(seq.to_i64())
-            .bind(At(at))
-        )?;
-        execute!(
-            change.transaction.connection(),
-            sqlx::query(
-                "update events set body = '', data = null
-                 where room_id = $1 and target = $2 and kind = 'edit'",
-            )
-            .bind(room.uuid())
-            .bind(seq.to_i64())
-        )?;
-        change.clear_marks(seq).await?;
-        change.drop_files(seq).await?;
-        search::follow(&mut change.transaction, room, seq).await?;
-        let event = change
-            .write(EventKind::Delete(Target { target: seq }))
-            .await?;
+        let event = change.take_back(seq).await?;
         change.commit().await?;
         Ok(event)
     }
@@ -141,6 +118,33 @@ impl RoomChange {
 }
 
 impl RoomChange {
+    /// Takes away what a message says and said, with all that is on it, and writes that it is deleted.
+    pub(super) async fn take_back(&mut self, seq: Seq) -> Result<Event> {
+        let room = self.room.id();
+        execute!(
+            self.transaction.connection(),
+            sqlx::query(
+                "update events set body = '', data = null, deleted_at = $3 where room_id = $1 and seq = $2",
+            )
+            .bind(room.uuid())
+            .bind(seq.to_i64())
+            .bind(At(self.at))
+        )?;
+        execute!(
+            self.transaction.connection(),
+            sqlx::query(
+                "update events set body = '', data = null
+                 where room_id = $1 and target = $2 and kind = 'edit'",
+            )
+            .bind(room.uuid())
+            .bind(seq.to_i64())
+        )?;
+        self.clear_marks(seq).await?;
+        self.drop_files(seq).await?;
+        search::follow(&mut self.transaction, room, seq).await?;
+        self.write(EventKind::Delete(Target { target: seq })).await
+    }
+
     /// Keeps what a message says before it is changed for the first time.
     async fn keep_original(&mut self, seq: Seq) -> Result<()> {
         execute!(
