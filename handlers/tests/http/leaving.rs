@@ -14,13 +14,14 @@ const MANY: usize = 450;
 /// What is in a zip, by name.
 fn unpacked(bytes: &[u8]) -> BTreeMap<String, Vec<u8>> {
     let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let length = zip.len();
     let read = |number| {
         let mut file = zip.by_index(number).unwrap();
         let mut content = Vec::new();
         file.read_to_end(&mut content).unwrap();
         (file.name().unwrap().into_owned(), content)
     };
-    (0..zip.len()).map(read).collect()
+    (0..length).map(read).collect()
 }
 
 fn lines(bytes: &[u8]) -> Vec<Value> {
