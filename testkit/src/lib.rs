@@ -1,4 +1,4 @@
-//! Real servers for tests: PostgreSQL, Redis, `PgBouncer`, `chatx` itself and Chromium, each private to
+//! Real servers for tests: PostgreSQL, Redis, `PgBouncer`, S3, `chatx` itself and Chromium, each private to
 //! the test that starts it. Nothing here stands in for anything, and nothing outlives the test, even
 //! when the test is killed.
 //!
@@ -18,6 +18,7 @@ mod port;
 mod postgres;
 mod pgbouncer;
 mod redis;
+mod s3;
 mod chatx;
 #[cfg(feature = "database")]
 mod database;
@@ -43,6 +44,7 @@ pub use pgbouncer::PgBouncer;
 pub use port::free_port;
 pub use postgres::{Durability, Postgres, postgres_url};
 pub use redis::{Redis, redis_url};
+pub use s3::S3;
 pub use source::programs;
 
 /// Tells the person at the terminal what is being done for them.

@@ -1,9 +1,14 @@
 //! One HTTP call to one server and its answer as a type. Not responsible for who calls; see `session`.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream, stream::BoxStream};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{HeaderMap, Method, Request, StatusCode, Uri, body::Bytes, header};
+use hyper::{
+    HeaderMap, Method, Request, Response, StatusCode, Uri,
+    body::{Bytes, Incoming},
+    header,
+};
 use hyper_util::{
     client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
@@ -41,6 +46,8 @@ pub(crate) struct Call {
     method: Method,
     path: String,
     body: Option<Bytes>,
+    /// What the body is.
+    media_type: Cow<'static, str>,
     /// Whether doing it twice is the same as doing it once.
     is_harmless: bool,
 }
@@ -103,8 +110,32 @@ impl Http {
         }
     }
 
-    /// Makes the call, once.
-    pub(crate) async fn make(&self, call: &Call, token: Option<&str>) -> Result<Answer> {
+    /// Makes the call, once, and hands out what is answered as it comes.
+    pub(crate) async fn pour(
+        &self,
+        call: &Call,
+        token: Option<&str>,
+    ) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let within = self.within;
+        let late = || Error::Unreachable("it took too long".to_owned());
+        let begun = timeout(within, self.begin(call, token)).await;
+        let (head, body) = begun.map_err(|_| late())??.into_parts();
+        if !head.status.is_success() {
+            let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
+            let body = body.map_err(|error| Error::Unreachable(error.to_string()))?;
+            return Err(refusal(head.status, &head.headers, &body.to_bytes()));
+        }
+        let parts = stream::try_unfold(body.into_data_stream(), move |mut parts| async move {
+            match timeout(within, parts.try_next()).await {
+                Ok(Ok(next)) => Ok(next.map(|bytes| (bytes, parts))),
+                Ok(Err(error)) => Err(Error::Unreachable(error.to_string())),
+                Err(_) => Err(late()),
+            }
+        });
+        Ok(parts.boxed())
+    }
+
+    async fn begin(&self, call: &Call, token: Option<&str>) -> Result<Response<Incoming>> {
         let uri = format!("{}{}", self.base, call.path);
         let mut request = Request::builder()
             .method(&call.method)
@@ -114,18 +145,19 @@ impl Http {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         if call.body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+            request = request.header(header::CONTENT_TYPE, call.media_type.as_ref());
         }
         let request = request
             .body(Full::new(call.body.clone().unwrap_or_default()))
             .map_err(|error| Error::Protocol(error.to_string()))?;
+        let response = self.client.request(request).await;
+        response.map_err(|error| unreachable(&error))
+    }
+
+    /// Makes the call, once, and reads the whole answer.
+    pub(crate) async fn make(&self, call: &Call, token: Option<&str>) -> Result<Answer> {
         let answered = async {
-            let response = self
-                .client
-                .request(request)
-                .await
-                .map_err(|error| unreachable(&error))?;
-            let (head, body) = response.into_parts();
+            let (head, body) = self.begin(call, token).await?.into_parts();
             let body = Limited::new(body, ANSWER_MAX_BYTES).collect().await;
             let body = body.map_err(|error| Error::Unreachable(error.to_string()))?;
             Ok::<_, Error>((head, body.to_bytes()))
@@ -150,6 +182,7 @@ impl Call {
             method,
             path: path.into(),
             body: None,
+            media_type: Cow::Borrowed("application/json"),
         }
     }
 
@@ -163,6 +196,13 @@ impl Call {
     pub(crate) fn with(mut self, body: &impl Serialize) -> Self {
         let json = serde_json::to_vec(body).expect("bodies have string keys and no failing parts");
         self.body = Some(json.into());
+        self
+    }
+
+    /// With a body of another kind.
+    pub(crate) fn with_bytes(mut self, media_type: String, bytes: Vec<u8>) -> Self {
+        self.body = Some(bytes.into());
+        self.media_type = media_type.into();
         self
     }
 

@@ -5,6 +5,7 @@ mod accounts;
 mod bots;
 mod client;
 mod conversation;
+mod files;
 mod kept;
 mod messages;
 mod rooms;
@@ -16,7 +17,8 @@ pub use messages::Sent;
 
 use std::{fmt, sync::Arc};
 
-use hyper::{Method, StatusCode};
+use futures_util::stream::BoxStream;
+use hyper::{Method, StatusCode, body::Bytes};
 use protocol::{
     ErrorCode, RoomId, UserId,
     accounts::{Me, SignedIn},
@@ -128,6 +130,18 @@ impl Session {
                 self.0.http.insist(&call, Some(&access.token)).await
             }
             answered => answered,
+        }
+    }
+
+    /// Makes a call as this user, and hands out what is answered as it comes.
+    async fn pour(&self, call: Call) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let access = self.access().await?;
+        match self.0.http.pour(&call, Some(&access.token)).await {
+            Err(error) if error.code() == Some(ErrorCode::Unauthenticated) => {
+                let access = self.renew(&access).await?;
+                self.0.http.pour(&call, Some(&access.token)).await
+            }
+            poured => poured,
         }
     }
 

@@ -77,6 +77,8 @@ impl Dockerfile {
                 let number = number.context("a user needs a number")?.parse()?;
                 self.users.insert((*name).to_owned(), number);
             }
+            // Whose a volume is: here everything is the one user's.
+            ("RUN", ["install", "--directory", ..]) => {}
             // Of the stage that builds, whose result is taken from cargo.
             ("RUN", words) if words.contains(&"cargo") => {}
             ("COPY", [".", "."]) => {}

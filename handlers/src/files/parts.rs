@@ -44,7 +44,9 @@ async fn read(app: &App, body: Body, boundary: String, most: u64) -> Result<(Fil
             Some(FIELD) => return Err(Error::field(FIELD, Violation::Conflicting)),
             name => return Err(Error::field(name.unwrap_or_default(), Violation::Unknown)),
         }
-        let name = FileName::of(field.file_name().unwrap_or_default());
+        // So a form writes the one sign that would end the name.
+        let name = field.file_name().unwrap_or_default().replace("%22", "\"");
+        let name = FileName::of(&name);
         let mut incoming = app.files.receive().await.map_err(shared::Refusal::from)?;
         while let Some(bytes) = soon(field.chunk()).await? {
             incoming.take(&bytes).await?;

@@ -413,3 +413,68 @@ async fn what_is_too_large_broken_or_no_form_leaves_nothing() {
         .refused(ErrorCode::RateLimited)
         .await;
 }
+
+#[tokio::test]
+async fn files_are_kept_in_a_bucket() {
+    let mut s3 = match testkit::S3::start().await {
+        Ok(s3) => s3,
+        Err(error) => {
+            println!("NOT TESTED: files in a bucket, without an S3 server: {error:#}");
+            return;
+        }
+    };
+    let server = Server::start_with(|settings| {
+        settings.files = format!("s3://{}/of/chatx", s3.bucket());
+        settings.s3.endpoint = Some(s3.url());
+        settings.s3.region = Some("eu-central-1".to_owned());
+        settings.s3.access_key_id = Some("chatx".to_owned());
+        settings.s3.secret_access_key = Some("known to tests".into());
+        settings.limits.file_max_bytes = 64 * 1_024 * 1_024;
+    })
+    .await;
+    let ada = server.register("ada").await;
+    let room = ada
+        .room(json!({ "name": "tea", "visibility": "public" }))
+        .await;
+    // Too large for one request: it is sent in parts.
+    let bytes: Vec<u8> = (0..40_000_000_u32)
+        .map(|n| u8::try_from(n % 251).unwrap())
+        .collect();
+    let large = uploaded(&ada, &room, "large.bin", &bytes).await;
+    let image = uploaded(&ada, &room, "a.png", &picture(ImageFormat::Png)).await;
+    assert_eq!(s3.keys().await.unwrap().len(), 3);
+    let whole = ada.get(path(&large)).await_status(200).await;
+    assert!(whole.bytes == bytes, "it is another file");
+    let part = ada
+        .get(path(&large))
+        .header("range", "bytes=39000000-39999999")
+        .await_status(206)
+        .await;
+    assert!(*part.bytes == bytes[39_000_000..], "it is another part");
+    let small = ada
+        .get(format!("{}/thumbnail", path(&image)))
+        .await_status(200)
+        .await;
+    image::load_from_memory(&small.bytes).unwrap();
+
+    let message = json!({ "files": [large["id"], image["id"]] });
+    let sent = attach(&ada, &room, message).await.await_status(201).await;
+    ada.delete(format!("{room}/messages/{}", sent.json["seq"]))
+        .await_status(204)
+        .await;
+    let (app, directory) = (&server.app, server.app.settings.data_dir.join("incoming"));
+    app.files
+        .sweep(&app.store, &app.clock, UNSENT_MAX)
+        .await
+        .unwrap();
+    assert_eq!(s3.keys().await.unwrap(), Vec::<String>::new());
+
+    // While it is away nothing is taken in, and nothing lost.
+    let kept = uploaded(&ada, &room, "kept", b"kept").await;
+    s3.kill().await.unwrap();
+    ada.get(path(&kept)).refused(ErrorCode::Unavailable).await;
+    upload(&ada, &room, "refused", b"refused")
+        .refused(ErrorCode::Unavailable)
+        .await;
+    assert_eq!(kept(&directory), 0);
+}

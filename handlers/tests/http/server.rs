@@ -73,6 +73,7 @@ impl Server {
         settings.rates.on = false;
         let files = tempfile::tempdir().unwrap();
         settings.files = files.path().display().to_string();
+        settings.data_dir = files.path().join("data");
         change(&mut settings);
         let clock = Clock::manual(Clock::system().now());
         let (tracker, cancel) = (TaskTracker::new(), CancellationToken::new());

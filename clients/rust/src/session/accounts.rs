@@ -1,9 +1,12 @@
 //! Accounts and sessions: oneself, other people, and what server admins read.
 
-use hyper::Method;
+use futures_util::stream::BoxStream;
+use hyper::{Method, body::Bytes};
 use protocol::{
     SessionId, UserId,
-    accounts::{FindUsers, Me, PasswordBody, ProfileBody, SessionList, User, UserList},
+    accounts::{
+        CloseAccountBody, FindUsers, Me, PasswordBody, ProfileBody, SessionList, User, UserList,
+    },
     audit::{AuditEntries, AuditQuery},
 };
 
@@ -43,6 +46,19 @@ impl Session {
     pub async fn change_password(&self, current: &str, new: &str) -> Result<()> {
         let (current, new) = (Some(current.to_owned()), Some(new.to_owned()));
         self.done(Call::new(Method::POST, "/v1/auth/password").with(&PasswordBody { current, new }))
+            .await
+    }
+
+    /// All that is kept of the caller, as the bytes of a zip, as they come.
+    pub async fn export(&self) -> Result<BoxStream<'static, Result<Bytes>>> {
+        self.pour(Call::new(Method::GET, "/v1/users/me/export"))
+            .await
+    }
+
+    /// Closes the caller's account for good, and erases what they said. Who has no password has just logged in.
+    pub async fn leave_for_good(&self, password: Option<&str>) -> Result<()> {
+        let password = password.map(str::to_owned);
+        self.done(Call::new(Method::DELETE, "/v1/users/me").with(&CloseAccountBody { password }))
             .await
     }
 

@@ -4,6 +4,7 @@ mod support;
 
 mod conversation;
 mod faults;
+mod files;
 mod goaway;
 mod pressure;
 mod sessions;
