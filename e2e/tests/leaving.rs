@@ -6,7 +6,7 @@ use protocol::{RoomId, events::Event};
 use serde_json::json;
 use tokio::time::{Duration, sleep, timeout};
 
-const MESSAGES: usize = 1_500;
+const MESSAGES: usize = 600;
 
 /// A room's log as somebody reads it.
 async fn log(person: &Person, room: RoomId) -> Result<Vec<Event>> {
