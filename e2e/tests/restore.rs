@@ -163,6 +163,7 @@ async fn check(mut chatx: Chatx, backup: Backup) -> Result<()> {
         login: Some(ada.username.clone()),
         password: Some(ada.password.to_owned()),
         device: None,
+        totp: None,
     };
     let session = Client::new(&chatx.url())?.log_in(&login).await?;
     let connection = session.connect();
@@ -316,6 +317,7 @@ async fn check_under_running_nodes(written: usize) -> Result<()> {
         login: Some(ada.username.clone()),
         password: Some(ada.password.to_owned()),
         device: None,
+        totp: None,
     };
     let session = Client::new(&handlers.url())?.log_in(&login).await?;
     for turn in 0..MESSAGES {

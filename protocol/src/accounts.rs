@@ -2,14 +2,25 @@
 
 mod user;
 mod credentials;
+mod links;
+mod totp;
+mod providers;
 mod session;
 
 pub use credentials::{
     ChangePassword, CloseAccount, CloseAccountBody, Login, LoginBody, LoginName, PasswordBody, Register, RegisterBody,
 };
+pub use links::{ConfirmReset, Reset, ResetBody, ResetConfirmBody, Verify, VerifyBody};
+pub use providers::{
+    Callback, CallbackQuery, Provider, ProviderList, Visit, VisitQuery,
+};
 pub use session::{
     CookieQuery, CsrfToken, Refresh, RefreshBody, Session, SessionList, SignedIn, TokenPlace,
     TokenType,
+};
+pub use totp::{
+    BeginTotp, BeginTotpBody, ConfirmTotp, ConfirmTotpBody, NewTotp, RecoveryCodes, SecondFactor,
+    ShowTotp, ShowTotpBody,
 };
 pub use user::{
     ChangeProfile, FindUsers, Me, ProfileBody, User, UserList, UserSummary, UsersQuery,

@@ -23,6 +23,20 @@ pub enum AuditAction {
     Register,
     /// A password was changed.
     PasswordChange,
+    /// A forgotten password was replaced.
+    PasswordReset,
+    /// An account got another email address.
+    EmailChange,
+    /// An email address was verified.
+    EmailVerify,
+    /// Logins ask for a code of an authenticator from now on.
+    TotpOn,
+    /// They ask for none any more.
+    TotpOff,
+    /// Recovery codes were made anew.
+    RecoveryCodes,
+    /// An account was linked to one that another provider vouches for.
+    IdentityLink,
     /// A profile was changed.
     ProfileChange,
     /// An access token was renewed.
@@ -110,6 +124,13 @@ impl AuditAction {
             Self::Logout => "logout",
             Self::Register => "register",
             Self::PasswordChange => "password_change",
+            Self::PasswordReset => "password_reset",
+            Self::EmailChange => "email_change",
+            Self::EmailVerify => "email_verify",
+            Self::TotpOn => "totp_on",
+            Self::TotpOff => "totp_off",
+            Self::RecoveryCodes => "recovery_codes",
+            Self::IdentityLink => "identity_link",
             Self::ProfileChange => "profile_change",
             Self::TokenRefresh => "token_refresh",
             Self::TokenReuse => "token_reuse",

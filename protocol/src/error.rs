@@ -19,6 +19,10 @@ pub enum ErrorCode {
     Unauthenticated,
     /// Username or password is wrong.
     InvalidCredentials,
+    /// The password is right, and a code of the authenticator is wanted too.
+    TotpRequired,
+    /// The code of the authenticator is wrong, or was used before.
+    WrongTotp,
     /// The caller may not do this.
     Forbidden,
     /// Only members may do this.
@@ -69,6 +73,10 @@ pub enum ErrorCode {
     FileNotFound,
     /// No such report.
     ReportNotFound,
+    /// The link of a mail is used, too old, or was never sent.
+    LinkNotFound,
+    /// Nobody of this name says here who one is.
+    ProviderNotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// Another account has this username.
@@ -106,7 +114,10 @@ impl ErrorCode {
     pub const fn status(self) -> u16 {
         match self {
             Self::Malformed | Self::UnknownType => 400,
-            Self::Unauthenticated | Self::InvalidCredentials => 401,
+            Self::Unauthenticated
+            | Self::InvalidCredentials
+            | Self::TotpRequired
+            | Self::WrongTotp => 401,
             Self::Forbidden
             | Self::NotAMember
             | Self::WrongPassword
@@ -131,7 +142,9 @@ impl ErrorCode {
             | Self::WebhookNotFound
             | Self::HookNotFound
             | Self::FileNotFound
-            | Self::ReportNotFound => 404,
+            | Self::ReportNotFound
+            | Self::LinkNotFound
+            | Self::ProviderNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
@@ -159,6 +172,8 @@ impl ErrorCode {
             Self::ValidationFailed => "some fields are wrong",
             Self::Unauthenticated => "log in first",
             Self::InvalidCredentials => "username or password is wrong",
+            Self::TotpRequired => "a code of your authenticator is needed too",
+            Self::WrongTotp => "the code is wrong, or was used before",
             Self::Forbidden => "you may not do this",
             Self::NotAMember => "join the room first",
             Self::WrongPassword => "the room's password is another one",
@@ -184,6 +199,8 @@ impl ErrorCode {
             Self::HookNotFound => "no such hook",
             Self::FileNotFound => "no such file, or not for this",
             Self::ReportNotFound => "no such report",
+            Self::LinkNotFound => "the link is used, or too old: ask for another one",
+            Self::ProviderNotFound => "nobody of this name says here who one is",
             Self::MethodNotAllowed => "this method is not served here",
             Self::UsernameTaken => "another account has this username",
             Self::EmailTaken => "another account has this email address",

@@ -17,6 +17,7 @@
 //!         login: Some("ada".to_owned()),
 //!         password: Some("plain sailing 1843".to_owned()),
 //!         device: None,
+//!         totp: None,
 //!     })
 //!     .await?;
 //! session.join(room, &JoinBody::default()).await?;

@@ -26,6 +26,7 @@ pub(crate) async fn log_in(place: &Place, options: Login) -> Result<()> {
                 login: Some(login),
                 password: Some(password),
                 device: Some(options.device),
+                totp: None,
             };
             client.log_in_kept(&body, server.keep()).await?
         }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::SecondFactor;
 use crate::{
     Fields, Limits, Parse, Violation,
     text::{DisplayName, EmailAddress, Password, Username, is_reserved},
@@ -106,6 +107,10 @@ pub struct LoginBody {
     /// What to call this session in the list of sessions, 1 to 64 characters.
     #[schema(min_length = 1, max_length = 64)]
     pub device: Option<String>,
+    /// A code of the authenticator, or a recovery code, of who has turned them on.
+    #[schema(max_length = 32, example = "123456")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub totp: Option<String>,
 }
 
 /// A checked login.
@@ -117,6 +122,8 @@ pub struct Login {
     pub password: Password,
     /// What to call the session.
     pub device: Option<DisplayName>,
+    /// What is shown beside the password.
+    pub totp: Option<SecondFactor>,
 }
 
 /// How somebody names their account when logging in.
@@ -130,28 +137,38 @@ pub enum LoginName {
     Nobody,
 }
 
+impl LoginName {
+    /// Reads either kind of name.
+    ///
+    /// # Errors
+    /// [`Violation::TooLong`] for what is longer than any of them.
+    pub(super) fn parse(raw: &str, limits: &Limits) -> Result<Self, Violation> {
+        if raw.len() > 4 * limits.email_max_bytes {
+            return Err(Violation::TooLong);
+        }
+        let email = EmailAddress::parse(raw, limits).map(Self::Email);
+        let username = || Username::parse(raw, limits).map(Self::Username);
+        Ok(email.or_else(|_| username()).unwrap_or(Self::Nobody))
+    }
+}
+
 impl Parse for Login {
     type Raw = LoginBody;
 
     fn parse(raw: LoginBody, limits: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        let login = fields.required("login", raw.login, |raw| {
-            if raw.len() > 4 * limits.email_max_bytes {
-                return Err(Violation::TooLong);
-            }
-            let email = EmailAddress::parse(&raw, limits).map(LoginName::Email);
-            let username = || Username::parse(&raw, limits).map(LoginName::Username);
-            Ok(email.or_else(|_| username()).unwrap_or(LoginName::Nobody))
-        });
+        let login = fields.required("login", raw.login, |raw| LoginName::parse(&raw, limits));
         let password = fields.required("password", raw.password, |raw| {
             Password::attempt(&raw, limits)
         });
         let device = fields.optional("device", raw.device, |raw| DisplayName::parse(&raw, limits));
+        let totp = fields.optional("totp", raw.totp, |raw| SecondFactor::parse(&raw));
         match (login, password) {
             (Some(login), Some(password)) if fields.is_empty() => Ok(Self {
                 login,
                 password,
                 device,
+                totp,
             }),
             _ => Err(fields),
         }

@@ -7,7 +7,7 @@ use crate::{
     Fields, Limits, Parse, Timestamp, UserId, Violation,
     fields::{Whole, nullable},
     frame::PresenceState,
-    text::DisplayName,
+    text::{DisplayName, EmailAddress, Password},
 };
 
 /// Whom a message, an event or a membership is of.
@@ -51,8 +51,17 @@ pub struct Me {
     /// What others see too.
     #[serde(flatten)]
     pub user: User,
-    /// Where mail reaches them.
+    /// Where mail reaches them; may be empty.
     pub email: String,
+    /// Whether they have shown that it does.
+    #[serde(default)]
+    pub email_verified: bool,
+    /// Whether they can log in by a password.
+    #[serde(default)]
+    pub has_password: bool,
+    /// Whether a login by password asks for a code of an authenticator, too.
+    #[serde(default)]
+    pub totp: bool,
     /// Whether they have server-admin rights.
     pub admin: bool,
     /// Whether others see how far they have read.
@@ -95,6 +104,14 @@ pub struct ProfileBody {
     )]
     #[schema(value_type = Option<bool>)]
     pub shows_reads: Option<Option<bool>>,
+    /// Another address, which is to be verified. It needs the `password`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = "email", max_length = 254)]
+    pub email: Option<String>,
+    /// The account's password, with `email`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 256)]
+    pub password: Option<String>,
 }
 
 /// A checked change of profile.
@@ -108,6 +125,8 @@ pub struct ChangeProfile {
     pub status: Option<String>,
     /// Whether others see how far they have read.
     pub shows_reads: Option<bool>,
+    /// Another address, with the password that allows it.
+    pub email: Option<(EmailAddress, Password)>,
 }
 
 impl Parse for ChangeProfile {
@@ -132,8 +151,16 @@ impl Parse for ChangeProfile {
         };
         let bio = fields.optional("bio", raw.bio, text(limits.bio_max_chars));
         let status = fields.optional("status", raw.status, text(limits.status_max_chars));
+        let email = fields.optional("email", raw.email, |raw| EmailAddress::parse(&raw, limits));
+        let password = fields.optional("password", raw.password, |raw| {
+            Password::attempt(&raw, limits)
+        });
+        if email.is_some() && password.is_none() && fields.of("password").is_empty() {
+            fields.add("password", Violation::Required);
+        }
         if fields.is_empty() {
             Ok(Self {
+                email: email.zip(password),
                 display_name,
                 bio,
                 status,

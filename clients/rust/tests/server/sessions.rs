@@ -59,6 +59,7 @@ async fn a_revoked_session_ends_its_connection() -> Result<()> {
         login: Some(ada.username().to_owned()),
         password: Some(PASSWORD.to_owned()),
         device: Some("elsewhere".to_owned()),
+        totp: None,
     };
     let elsewhere = client.log_in(&login).await?;
     elsewhere.revoke_others().await?;
