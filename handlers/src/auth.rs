@@ -77,7 +77,12 @@ async fn register(
         at: app.clock.now(),
     };
     let session = new_session(&app, account.id, String::new(), &stranger);
-    let me = app.store.create_account(&account, &session).await?;
+    let mail = app.mail_to_verify(account.id, &new.email);
+    let me = app
+        .store
+        .create_account_and_write(&account, &session, Some(&mail))
+        .await?;
+    app.new_mail.notify_one();
     let grant = tokens::first_grant(me, &session);
     let answer = tokens::give(&app, grant, place).await?;
     app.audit(

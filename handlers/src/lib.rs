@@ -6,6 +6,8 @@
 //! | path | module |
 //! |---|---|
 //! | `/v1/auth/register` `login` `refresh` `logout` `password` `csrf` | `auth` |
+//! | `/v1/auth/verify`, `/v1/auth/verify/resend` | `verify` |
+//! | `/v1/auth/reset`, `/v1/auth/reset/confirm` | `reset` |
 //! | `/v1/auth/sessions`, `/v1/auth/sessions/{session}` | `sessions` |
 //! | `/v1/users`, `/v1/users/me`, `/v1/users/{user}` | `users` |
 //! | `/v1/rooms`, `/v1/rooms/{room}`, `…/restore`, `/v1/users/me/rooms`, `…/deleted` | `rooms` |
@@ -45,9 +47,11 @@ mod input;
 mod scopes;
 
 mod auth;
+mod reset;
 mod sessions;
 mod tokens;
 mod users;
+mod verify;
 
 mod bans;
 mod bots;
@@ -132,6 +136,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 fn table() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(auth::routes())
+        .merge(verify::routes())
+        .merge(reset::routes())
         .merge(sessions::routes())
         .merge(users::routes())
         .merge(rooms::routes())

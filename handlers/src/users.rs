@@ -2,12 +2,14 @@
 
 use axum::{Json, extract::State};
 use protocol::{
+    ErrorCode,
     accounts::{ChangeProfile, FindUsers, Me, ProfileBody, User, UserList, UsersQuery},
     audit::AuditAction,
     frame::PresenceState,
+    text::{EmailAddress, Password},
 };
 use serde_json::json;
-use shared::App;
+use shared::{App, store::ChangeEmail};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -33,19 +35,71 @@ async fn me(State(app): State<App>, caller: Authenticated) -> Result<Json<Me>> {
 
 /// Change the profile
 ///
-/// What is left out stays, `null` empties.
+/// What is left out stays, `null` empties. Another address needs the password, and is to be verified.
 #[utoipa::path(patch, path = "/v1/users/me", tag = "users", request_body = Option<ProfileBody>, responses(
     (status = 200, description = "the caller's account as it is now", body = Me),
+    (status = 401, description = "`invalid_credentials`: the password is another one"),
+    (status = 409, description = "`email_taken`; `conflict`: the password was changed by another request at the same time"),
 ))]
 async fn change(
     State(app): State<App>,
     caller: Authenticated,
     Valid(change): Valid<ChangeProfile>,
 ) -> Result<Json<Me>> {
-    let me = app.store.change_profile(caller.user.id, &change).await?;
+    let email = match &change.email {
+        Some((email, password)) => other_address(&app, &caller, email, password).await?,
+        None => None,
+    };
+    let me = app
+        .store
+        .change_account(caller.user.id, &change, email.as_ref())
+        .await?;
+    if email.is_some() {
+        app.new_mail.notify_one();
+        app.audit(&*caller, AuditAction::EmailChange, None, json!({}))
+            .await;
+    }
     app.audit(&*caller, AuditAction::ProfileChange, None, json!({}))
         .await;
     Ok(Json(app.with_rights(me)))
+}
+
+/// What a wish for another address comes to; nothing, if it is the one that the account has.
+async fn other_address(
+    app: &App,
+    caller: &Authenticated,
+    email: &EmailAddress,
+    password: &Password,
+) -> Result<Option<ChangeEmail>> {
+    let user = caller.user.id;
+    let tries = format!("login:{user}");
+    caller
+        .allowances
+        .take(app, app.settings.rates.login, &tries)
+        .await?;
+    let known = app.store.credentials_of(user).await?;
+    let seen = known.password_hash.as_deref();
+    if !app.passwords.verify(password.as_str(), seen).await? {
+        return Err(ErrorCode::InvalidCredentials.into());
+    }
+    let me = app.store.me(user).await?;
+    if me.email == email.as_str() {
+        return Ok(None);
+    }
+    let key = format!("mail:{user}");
+    caller
+        .allowances
+        .take(app, app.settings.rates.mail, &key)
+        .await?;
+    let mut mails = vec![app.mail_to_verify(user, email)];
+    if me.email_verified {
+        mails.push(app.mail_to_former(&me.user.username, &me.email));
+    }
+    Ok(Some(ChangeEmail {
+        seen: seen.unwrap_or_default().to_owned(),
+        email: email.as_str().to_owned(),
+        mails,
+    }))
 }
 
 /// Find people

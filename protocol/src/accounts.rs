@@ -11,9 +11,7 @@ pub use credentials::{
     ChangePassword, CloseAccount, CloseAccountBody, Login, LoginBody, LoginName, PasswordBody, Register, RegisterBody,
 };
 pub use links::{ConfirmReset, Reset, ResetBody, ResetConfirmBody, Verify, VerifyBody};
-pub use providers::{
-    Callback, CallbackQuery, Provider, ProviderList, Visit, VisitQuery,
-};
+pub use providers::{Callback, CallbackQuery, Provider, ProviderList, Visit, VisitQuery};
 pub use session::{
     CookieQuery, CsrfToken, Refresh, RefreshBody, Session, SessionList, SignedIn, TokenPlace,
     TokenType,

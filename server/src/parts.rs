@@ -72,6 +72,9 @@ impl Parts {
         let files = Files::take(&mut settings, true)?;
         warn_of_broken_rule();
         name(&mut settings);
+        if task == Task::Serve && settings.mail.is_none() {
+            settings.mail = Some("dir:mail".into());
+        }
         let mut listeners = Listeners::bind(task, &settings).await?;
         if settings.public_url.is_empty() {
             settings.public_url = format!("http://{}", reachable(listeners.clients.address()));

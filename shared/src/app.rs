@@ -8,7 +8,7 @@ use protocol::{
     accounts::{Me, SignedIn, TokenType, UserSummary},
 };
 use secrecy::ExposeSecret;
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
     leaving,
     limiter::Limiter,
     news::News,
+    mail::{self, Post},
     passwords::Passwords,
     presence::Presence,
     redis_link::Redis,
@@ -74,8 +75,12 @@ pub struct App {
     pub hints: Hints,
     /// Where people are told what concerns all of their devices.
     pub news: News,
+    /// Told when this process has put mail into the store.
+    pub new_mail: Arc<Notify>,
     /// Cancelled when this process takes no more requests: who waits on purpose is answered then.
     pub closing: CancellationToken,
+    /// Where this process sends mail, if it does.
+    post: Option<Post>,
     keys: Arc<OnceCell<Keys>>,
 }
 
@@ -107,6 +112,9 @@ pub enum StartError {
         /// What is wrong with it.
         source: KeyError,
     },
+    /// Mail cannot be sent so.
+    #[error(transparent)]
+    Mail(#[from] mail::Unusable),
     /// The certificates between processes cannot be used.
     #[error(transparent)]
     InternalTls(#[from] internal_tls::Unusable),
@@ -197,7 +205,9 @@ impl App {
             gateways: Gateways::new(&settings.node, cluster.clone(), client.clone()),
             news: News::new(&settings.node, cluster.clone(), client.clone()),
             hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), client)),
+            new_mail: Arc::default(),
             closing: CancellationToken::new(),
+            post: Post::new(&settings)?,
             keys: Arc::new(OnceCell::new_with(keys)),
             clock,
             settings: Arc::new(settings),
@@ -210,8 +220,8 @@ impl App {
         })
     }
 
-    /// Keeps up with the other nodes until `cancel`: what they revoke, what is to be found and delivered, and what can be forgotten. Without
-    /// it everything works, and asks the store when it is needed.
+    /// Keeps up with the other nodes until `cancel`: what they revoke, what is to be found and delivered, which mail is to be
+    /// sent, and what can be forgotten. Without it everything works, and asks the store when it is needed.
     pub fn watch(&self, tracker: &TaskTracker, cancel: &CancellationToken) {
         let (revocations, ended) = (self.revocations.clone(), cancel.clone());
         tracker.spawn(async move { revocations.run(ended).await });
@@ -228,6 +238,9 @@ impl App {
             self.clock.clone(),
             cancel.clone(),
         ));
+        if let Some(post) = self.post.clone() {
+            tracker.spawn(mail::run(self.clone(), post, cancel.clone()));
+        }
         tracker.spawn(upkeep::run(
             self.store.clone(),
             self.clock.clone(),

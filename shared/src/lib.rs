@@ -38,6 +38,7 @@ pub mod upkeep;
 
 pub mod app;
 pub mod audit;
+pub mod mail;
 pub mod address;
 pub mod caller;
 pub mod origin;

@@ -70,6 +70,16 @@ pub struct Settings {
     pub room_restore: Duration,
     /// `CHATX_TICKET_S`.
     pub ticket: Duration,
+    /// `CHATX_MAIL`: where mail goes; may hold a password. None: this process sends none.
+    pub mail: Option<SecretString>,
+    /// `CHATX_MAIL_FROM`. Empty: `chatx@` the host of the public url.
+    pub mail_from: String,
+    /// `CHATX_MAIL_RETRY_S`.
+    pub mail_retry: Duration,
+    /// `CHATX_VERIFY_TOKEN_S`.
+    pub verify_token: Duration,
+    /// `CHATX_RESET_TOKEN_S`.
+    pub reset_token: Duration,
     /// `CHATX_DRAIN_S`: how long SIGTERM takes to move sockets away.
     pub drain: Duration,
     /// `CHATX_METRICS_LISTEN`.
@@ -148,6 +158,8 @@ pub struct Rates {
     pub login: Rate,
     /// Registrations per address.
     pub register: Rate,
+    /// Mails asked for, per account and per address.
+    pub mail: Rate,
     /// Tried room passwords per user and room.
     pub room_password: Rate,
     /// Messages per user.
@@ -189,6 +201,11 @@ impl Default for Settings {
             refresh_token: Duration::from_secs(2_592_000),
             room_restore: Duration::from_secs(604_800),
             ticket: Duration::from_secs(30),
+            mail: None,
+            mail_from: String::new(),
+            mail_retry: Duration::from_secs(86_400),
+            verify_token: Duration::from_secs(86_400),
+            reset_token: Duration::from_secs(3_600),
             drain: Duration::from_secs(20),
             metrics_listen: None,
             log: "info".to_owned(),
@@ -322,6 +339,7 @@ impl Default for Rates {
             on: true,
             login: rate(5, 300_000),
             register: rate(3, 600_000),
+            mail: rate(3, 600_000),
             room_password: rate(5, 180_000),
             send: rate(20, 200),
             frames: rate(60, 50),

@@ -30,6 +30,8 @@ mod invites;
 mod keys;
 mod leaving;
 mod listing;
+mod mailed_tokens;
+mod mails;
 mod members;
 mod mentions;
 mod message_row;
@@ -58,7 +60,7 @@ use sqlx::{
 use crate::{Refusal, nudges::Nudges};
 use pool::{On, Pool, Tx, on};
 
-pub use accounts::{Credentials, NewAccount};
+pub use accounts::{ChangeEmail, Credentials, NewAccount};
 pub use admin::AccountChange;
 pub use append::{Append, Appended, Place};
 pub use audit::NewAuditEntry;
@@ -72,6 +74,8 @@ pub use events::{Access, Head};
 pub use files::{NewFile, ReadableFile};
 pub use hooks::{HookSpeaker, NewHookRow};
 pub use leaving::Leaving;
+pub use mailed_tokens::{MailedFor, Recipient};
+pub use mails::{DueMail, NewMail};
 pub use members::{Door, Entry, Joined, Members};
 pub use reactions::Marked;
 pub use reports::Reporting;

@@ -14,6 +14,8 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(3_600);
 /// A session that ended is kept for a while: to look at, should somebody ask what happened.
 const SESSIONS_KEPT: Duration = Duration::from_secs(7 * 86_400);
+/// Long enough to see why a mail was given up.
+const MAILS_KEPT: Duration = Duration::from_secs(8 * 86_400);
 /// Long after every other node took it for dead.
 const NODES_KEPT: Duration = Duration::from_secs(86_400);
 
@@ -43,7 +45,10 @@ async fn forget(store: &Store, clock: &Clock) -> store::Result<()> {
             break;
         }
     }
+    let mails = store
+        .forget_mails(clock.now().before(MAILS_KEPT), clock.now())
+        .await?;
     let nodes = store.forget_nodes(NODES_KEPT).await?;
-    tracing::debug!(sessions, nodes, "forgot what had ended");
+    tracing::debug!(sessions, mails, nodes, "forgot what had ended");
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Who else says who one is, and the way there and back.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{Fields, Limits, Parse, Violation};
@@ -47,7 +49,10 @@ impl Parse for Visit {
         let mut fields = Fields::default();
         let return_to = fields.optional("return_to", raw.return_to, |raw| {
             // Two slashes, in whatever direction, would lead to another server.
-            let leads_away = raw.as_bytes().get(1).is_some_and(|byte| b"/\\".contains(byte));
+            let leads_away = raw
+                .as_bytes()
+                .get(1)
+                .is_some_and(|byte| b"/\\".contains(byte));
             let is_plain = raw.bytes().all(|byte| byte.is_ascii_graphic());
             if raw.len() > MAX_BYTES {
                 Err(Violation::TooLong)
@@ -68,8 +73,7 @@ impl Parse for Visit {
 }
 
 /// The query of `GET /v1/auth/oidc/{provider}/callback`, as the provider makes it.
-#[derive(Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
+#[derive(Deserialize)]
 pub struct CallbackQuery {
     /// What the visit is told by.
     state: Option<String>,
@@ -77,22 +81,14 @@ pub struct CallbackQuery {
     code: Option<String>,
     /// Why it does not.
     error: Option<String>,
-    /// The same for people.
-    error_description: Option<String>,
-    /// Where to read more of that.
-    error_uri: Option<String>,
     /// Who answers.
     iss: Option<String>,
-    /// The provider's own session.
-    session_state: Option<String>,
-    /// What was granted.
-    scope: Option<String>,
-    /// The account's number at the provider.
-    authuser: Option<String>,
-    /// The account's domain at the provider.
-    hd: Option<String>,
-    /// How the visitor was asked.
-    prompt: Option<String>,
+    #[serde(flatten)]
+    #[expect(
+        dead_code,
+        reason = "providers add what they like, and none of it is refused"
+    )]
+    more: BTreeMap<String, IgnoredAny>,
 }
 
 /// What a provider sends its visitor back with; nothing of it is believed as it stands.
@@ -137,7 +133,14 @@ mod tests {
         for path in ["/", "/#/room/7", "/a//b?c=d"] {
             assert_eq!(visit(path).unwrap().return_to, path);
         }
-        for path in ["", "a", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb"] {
+        for path in [
+            "",
+            "a",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nb",
+        ] {
             assert!(visit(path).is_err(), "{path:?}");
         }
     }

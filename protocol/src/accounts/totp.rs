@@ -111,11 +111,9 @@ impl Parse for ConfirmTotp {
 
     fn parse(raw: ConfirmTotpBody, _: &Limits) -> Result<Self, Fields> {
         let mut fields = Fields::default();
-        let code = fields.required("code", raw.code, |raw| {
-            match SecondFactor::parse(&raw)? {
-                SecondFactor::Code(code) => Ok(code),
-                SecondFactor::Recovery(_) => Err(Violation::Invalid),
-            }
+        let code = fields.required("code", raw.code, |raw| match SecondFactor::parse(&raw)? {
+            SecondFactor::Code(code) => Ok(code),
+            SecondFactor::Recovery(_) => Err(Violation::Invalid),
         });
         code.map(|code| Self { code }).ok_or(fields)
     }

@@ -2,6 +2,7 @@
 //! `docs/settings.md` are made from it.
 
 use super::{Settings, value::Value};
+use crate::mail;
 
 /// One setting. Its default is the field's value in [`Settings::default`].
 pub struct Setting {
@@ -158,6 +159,10 @@ pub static SETTINGS: &[Setting] = &{
             .otherwise("as for the access key").secret(),
         S::new(Server, "CHATX_PUBLIC_URL", "the url by which clients reach this process", |s| &mut s.public_url)
             .otherwise("`http://` and the listening address").check(http_url),
+        S::new(Server, "CHATX_MAIL", "where mail goes: `smtps://user:password@host`, `smtp://host` (`?tls=required` for STARTTLS), `dir:path` (below the data directory, to look at), or `off`: this process sends none", |s| &mut s.mail)
+            .otherwise("`dir:mail` under `serve`; elsewhere this process sends none").secret().check(mail::check),
+        S::new(Server, "CHATX_MAIL_FROM", "who mail is from", |s| &mut s.mail_from).otherwise("`chatx@` the host of the public url").check(mail::check_sender),
+        S::new(Server, "CHATX_MAIL_RETRY_S", "for how long a mail that cannot be sent is tried again", |s| &mut s.mail_retry).unit("s"),
         S::new(Server, "CHATX_DRAIN_S", "how long SIGTERM takes to move sockets to other nodes; at once when there is none", |s| &mut s.drain).unit("s"),
 
         S::new(Cluster, "CHATX_NODE", "the name of this coordinator among the others, new at each start", |s| &mut s.node)
@@ -180,6 +185,8 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Access, "CHATX_REFRESH_TOKEN_S", "how long a session lives without a refresh", |s| &mut s.refresh_token).unit("s").check(above_zero),
         S::new(Access, "CHATX_ROOM_RESTORE_S", "how long a deleted room can be restored before it is erased", |s| &mut s.room_restore).unit("s"),
         S::new(Access, "CHATX_TICKET_S", "how long a ticket to a socket lives", |s| &mut s.ticket).unit("s").check(above_zero),
+        S::new(Access, "CHATX_VERIFY_TOKEN_S", "how long the link lives that shows whose an address is", |s| &mut s.verify_token).unit("s").check(above_zero),
+        S::new(Access, "CHATX_RESET_TOKEN_S", "how long the link lives that a forgotten password is replaced with", |s| &mut s.reset_token).unit("s").check(above_zero),
         S::new(Access, "CHATX_ORIGINS", "origins of browser pages that may connect, beside the server's own", |s| &mut s.origins)
             .otherwise("none").check(origins),
         S::new(Access, "TRUSTED_PROXIES", "ranges of proxies whose `X-Forwarded-For` counts", |s| &mut s.trusted_proxies).otherwise("none"),
@@ -197,6 +204,7 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Rates, "CHATX_RATE_LIMITS", "whether any rate holds; `off` for load tests", |s| &mut s.rates.on),
         S::new(Rates, "CHATX_RATE_LOGIN", "logins, per account and per address", |s| &mut s.rates.login),
         S::new(Rates, "CHATX_RATE_REGISTER", "registrations, per address", |s| &mut s.rates.register),
+        S::new(Rates, "CHATX_RATE_MAIL", "mails asked for, per account and per address", |s| &mut s.rates.mail),
         S::new(Rates, "CHATX_RATE_ROOM_PASSWORD", "tried room passwords, per user and room", |s| &mut s.rates.room_password),
         S::new(Rates, "CHATX_RATE_SEND", "messages, per user", |s| &mut s.rates.send),
         S::new(Rates, "CHATX_RATE_FRAMES", "frames, per socket", |s| &mut s.rates.frames),

@@ -7,9 +7,11 @@ use protocol::{
 use sqlx::FromRow;
 
 use super::{
-    NewSession, Result, Store,
+    MailedFor, NewMail, NewSession, Result, Store,
     columns::At,
-    pool::on,
+    mailed_tokens::forget_tokens,
+    mails::insert_mail,
+    pool::{Tx, on},
     sessions::{insert_session, revoke_sessions},
 };
 
@@ -41,6 +43,17 @@ pub struct Credentials {
     pub is_suspended: bool,
 }
 
+/// Another address for an account.
+#[derive(Clone)]
+pub struct ChangeEmail {
+    /// The hash that the password was checked against.
+    pub seen: String,
+    /// The address.
+    pub email: String,
+    /// What is written about it, to whom.
+    pub mails: Vec<NewMail>,
+}
+
 #[derive(FromRow)]
 struct CredentialsRow {
     id: uuid::Uuid,
@@ -64,6 +77,13 @@ pub(super) struct UserRow {
     /// Read where others see the account.
     #[sqlx(default)]
     bot: bool,
+    /// Read, like the next two, where the account is shown to its owner.
+    #[sqlx(default)]
+    email_verified: bool,
+    #[sqlx(default)]
+    has_password: bool,
+    #[sqlx(default)]
+    totp: bool,
 }
 
 impl From<UserRow> for User {
@@ -87,6 +107,9 @@ impl From<UserRow> for Me {
         Self {
             admin: row.admin,
             shows_reads: row.shows_reads,
+            email_verified: row.email_verified,
+            has_password: row.has_password,
+            totp: row.totp,
             email,
             user: row.into(),
         }
@@ -99,11 +122,26 @@ impl Store {
     /// # Errors
     /// `username_taken` or `email_taken`; nothing is made then.
     pub async fn create_account(&self, account: &NewAccount, session: &NewSession) -> Result<Me> {
+        self.create_account_and_write(account, session, None).await
+    }
+
+    /// The same, with a mail to its address.
+    ///
+    /// # Errors
+    /// As [`Store::create_account`].
+    pub async fn create_account_and_write(
+        &self,
+        account: &NewAccount,
+        session: &NewSession,
+        mail: Option<&NewMail>,
+    ) -> Result<Me> {
         let mut tx = self.begin().await?;
         let row: UserRow = on!(tx.connection(), connection => sqlx::query_as(
             "insert into users (id, username, email, display_name, display_name_folded, password_hash, created_at) \
              values ($1, $2, $3, $4, $5, $6, $7) \
-             returning id, username, email, display_name, bio, status, admin, shows_reads, created_at",
+             returning id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
+             email_verified_at is not null as email_verified, password_hash is not null as has_password, \
+             totp_since is not null as totp",
         )
         .bind(account.id.uuid())
         .bind(&account.username)
@@ -119,6 +157,9 @@ impl Store {
                 .or_taken("email", ErrorCode::EmailTaken)
         })?;
         insert_session(&mut tx, session).await?;
+        if let Some(mail) = mail {
+            insert_mail(&mut tx, mail).await?;
+        }
         tx.commit().await?;
         Ok(row.into())
     }
@@ -175,7 +216,9 @@ impl Store {
 
     async fn user_row(&self, user: UserId) -> Result<UserRow> {
         let row: Option<UserRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, bot \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, bot, \
+             email_verified_at is not null as email_verified, password_hash is not null as has_password, \
+             totp_since is not null as totp \
              from users where id = $1 and erased_at is null",
         )
         .bind(user.uuid())
@@ -205,18 +248,37 @@ impl Store {
     /// # Errors
     /// `user_not_found`.
     pub async fn change_profile(&self, user: UserId, change: &ChangeProfile) -> Result<Me> {
+        self.change_account(user, change, None).await
+    }
+
+    /// The same, and another address with it.
+    ///
+    /// # Errors
+    /// `user_not_found`; `email_taken`; `conflict` if the password is no longer the one that was checked.
+    pub async fn change_account(
+        &self,
+        user: UserId,
+        change: &ChangeProfile,
+        email: Option<&ChangeEmail>,
+    ) -> Result<Me> {
+        let mut tx = self.begin().await?;
+        if let Some(email) = email {
+            change_email(&mut tx, user, email).await?;
+        }
         let display_name = change.display_name.as_ref();
         let chosen = display_name
             .and_then(Option::as_ref)
             .map(protocol::text::DisplayName::as_str);
-        let row: Option<UserRow> = on!(self.writer(), connection => sqlx::query_as(
+        let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(
             "update users set \
              display_name = case when $2 then coalesce($3, username) else display_name end, \
              display_name_folded = case when $2 then coalesce($4, username) else display_name_folded end, \
              bio = coalesce($5, bio), status = coalesce($6, status), \
              shows_reads = coalesce($7, shows_reads) \
              where id = $1 and erased_at is null \
-             returning id, username, email, display_name, bio, status, admin, shows_reads, created_at",
+             returning id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
+             email_verified_at is not null as email_verified, password_hash is not null as has_password, \
+             totp_since is not null as totp",
         )
         .bind(user.uuid())
         .bind(display_name.is_some())
@@ -226,7 +288,9 @@ impl Store {
         .bind(change.status.as_deref())
         .bind(change.shows_reads)
         .fetch_optional(connection))?;
-        Ok(row.ok_or(ErrorCode::UserNotFound)?.into())
+        let row = row.ok_or(ErrorCode::UserNotFound)?;
+        tx.commit().await?;
+        Ok(row.into())
     }
 
     /// Changes a password and revokes every session but `keep`; answers those that it revoked.
@@ -254,10 +318,32 @@ impl Store {
         if changed.is_none() {
             return Err(ErrorCode::Conflict.into());
         }
+        forget_tokens(&mut tx, user, Some(MailedFor::Reset)).await?;
         let revoked = revoke_sessions(&mut tx, user, keep).await?;
         tx.commit().await?;
         Ok(revoked)
     }
+}
+
+/// Whoever has the old address gets no more by it.
+async fn change_email(tx: &mut Tx, user: UserId, change: &ChangeEmail) -> Result<()> {
+    let changed = on!(tx.connection(), connection => sqlx::query_scalar::<_, uuid::Uuid>(
+        "update users set email = $3, email_verified_at = null \
+         where id = $1 and password_hash = $2 and erased_at is null returning id",
+    )
+    .bind(user.uuid())
+    .bind(&change.seen)
+    .bind(&change.email)
+    .fetch_optional(connection))
+    .map_err(|error| error.or_taken("email", ErrorCode::EmailTaken))?;
+    if changed.is_none() {
+        return Err(ErrorCode::Conflict.into());
+    }
+    forget_tokens(tx, user, None).await?;
+    for mail in &change.mails {
+        insert_mail(tx, mail).await?;
+    }
+    Ok(())
 }
 
 impl From<CredentialsRow> for Credentials {

@@ -118,9 +118,13 @@ impl Store {
     pub async fn create_session(&self, session: &NewSession, seen: &str) -> Result<Me> {
         let mut tx = self.begin().await?;
         let sql = tx.connection().dialect(
-            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
+             email_verified_at is not null as email_verified, password_hash is not null as has_password, \
+             totp_since is not null as totp from users \
              where id = $1 and password_hash = $2 and suspended_at is null and erased_at is null for share",
-            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
+            "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
+             email_verified_at is not null as email_verified, password_hash is not null as has_password, \
+             totp_since is not null as totp from users \
              where id = $1 and password_hash = $2 and suspended_at is null and erased_at is null",
         );
         let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(sql)
@@ -295,10 +299,16 @@ pub(super) async fn revoke_sessions(
     revoke_where(tx, Revoke::AllBut(user, keep)).await
 }
 
+/// Revokes every session of `user`.
+pub(super) async fn revoke_every_session(tx: &mut Tx, user: UserId) -> Result<Vec<SessionId>> {
+    revoke_where(tx, Revoke::Every(user)).await
+}
+
 #[derive(Clone, Copy)]
 enum Revoke {
     One(UserId, SessionId),
     AllBut(UserId, SessionId),
+    Every(UserId),
 }
 
 /// Revokes by the database's clock: nodes that ask "what since then" compare with no other.
@@ -312,6 +322,8 @@ async fn revoke_where(tx: &mut Tx, which: Revoke) -> Result<Vec<SessionId>> {
     let (user, session, is_that_one) = match which {
         Revoke::One(user, session) => (user, session, true),
         Revoke::AllBut(user, session) => (user, session, false),
+        // No session has this id.
+        Revoke::Every(user) => (user, SessionId::from_uuid(Uuid::nil()), false),
     };
     let revoked = on!(tx.connection(), connection => sqlx::query_scalar::<_, Uuid>(sql)
         .bind(user.uuid())
@@ -360,7 +372,9 @@ async fn grant(tx: &mut Tx, session: SessionId, row: &StandingRow) -> Result<Opt
 
 async fn open_account(tx: &mut Tx, user: UserId) -> Result<Option<Me>> {
     let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(
-        "select id, username, email, display_name, bio, status, admin, shows_reads, created_at from users \
+        "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
+             email_verified_at is not null as email_verified, password_hash is not null as has_password, \
+             totp_since is not null as totp from users \
          where id = $1 and suspended_at is null and erased_at is null",
     )
     .bind(user.uuid())
