@@ -127,3 +127,32 @@ async fn the_page_its_reference_and_its_figures_are_served_beside_the_api() -> R
     assert!(status.success(), "{said}");
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_was_asked_for_outlives_the_process() -> Result<()> {
+    let mut chatx = unlimited().set("CHATX_MAIL", "off").start().await?;
+    let ada = Person::register(&Http::new(chatx.address()), "ada").await?;
+    chatx.kill_9()?;
+    let directory = chatx.data_directory().join("mail");
+    assert!(!directory.exists());
+    chatx.set("CHATX_MAIL", "dir:mail");
+    chatx.restart().await?;
+    let mails = || -> Vec<_> {
+        let files = fs::read_dir(&directory).into_iter().flatten().flatten();
+        files
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|end| end == "eml"))
+            .collect()
+    };
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    while mails().is_empty() {
+        anyhow::ensure!(tokio::time::Instant::now() < deadline, "no mail came");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let [mail] = mails().try_into().unwrap_or_else(|_| panic!("more than one mail"));
+    let mode = fs::metadata(&mail)?.permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let text = fs::read_to_string(&mail)?;
+    assert!(text.contains(&ada.username), "{text}");
+    Ok(())
+}

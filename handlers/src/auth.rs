@@ -6,8 +6,8 @@ use http::{HeaderMap, StatusCode};
 use protocol::{
     ErrorCode, Fields, Violation,
     accounts::{
-        ChangePassword, CookieQuery, CsrfToken, Login, LoginBody, LoginName, PasswordBody, Refresh,
-        RefreshBody, Register, RegisterBody, SignedIn, TokenPlace,
+        ChangePassword, CookieQuery, CsrfToken, Login, LoginBody, LoginName, Me, PasswordBody,
+        Refresh, RefreshBody, Register, RegisterBody, SecondFactor, SignedIn, TokenPlace,
     },
     audit::AuditAction,
 };
@@ -16,13 +16,14 @@ use shared::{
     App, Refusal, passwords,
     store::{Credentials, NewAccount, NewSession, Rotate, Rotation},
     token::RefreshToken,
+    totp::proof,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     caller::{Authenticated, Stranger},
     cookies,
-    error::Result,
+    error::{Error, Result},
     input::{Query, Valid},
     tokens::{self, Answer},
 };
@@ -101,7 +102,7 @@ async fn register(
 #[utoipa::path(post, path = "/v1/auth/login", tag = "auth", security(()), params(CookieQuery),
     request_body = LoginBody, responses(
     (status = 200, description = "the account, and tokens of a new session", body = SignedIn),
-    (status = 401, description = "`invalid_credentials`"),
+    (status = 401, description = "`invalid_credentials`; `totp_required`: the password is right, and `totp` is missing; `wrong_totp`"),
     (status = 403, description = "`suspended`: a server admin keeps the account out; `csrf`: cookies were asked for by a page of another site"),
     (status = 429, description = "`rate_limited`: too many tries on this account or from this address"),
 ))]
@@ -152,10 +153,16 @@ async fn login(
         .map_or("", |device| device.as_str())
         .to_owned();
     let session = new_session(&app, known.user.id, device, &stranger);
-    let me = app
-        .store
-        .create_session(&session, hash.unwrap_or_default())
-        .await?;
+    let entered = enter(&app, known, login.totp.as_ref(), &session).await;
+    if let Err(Error(refusal)) = &entered
+        && refusal.code == ErrorCode::WrongTotp
+    {
+        let user = Some(known.user.id.to_string());
+        let data = json!({ "totp": true });
+        app.audit(stranger.by(None), AuditAction::LoginFailure, user, data)
+            .await;
+    }
+    let me = entered?;
     let grant = tokens::first_grant(me, &session);
     let answer = tokens::give(&app, grant, place).await?;
     let by = stranger.by(Some(known.user.id));
@@ -167,6 +174,29 @@ async fn login(
     )
     .await;
     Ok(answer)
+}
+
+/// Makes the session of somebody whose password is right, once their code is, if they have one.
+async fn enter(
+    app: &App,
+    known: &Credentials,
+    shown: Option<&SecondFactor>,
+    session: &NewSession,
+) -> Result<Me> {
+    let user = known.user.id;
+    let proof = match (&known.totp, shown) {
+        (Some(kept), Some(shown)) => {
+            let proof = proof(user, shown, kept, session.at, &app.secrets);
+            Some(proof.ok_or(ErrorCode::WrongTotp)?)
+        }
+        (Some(_), None) => return Err(ErrorCode::TotpRequired.into()),
+        (None, _) => None,
+    };
+    let seen = known.password_hash.as_deref().unwrap_or_default();
+    let made = app
+        .store
+        .create_guarded_session(session, seen, proof.as_ref());
+    Ok(made.await?)
 }
 
 /// What tries on one account are counted by: the same for its username and its address.

@@ -8,6 +8,7 @@
 //! | `/v1/auth/register` `login` `refresh` `logout` `password` `csrf` | `auth` |
 //! | `/v1/auth/verify`, `/v1/auth/verify/resend` | `verify` |
 //! | `/v1/auth/reset`, `/v1/auth/reset/confirm` | `reset` |
+//! | `/v1/users/me/totp`, `…/totp/confirm`, `…/totp/codes` | `totp` |
 //! | `/v1/auth/sessions`, `/v1/auth/sessions/{session}` | `sessions` |
 //! | `/v1/users`, `/v1/users/me`, `/v1/users/{user}` | `users` |
 //! | `/v1/rooms`, `/v1/rooms/{room}`, `…/restore`, `/v1/users/me/rooms`, `…/deleted` | `rooms` |
@@ -50,6 +51,7 @@ mod auth;
 mod reset;
 mod sessions;
 mod tokens;
+mod totp;
 mod users;
 mod verify;
 
@@ -138,6 +140,7 @@ fn table() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(verify::routes())
         .merge(reset::routes())
+        .merge(totp::routes())
         .merge(sessions::routes())
         .merge(users::routes())
         .merge(rooms::routes())

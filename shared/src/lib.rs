@@ -15,6 +15,7 @@ pub mod store;
 
 pub mod passwords;
 pub mod token;
+pub mod totp;
 
 pub mod cluster;
 pub mod internal_tls;

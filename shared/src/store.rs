@@ -48,6 +48,7 @@ mod rooms;
 mod search;
 mod sessions;
 mod webhooks;
+mod totp;
 
 use std::time::Duration;
 
@@ -83,6 +84,7 @@ pub use resume::{Resume, ResumeFrom};
 pub use rooms::NewRoom;
 pub use sessions::{Grant, NewSession, REPEAT_WITHIN, RevokedSince, Rotate, Rotation};
 pub use webhooks::{NewWebhookRow, WebhookChanges, Webhooks};
+pub use totp::{Proof, SealedTotp};
 
 /// What must survive. Cloning gives the same store.
 #[derive(Clone)]

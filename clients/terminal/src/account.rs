@@ -4,11 +4,14 @@ use std::io::{self, Write as _};
 
 use anyhow::{Context as _, Result};
 use client::Settings;
-use protocol::accounts::{LoginBody, RegisterBody};
+use protocol::{
+    ErrorCode,
+    accounts::{LoginBody, RegisterBody},
+};
 
 use crate::{
     options::{Login, Logout},
-    password::{answer, password},
+    password::{answer, code, password},
     place::Place,
 };
 
@@ -22,13 +25,19 @@ pub(crate) async fn log_in(place: &Place, options: Login) -> Result<()> {
     let client = server.client(Settings::default())?;
     let session = match options.register {
         None => {
-            let body = LoginBody {
+            let mut body = LoginBody {
                 login: Some(login),
                 password: Some(password),
                 device: Some(options.device),
                 totp: None,
             };
-            client.log_in_kept(&body, server.keep()).await?
+            match client.log_in_kept(&body, server.keep()).await {
+                Err(error) if error.code() == Some(ErrorCode::TotpRequired) => {
+                    body.totp = Some(code()?);
+                    client.log_in_kept(&body, server.keep()).await?
+                }
+                session => session?,
+            }
         }
         Some(email) => {
             let body = RegisterBody {

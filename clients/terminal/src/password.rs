@@ -22,6 +22,20 @@ pub(crate) fn password(question: &str) -> Result<String> {
     Ok(line)
 }
 
+/// A code of an authenticator, or a recovery code: typed, or the next line of standard input.
+pub(crate) fn code() -> Result<String> {
+    if io::stdin().is_terminal() {
+        return answer("Code of your authenticator");
+    }
+    let line = first_line()?;
+    if line.is_empty() {
+        bail!(Misused(
+            "standard input has no code of an authenticator after the password".to_owned()
+        ));
+    }
+    Ok(line)
+}
+
 /// A line that may be seen.
 pub(crate) fn answer(question: &str) -> Result<String> {
     if !io::stdin().is_terminal() {

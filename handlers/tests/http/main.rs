@@ -22,5 +22,6 @@ mod rooms;
 mod search;
 mod server;
 mod smtp;
+mod totp;
 mod trips;
 mod webhooks;

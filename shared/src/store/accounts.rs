@@ -7,7 +7,7 @@ use protocol::{
 use sqlx::FromRow;
 
 use super::{
-    MailedFor, NewMail, NewSession, Result, Store,
+    MailedFor, NewMail, NewSession, Result, SealedTotp, Store,
     columns::At,
     mailed_tokens::forget_tokens,
     mails::insert_mail,
@@ -41,6 +41,8 @@ pub struct Credentials {
     pub password_hash: Option<String>,
     /// Whether a server admin keeps them out.
     pub is_suspended: bool,
+    /// The authenticator whose codes a login asks for.
+    pub totp: Option<SealedTotp>,
 }
 
 /// Another address for an account.
@@ -61,6 +63,7 @@ struct CredentialsRow {
     display_name: String,
     password_hash: Option<String>,
     is_suspended: bool,
+    totp: Option<Vec<u8>>,
 }
 
 #[derive(FromRow)]
@@ -84,6 +87,13 @@ pub(super) struct UserRow {
     has_password: bool,
     #[sqlx(default)]
     totp: bool,
+}
+
+impl UserRow {
+    /// Whether a login by password needs a code, too.
+    pub(super) const fn asks_for_codes(&self) -> bool {
+        self.totp
+    }
 }
 
 impl From<UserRow> for User {
@@ -175,7 +185,8 @@ impl Store {
             LoginName::Nobody => ("", ""),
         };
         let row: Option<CredentialsRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, display_name, password_hash, suspended_at is not null as is_suspended from users \
+            "select id, username, display_name, password_hash, suspended_at is not null as is_suspended, \
+             case when totp_since is not null then totp_secret end as totp from users \
              where (username = $1 or email = $2) and erased_at is null",
         )
         .bind(username)
@@ -191,6 +202,8 @@ impl Store {
     pub async fn credentials_of(&self, user: UserId) -> Result<Credentials> {
         let row: Option<CredentialsRow> = on!(self.reader(), connection => sqlx::query_as(
             "select id, username, display_name, password_hash, suspended_at is not null as is_suspended from users \
+            "select id, username, display_name, password_hash, \
+             case when totp_since is not null then totp_secret end as totp from users \
              where id = $1 and suspended_at is null and erased_at is null",
         )
         .bind(user.uuid())
@@ -357,6 +370,10 @@ impl From<CredentialsRow> for Credentials {
             user,
             password_hash: row.password_hash,
             is_suspended: row.is_suspended,
+            totp: row.totp.map(|sealed| SealedTotp {
+                sealed,
+                is_on: true,
+            }),
         }
     }
 }

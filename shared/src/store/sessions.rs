@@ -15,6 +15,7 @@ use super::{
     accounts::UserRow,
     columns::At,
     pool::{Tx, on},
+    totp::{Proof, use_up},
 };
 
 /// A session to be made.
@@ -116,7 +117,24 @@ impl Store {
     /// # Errors
     /// `invalid_credentials` if the account was closed, or has another password by now.
     pub async fn create_session(&self, session: &NewSession, seen: &str) -> Result<Me> {
+        self.create_guarded_session(session, seen, None).await
+    }
+
+    /// The same for who has shown a code, too, if they must: it is used up by this.
+    ///
+    /// # Errors
+    /// As [`Store::create_session`]; `totp_required` without a proof where one is asked for, `wrong_totp` if it was used before.
+    pub async fn create_guarded_session(
+        &self,
+        session: &NewSession,
+        seen: &str,
+        proof: Option<&Proof>,
+    ) -> Result<Me> {
         let mut tx = self.begin().await?;
+        // First, because it locks the account's row more strongly than what follows.
+        if let Some(proof) = proof {
+            use_up(&mut tx, session.user, proof).await?;
+        }
         let sql = tx.connection().dialect(
             "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
              email_verified_at is not null as email_verified, password_hash is not null as has_password, \
@@ -132,6 +150,9 @@ impl Store {
             .bind(seen)
             .fetch_optional(connection))?;
         let row = row.ok_or(ErrorCode::InvalidCredentials)?;
+        if proof.is_none() && row.asks_for_codes() {
+            return Err(ErrorCode::TotpRequired.into());
+        }
         insert_session(&mut tx, session).await?;
         tx.commit().await?;
         Ok(row.into())

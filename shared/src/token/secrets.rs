@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use aws_lc_rs::{aead, hkdf, hmac};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use protocol::UserId;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
@@ -16,6 +17,7 @@ struct Derived {
     refresh: hmac::Key,
     csrf: hmac::Key,
     ticket: hmac::Key,
+    recovery: hmac::Key,
     peer: String,
     sealing: [u8; SEALING_KEY_BYTES],
 }
@@ -35,6 +37,7 @@ impl Secrets {
             refresh: mac_key(&root, "refresh"),
             csrf: mac_key(&root, "csrf"),
             ticket: mac_key(&root, "ticket"),
+            recovery: mac_key(&root, "recovery"),
             peer: BASE64_URL_SAFE_NO_PAD.encode(peer),
             sealing,
         }))
@@ -56,6 +59,14 @@ impl Secrets {
 
     pub(super) fn csrf(&self) -> &hmac::Key {
         &self.0.csrf
+    }
+
+    /// What is stored of a recovery code: it is short, so who reads the store must not be able to try them all.
+    pub(crate) fn recovery_hash(&self, user: UserId, code: &str) -> Vec<u8> {
+        let text = format!("{user} {code}");
+        hmac::sign(&self.0.recovery, text.as_bytes())
+            .as_ref()
+            .to_vec()
     }
 
     pub(super) fn ticket(&self) -> &hmac::Key {
