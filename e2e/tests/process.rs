@@ -149,7 +149,9 @@ async fn mail_that_was_asked_for_outlives_the_process() -> Result<()> {
         anyhow::ensure!(tokio::time::Instant::now() < deadline, "no mail came");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
-    let [mail] = mails().try_into().unwrap_or_else(|_| panic!("more than one mail"));
+    let [mail] = mails()
+        .try_into()
+        .unwrap_or_else(|_| panic!("more than one mail"));
     let mode = fs::metadata(&mail)?.permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let text = fs::read_to_string(&mail)?;

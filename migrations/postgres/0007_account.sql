@@ -1,4 +1,4 @@
--- What proves an address, an authenticator and a visitor from elsewhere; and the mail that is still to be sent.
+-- What proves an address and an authenticator, and the mail that is still to be sent.
 
 alter table users add column email_verified_at timestamptz;
 -- What the authenticator has, sealed under a key derived from the cluster secret.
@@ -43,16 +43,3 @@ create table mails (
 
 create index mails_due on mails (due_at) where due_at is not null;
 create index mails_age on mails (created_at);
-
--- Who is known elsewhere as whom.
-create table identities (
-    -- By its name in the settings.
-    provider text not null,
-    -- What it calls them, for ever.
-    subject text not null,
-    user_id uuid not null references users (id) on delete cascade,
-    created_at timestamptz not null,
-    primary key (provider, subject)
-);
-
-create index identities_user on identities (user_id);

@@ -4,14 +4,12 @@ mod user;
 mod credentials;
 mod links;
 mod totp;
-mod providers;
 mod session;
 
 pub use credentials::{
     ChangePassword, CloseAccount, CloseAccountBody, Login, LoginBody, LoginName, PasswordBody, Register, RegisterBody,
 };
 pub use links::{ConfirmReset, Reset, ResetBody, ResetConfirmBody, Verify, VerifyBody};
-pub use providers::{Callback, CallbackQuery, Provider, ProviderList, Visit, VisitQuery};
 pub use session::{
     CookieQuery, CsrfToken, Refresh, RefreshBody, Session, SessionList, SignedIn, TokenPlace,
     TokenType,

@@ -35,8 +35,6 @@ pub enum AuditAction {
     TotpOff,
     /// Recovery codes were made anew.
     RecoveryCodes,
-    /// An account was linked to one that another provider vouches for.
-    IdentityLink,
     /// A profile was changed.
     ProfileChange,
     /// An access token was renewed.
@@ -130,7 +128,6 @@ impl AuditAction {
             Self::TotpOn => "totp_on",
             Self::TotpOff => "totp_off",
             Self::RecoveryCodes => "recovery_codes",
-            Self::IdentityLink => "identity_link",
             Self::ProfileChange => "profile_change",
             Self::TokenRefresh => "token_refresh",
             Self::TokenReuse => "token_reuse",

@@ -75,8 +75,6 @@ pub enum ErrorCode {
     ReportNotFound,
     /// The link of a mail is used, too old, or was never sent.
     LinkNotFound,
-    /// Nobody of this name says here who one is.
-    ProviderNotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// Another account has this username.
@@ -143,8 +141,7 @@ impl ErrorCode {
             | Self::HookNotFound
             | Self::FileNotFound
             | Self::ReportNotFound
-            | Self::LinkNotFound
-            | Self::ProviderNotFound => 404,
+            | Self::LinkNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
@@ -200,7 +197,6 @@ impl ErrorCode {
             Self::FileNotFound => "no such file, or not for this",
             Self::ReportNotFound => "no such report",
             Self::LinkNotFound => "the link is used, or too old: ask for another one",
-            Self::ProviderNotFound => "nobody of this name says here who one is",
             Self::MethodNotAllowed => "this method is not served here",
             Self::UsernameTaken => "another account has this username",
             Self::EmailTaken => "another account has this email address",

@@ -16,7 +16,10 @@ fn code(server: &Server, secret: &str) -> String {
         (0..5).rev().map(move |place| value >> place & 1 == 1)
     });
     let bits: Vec<bool> = bits.collect();
-    let byte = |bits: &[bool]| bits.iter().fold(0_u8, |byte, bit| byte << 1 | u8::from(*bit));
+    let byte = |bits: &[bool]| {
+        bits.iter()
+            .fold(0_u8, |byte, bit| byte << 1 | u8::from(*bit))
+    };
     let key: Vec<u8> = bits.chunks_exact(8).map(byte).collect();
     let step = server.app.clock.now().unix_ms() / 30_000;
     let mut mac = <hmac::Hmac<sha1::Sha1> as hmac::KeyInit>::new_from_slice(&key).unwrap();
@@ -47,7 +50,12 @@ async fn codes_are_asked_for_and_good_once() {
         begin("wrong").refused(ErrorCode::InvalidCredentials).await;
         let new = begin(PASSWORD).await_status(201).await.json;
         let secret = new["secret"].as_str().unwrap().to_owned();
-        assert!(new["url"].as_str().unwrap().starts_with("otpauth://totp/ChatX:ada?secret="));
+        assert!(
+            new["url"]
+                .as_str()
+                .unwrap()
+                .starts_with("otpauth://totp/ChatX:ada?secret=")
+        );
         // Nothing asks for codes before one was shown.
         enter(None).await_status(200).await;
         let confirm = |code: &str| {
@@ -80,14 +88,18 @@ async fn codes_are_asked_for_and_good_once() {
         enter(Some(&recovery[0])).await_status(200).await;
         let used = enter(Some(&recovery[0].to_uppercase()));
         used.refused(ErrorCode::WrongTotp).await;
-        enter(Some(&recovery[1].replace('-', " "))).await_status(200).await;
+        enter(Some(&recovery[1].replace('-', " ")))
+            .await_status(200)
+            .await;
 
         server.advance(STEP);
         let body = json!({ "totp": code(&server, &secret) });
         let renew = || again.post("/v1/users/me/totp/codes").json(body.clone());
         let told = renew().await_status(200).await.json;
         renew().refused(ErrorCode::WrongTotp).await;
-        enter(Some(&recovery[2])).refused(ErrorCode::WrongTotp).await;
+        enter(Some(&recovery[2]))
+            .refused(ErrorCode::WrongTotp)
+            .await;
         let fresh = told["recovery_codes"][0].as_str().unwrap();
         let end = |totp: &str| {
             let body = json!({ "totp": totp });
@@ -116,8 +128,17 @@ async fn of_many_who_show_one_code_at_once_one_comes_in() {
         let body = login(Some(&code(&server, secret)));
         let enter = || server.post("/v1/auth/login").json(body.clone()).answer();
         let answers = tokio::join!(enter(), enter(), enter(), enter());
-        let statuses = [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16());
-        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
-        assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 3, "{statuses:?}");
+        let statuses =
+            [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16());
+        assert_eq!(
+            statuses.iter().filter(|status| **status == 200).count(),
+            1,
+            "{statuses:?}"
+        );
+        assert_eq!(
+            statuses.iter().filter(|status| **status == 401).count(),
+            3,
+            "{statuses:?}"
+        );
     }
 }

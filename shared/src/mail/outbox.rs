@@ -158,7 +158,7 @@ async fn settle(app: &App, due: &DueMail, outcome: Result<Delivery, Failure>) ->
     let failure = match outcome {
         Ok(delivery) => {
             if matches!(delivery, Delivery::Sent) {
-                metrics::counter!("mails_total", "outcome" => "sent").increment(1);
+                metrics::counter!("chatx_mails_total", "outcome" => "sent").increment(1);
                 tracing::info!(mail.id = %due.id, attempts = due.attempts, "mail sent");
             }
             return app.store.forget_mail(due.id).await;
@@ -169,7 +169,7 @@ async fn settle(app: &App, due: &DueMail, outcome: Result<Delivery, Failure>) ->
     let is_too_late = now.since(due.created_at) >= app.settings.mail_retry;
     let attempts = due.attempts;
     if failure.is_for_good() || is_too_late {
-        metrics::counter!("mails_total", "outcome" => "given_up").increment(1);
+        metrics::counter!("chatx_mails_total", "outcome" => "given_up").increment(1);
         tracing::error!(mail.id = %due.id, attempts, error = %failure, "mail given up");
         return app
             .store
@@ -179,7 +179,7 @@ async fn settle(app: &App, due: &DueMail, outcome: Result<Delivery, Failure>) ->
     let wait = FIRST_WAIT
         .saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)))
         .min(LONGEST_WAIT);
-    metrics::counter!("mails_total", "outcome" => "put_off").increment(1);
+    metrics::counter!("chatx_mails_total", "outcome" => "put_off").increment(1);
     let wait_s = wait.as_secs();
     tracing::warn!(mail.id = %due.id, attempts, wait_s, error = %failure, "mail not sent, trying again");
     app.store

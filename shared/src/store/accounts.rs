@@ -201,8 +201,7 @@ impl Store {
     /// `user_not_found`.
     pub async fn credentials_of(&self, user: UserId) -> Result<Credentials> {
         let row: Option<CredentialsRow> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, username, display_name, password_hash, suspended_at is not null as is_suspended from users \
-            "select id, username, display_name, password_hash, \
+            "select id, username, display_name, password_hash, suspended_at is not null as is_suspended, \
              case when totp_since is not null then totp_secret end as totp from users \
              where id = $1 and suspended_at is null and erased_at is null",
         )
