@@ -7,7 +7,8 @@ mod totp;
 mod session;
 
 pub use credentials::{
-    ChangePassword, CloseAccount, CloseAccountBody, Login, LoginBody, LoginName, PasswordBody, Register, RegisterBody,
+    ChangePassword, CloseAccount, CloseAccountBody, Login, LoginBody, LoginName, PasswordBody,
+    Register, RegisterBody,
 };
 pub use links::{ConfirmReset, Reset, ResetBody, ResetConfirmBody, Verify, VerifyBody};
 pub use session::{

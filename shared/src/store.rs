@@ -65,11 +65,11 @@ pub use accounts::{ChangeEmail, Credentials, NewAccount};
 pub use admin::AccountChange;
 pub use append::{Append, Appended, Place};
 pub use audit::NewAuditEntry;
+pub use belongings::{OwnFile, Reaction, Walk};
 pub use bot_tokens::{NewToken, TokenOwner};
 pub use bots::NewBotAccount;
-pub use deliveries::{Lease, Pending, Step};
 pub use deleted::As;
-pub use belongings::{OwnFile, Reaction, Walk};
+pub use deliveries::{Lease, Pending, Step};
 pub use direct::{Direct, NewDirect};
 pub use events::{Access, Head};
 pub use files::{NewFile, ReadableFile};
@@ -83,8 +83,8 @@ pub use reports::Reporting;
 pub use resume::{Resume, ResumeFrom};
 pub use rooms::NewRoom;
 pub use sessions::{Grant, NewSession, REPEAT_WITHIN, RevokedSince, Rotate, Rotation};
-pub use webhooks::{NewWebhookRow, WebhookChanges, Webhooks};
 pub use totp::{Proof, SealedTotp};
+pub use webhooks::{NewWebhookRow, WebhookChanges, Webhooks};
 
 /// What must survive. Cloning gives the same store.
 #[derive(Clone)]
