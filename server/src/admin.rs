@@ -252,7 +252,7 @@ impl Desk<'_> {
             admins: &self.settings.admins,
             at: self.clock.now(),
         };
-        told(self.store.change_account(&change).await)?;
+        told(self.store.administer_account(&change).await)?;
         self.note(action, user.to_string(), json!({})).await?;
         let account = self.account(username).await?;
         self.show(&account, |out| {

@@ -84,7 +84,7 @@ pub async fn change_account(
         admins: &app.settings.admins,
         at: app.clock.now(),
     };
-    let revoked = app.store.change_account(&change).await?;
+    let revoked = app.store.administer_account(&change).await?;
     app.revocations.spread(&revoked).await;
     let after = read_account(app, user).await?;
     for action in done(&before, &after) {

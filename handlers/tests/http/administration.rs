@@ -82,7 +82,7 @@ async fn rights_are_given_and_end_at_once_and_somebody_always_has_them() {
             admins: &[],
             at: server.app.clock.now(),
         };
-        server.app.store.change_account(&first).await.unwrap();
+        server.app.store.administer_account(&first).await.unwrap();
         // Their access token is from before.
         ada.get("/v1/admin/users").await_status(200).await;
         let path = |user: &Person<'_>| format!("/v1/admin/users/{}", user.id);

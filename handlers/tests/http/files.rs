@@ -470,9 +470,11 @@ async fn files_are_kept_in_a_bucket() {
     assert_eq!(s3.keys().await.unwrap(), Vec::<String>::new());
 
     // While it is away nothing is taken in, and nothing lost.
-    let kept = uploaded(&ada, &room, "kept", b"kept").await;
+    let lasting = uploaded(&ada, &room, "lasting", b"lasting").await;
     s3.kill().await.unwrap();
-    ada.get(path(&kept)).refused(ErrorCode::Unavailable).await;
+    ada.get(path(&lasting))
+        .refused(ErrorCode::Unavailable)
+        .await;
     upload(&ada, &room, "refused", b"refused")
         .refused(ErrorCode::Unavailable)
         .await;

@@ -156,7 +156,7 @@ impl Store {
     ///
     /// # Errors
     /// `user_not_found`, or `last_admin` if there would be no server admin any more.
-    pub async fn change_account(&self, change: &AccountChange<'_>) -> Result<Vec<SessionId>> {
+    pub async fn administer_account(&self, change: &AccountChange<'_>) -> Result<Vec<SessionId>> {
         let wish = change.wish;
         let mut tx = self.begin().await?;
         let takes_rights = wish.suspended == Some(true) || wish.admin == Some(false);
