@@ -160,7 +160,7 @@ async fn take(
         .into_body()
         .collect()
         .await
-        .map(|body| body.to_bytes());
+        .map(http_body_util::Collected::to_bytes);
     let body = body.unwrap_or_default();
     match serde_json::from_slice(&body) {
         Ok(delivery) => {

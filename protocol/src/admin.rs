@@ -14,6 +14,6 @@ pub use rooms::{
 pub use storage::{LargeRoom, Storage};
 
 /// Reads `true` or `false`, as a query string has it.
-fn truth(raw: String) -> Result<bool, crate::Violation> {
+fn truth(raw: &str) -> Result<bool, crate::Violation> {
     raw.parse().map_err(|_| crate::Violation::Invalid)
 }

@@ -153,9 +153,10 @@ fn base32(bytes: &[u8]) -> String {
         let bits = five
             .iter()
             .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let digit = move |place| usize::try_from(bits >> (5 * place) & 31).unwrap_or_default();
         (0..8)
             .rev()
-            .map(move |place| char::from(BASE32[(bits >> (5 * place)) as usize % 32]))
+            .map(move |place| char::from(BASE32[digit(place)]))
     };
     bytes.chunks(5).flat_map(group).collect()
 }

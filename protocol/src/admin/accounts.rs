@@ -101,8 +101,8 @@ impl Parse for FindAccounts {
             searchable(&raw)?;
             Ok(raw.trim().to_lowercase())
         });
-        let suspended = fields.optional("suspended", raw.suspended, truth);
-        let admin = fields.optional("admin", raw.admin, truth);
+        let suspended = fields.optional("suspended", raw.suspended.as_deref(), truth);
+        let admin = fields.optional("admin", raw.admin.as_deref(), truth);
         let cursor = page_cursor(&mut fields, raw.cursor);
         let limit = page_limit(&mut fields, raw.limit, limits);
         if !fields.is_empty() {

@@ -80,8 +80,8 @@ impl Parse for FindAdminRooms {
             searchable(&raw)?;
             Ok(RoomName::search_key(&raw))
         });
-        let ownerless = fields.optional("ownerless", raw.ownerless, truth);
-        let deleted = fields.optional("deleted", raw.deleted, truth);
+        let ownerless = fields.optional("ownerless", raw.ownerless.as_deref(), truth);
+        let deleted = fields.optional("deleted", raw.deleted.as_deref(), truth);
         let cursor = page_cursor(&mut fields, raw.cursor);
         let limit = page_limit(&mut fields, raw.limit, limits);
         if !fields.is_empty() {

@@ -67,7 +67,7 @@ impl Post {
     /// # Errors
     /// When they cannot be used.
     pub fn new(settings: &Settings) -> Result<Option<Self>, Unusable> {
-        let Some(mail) = settings.mail.as_ref().map(|mail| mail.expose_secret()) else {
+        let Some(mail) = settings.mail.as_ref().map(ExposeSecret::expose_secret) else {
             return Ok(None);
         };
         if mail == "off" {
