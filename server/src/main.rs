@@ -36,7 +36,7 @@ fn main() -> ExitCode {
         .load()
         .map_err(Into::into)
         .and_then(|loaded| match admin {
-            Some(options) => administered(loaded, options),
+            Some(options) => administered(&loaded, options),
             None => run(task, json, loaded),
         }) {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,7 +72,7 @@ async fn run(task: Task, json: bool, loaded: Loaded) -> Result<()> {
 }
 
 #[tokio::main]
-async fn administered(loaded: Loaded, options: admin::Options) -> Result<()> {
+async fn administered(loaded: &Loaded, options: admin::Options) -> Result<()> {
     admin::run(&loaded.settings, options).await
 }
 

@@ -153,7 +153,7 @@ fn base32(bytes: &[u8]) -> String {
         let bits = five
             .iter()
             .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        let digit = move |place| usize::try_from(bits >> (5 * place) & 31).unwrap_or_default();
+        let digit = move |place: u32| usize::try_from(bits >> (5 * place) & 31).unwrap_or_default();
         (0..8)
             .rev()
             .map(move |place| char::from(BASE32[digit(place)]))

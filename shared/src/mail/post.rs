@@ -10,7 +10,7 @@ use lettre::{
     AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor, message::Mailbox,
     transport::smtp,
 };
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::Settings;

@@ -195,7 +195,8 @@ async fn blank(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<Vec<SessionId
         tx.connection(),
         sqlx::query(
             "update users set username = $2, email = null, display_name = $3, display_name_folded = lower($3),
-                bio = '', status = '', password_hash = null, admin = $4, erased_at = $5
+                bio = '', status = '', password_hash = null, admin = $4, erased_at = $5,
+                email_verified_at = null, totp_secret = null, totp_since = null
              where id = $1",
         )
         .bind(user.uuid())
@@ -210,6 +211,8 @@ async fn blank(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<Vec<SessionId
         "delete from blocks where user_id = $1 or blocked_id = $1",
         "delete from webhooks where user_id = $1",
         "delete from hooks where user_id = $1",
+        "delete from recovery_codes where user_id = $1",
+        "delete from mailed_tokens where user_id = $1",
     ] {
         execute!(tx.connection(), sqlx::query(statement).bind(user.uuid()))?;
     }
