@@ -1,5 +1,7 @@
 //! The page in real browsers, used as people use it, on a real server.
 
+mod account;
+mod caring;
 mod everybody;
 mod files;
 mod long_log;

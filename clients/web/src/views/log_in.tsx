@@ -34,6 +34,7 @@ function ByPassword({ onAsked }: { onAsked(credentials: Credentials): void }) {
       {endedBy.value === "expired" && <p class="note">{strings.auth.expired}</p>}
       <Field form={form} name="login" label={strings.auth.login} testid="username" autocomplete="username" autofocus />
       <Field form={form} name="password" label={strings.auth.password} type="password" testid="password" autocomplete="current-password" />
+      <p class="auth-forgot"><a href={paths.forgot} data-testid="forgot">{strings.auth.forgot}</a></p>
       <Problem form={form} />
       <Submit form={form}>{strings.auth.logIn}</Submit>
       <p class="auth-other">

@@ -4,9 +4,11 @@ import { roomTitle } from "../state/names";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { manageSections, type ManageSection, paths } from "../state/router";
+import { api } from "../state/session";
 import { strings } from "../strings";
 import { Hooks } from "./hooks";
 import { Icon, type IconName } from "./icons";
+import { useAnswer } from "./loaded";
 import { RoomReports } from "./report_queue";
 import { Sections } from "./sections";
 import { Webhooks } from "./webhooks";
@@ -37,12 +39,12 @@ export function Manage({ room, section }: { room: RoomState; section: ManageSect
 
 /** The way there, for those who may do something there, with how many reports wait. */
 export function ManageLink({ room }: { room: RoomState }) {
-  const first = sectionsOf(room).find((section) => section === "hooks");
+  const [first] = sectionsOf(room);
   return first === undefined ? null : <Link room={room} to={first} />;
 }
 
 function Link({ room, to }: { room: RoomState; to: ManageSection }) {
-  const open = 0;
+  const open = useAnswer(() => api.reports(room.id, { state: "open" }), room.id).value?.reports.length ?? 0;
   return (
     <a class="button" href={paths.manage(room.id, to)} data-testid="manage">
       <Icon name="shield" />

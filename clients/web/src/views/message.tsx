@@ -198,7 +198,7 @@ function Toolbar({ item, room, own, mayDelete, inThread, actions }: RowProps & {
             {mayPin && (
               <MenuItem icon="pin" testid="pin" onChoose={() => actions.pin(item)}>{item.pinned ? texts.unpin : texts.pin}</MenuItem>
             )}
-            {false && <MenuItem icon="flag" testid="report" onChoose={() => (dialog.value = { kind: "report", room: room.id, seq: item.seq })}>{strings.reports.report}</MenuItem>}
+            {!own && <MenuItem icon="flag" testid="report" onChoose={() => (dialog.value = { kind: "report", room: room.id, seq: item.seq })}>{strings.reports.report}</MenuItem>}
             {(own || mayDelete) && (
               <MenuItem icon="trash" bad testid="delete" onChoose={() => actions.delete(item)}>{texts.delete}</MenuItem>
             )}

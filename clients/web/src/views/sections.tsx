@@ -42,7 +42,7 @@ export function Sections<Name extends string>(props: SectionsProps<Name>) {
         <h1>{title}</h1>
       </header>
       <nav class="section-names" aria-label={title} ref={list}>
-        {names.filter((name) => !["data", "users", "rooms", "reports", "storage"].includes(name)).map((name) => (
+        {names.map((name) => (
           <a key={name} href={path(name)} aria-current={name === at ? "page" : undefined} data-testid={`section-${name}`}>
             <Icon name={icons[name]} />
             {labels[name]}

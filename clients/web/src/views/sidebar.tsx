@@ -168,7 +168,7 @@ function Me() {
         <Icon name="keyboard" />
       </button>
       {user.admin === true && (
-        <a class="icon-button" href={paths.admin("nodes")} aria-label={strings.admin.title} title={strings.admin.title} data-testid="admin"
+        <a class="icon-button" href={paths.admin("users")} aria-label={strings.admin.title} title={strings.admin.title} data-testid="admin"
           aria-current={route.value.page === "admin" ? "page" : undefined}>
           <Icon name="shield" />
         </a>
