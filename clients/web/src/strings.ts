@@ -43,13 +43,6 @@ export const strings = {
     codeTitle: "One more step",
     code: "Code",
     codeHint: "Six digits of your authenticator, or one of your recovery codes",
-    logInBy: (name: string) => `Continue with ${name}`,
-    visitRefused: {
-      email_taken: "There is an account with your address already. Log in to it with its password.",
-      forbidden: "This did not work. Try it again from here.",
-      unavailable: "They cannot be reached just now. Try again in a moment.",
-      suspended: "This account is closed by an administrator.",
-    } as Record<string, string>,
   },
   connection: {
     live: "Connected",

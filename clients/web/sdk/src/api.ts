@@ -5,7 +5,7 @@ import type { FileSource, UploadOptions } from "./platform.ts";
 import type {
   Account, AccountChanges, AdminRoom, AdminRoomChanges, AuditEntry, Ban, Block, Bot, BotToken, DeletedRoom, EventPage, FileRef, Hook,
   Id, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewBot, NewBotToken, NewMessage, NewRoom, NewWebhook, Node, Page,
-  PasswordReset, Pin, ProfileChanges, Provider, Receipt, Report, ReportReason, ReportState, Role, Room, RoomChanges, SearchHit,
+  PasswordReset, Pin, ProfileChanges, Receipt, Report, ReportReason, ReportState, Role, Room, RoomChanges, SearchHit,
   SearchQuery, Seq, Session, SocketTicket, StorageUse, Timestamp, TotpSecret, User, Version, Webhook, WebhookChanges,
 } from "./protocol.ts";
 
@@ -79,9 +79,6 @@ export class Api {
   /** Takes the token of that mail. Every session of the account ends. */
   resetPassword(token: string, next: string): Promise<void> {
     return this.caller.call("POST", "/v1/auth/reset/confirm", { token, new: next });
-  }
-  async providers(): Promise<Provider[]> {
-    return (await this.get<{ providers: Provider[] }>("/auth/providers")).providers;
   }
   /** Begins to guard logins by codes; nothing asks for them until `confirmTotp`. */
   beginTotp(password?: string): Promise<TotpSecret> {

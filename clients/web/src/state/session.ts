@@ -1,8 +1,7 @@
 /** Who is signed in, and how that begins and ends. What they then see is `chat.ts`. */
 
 import { batch, signal } from "@preact/signals";
-import { asRefusal, ChatX, type ProfileChanges, type Registration, type User } from "@chatx/sdk";
-import { comeBack, visitRefused } from "./providers";
+import { ChatX, type ProfileChanges, type Registration, type User } from "@chatx/sdk";
 
 export type Phase = "starting" | "signed-out" | "signed-in";
 
@@ -30,13 +29,8 @@ chat.on("learnt", (user) => {
   if (phase.value === "signed-in") me.value = user;
 });
 
-/** Takes up the session of this browser, if there is one, or that which a provider has just begun. */
+/** Takes up the session of this browser, if there is one. */
 export async function start(): Promise<void> {
-  try {
-    if (comeBack()) return void (await chat.enter());
-  } catch (thrown) {
-    visitRefused.value = asRefusal(thrown).code;
-  }
   try {
     if ((await chat.restore()) === undefined && phase.value !== "signed-out") signedOut();
   } catch {

@@ -58,12 +58,6 @@ export interface ProfileChanges {
   password?: string;
 }
 
-/** Who else can say who somebody is. */
-export interface Provider {
-  id: string;
-  name: string;
-}
-
 /** What an authenticator is told. */
 export interface TotpSecret {
   secret: string;
