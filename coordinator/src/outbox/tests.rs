@@ -290,6 +290,7 @@ async fn narrow() -> (Wire, TcpStream) {
 async fn a_peer_that_reads_in_fits_and_starts_misses_nothing() {
     const EVENTS: u64 = 20_000;
     const ANSWERS: i64 = 2_000;
+    const SPACE: usize = 64 * 1_024;
     let (wire, mut far) = narrow().await;
     let outbox = Outbox::new(Capacity::default(), wire.clone());
     let rooms = Arc::new(Rooms::new());
@@ -297,12 +298,16 @@ async fn a_peer_that_reads_in_fits_and_starts_misses_nothing() {
     let (owned, of_owner) = (outbox.clone(), Arc::clone(&rooms));
     let owner = tokio::spawn(async move {
         loop {
-            of_owner.catch_up(&mut behind, &owned, 64 * 1_024);
+            of_owner.catch_up(&mut behind, &owned, SPACE);
             owned.flush();
-            let is_stuck = owned.backlog().is_stuck;
+            let Backlog {
+                bytes, is_stuck, ..
+            } = owned.backlog();
             tokio::select! {
                 () = owned.due() => {}
                 () = wire.writable(), if is_stuck => {}
+                // All that found space was taken at once.
+                () = tokio::task::yield_now(), if bytes < SPACE && !behind.is_empty() => {}
             }
         }
     });
