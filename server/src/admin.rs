@@ -49,7 +49,7 @@ enum Act {
         suspended: bool,
         /// Only server admins
         #[arg(long)]
-        admins: bool,
+        only_admins: bool,
     },
     /// Make somebody a server admin
     Grant {
@@ -140,12 +140,12 @@ impl Desk<'_> {
             Act::Users {
                 query,
                 suspended,
-                admins,
+                only_admins,
             } => {
                 let find = FindAccounts {
                     query: query.unwrap_or_default().to_lowercase(),
                     suspended: suspended.then_some(true),
-                    admin: admins.then_some(true),
+                    admin: only_admins.then_some(true),
                     cursor: None,
                     limit: PAGE,
                 };

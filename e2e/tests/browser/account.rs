@@ -110,6 +110,7 @@ async fn mails_lead_to_a_verified_address_and_a_new_password() -> Result<()> {
 
     log_out(&page).await?;
     page.click(&by("forgot")).await?;
+    page.until_visible(&by("forgot-form")).await?;
     page.type_into(&by("username"), &ada).await?;
     if let Some(axe) = axe() {
         assert_faultless(&page, &axe, "a forgotten password").await?;
@@ -136,6 +137,8 @@ async fn codes_guard_a_login_and_each_is_good_once() -> Result<()> {
     let ada = unique("ada");
     let page = register(&chromium, &chatx, &ada).await?;
 
+    // The page has shown the rooms, and leads there no more.
+    page.until_visible(&by("verify-email")).await?;
     go(&page, "#/settings/security").await?;
     page.type_into(&by("totp-password"), PASSWORD).await?;
     page.click(&format!("{} {}", by("totp-begin"), by("submit")))

@@ -38,9 +38,9 @@ export class Api {
   eraseMe(password?: string): Promise<void> {
     return this.caller.call("DELETE", "/v1/users/me", password === undefined ? {} : { password });
   }
-  /** Everything that the server keeps of the caller. */
-  exportMe(): Promise<unknown> {
-    return this.get("/users/me/export");
+  /** Everything that the server keeps of the caller, as a zip. */
+  exportMe(): Promise<ArrayBuffer> {
+    return this.caller.download("/v1/users/me/export");
   }
   changePassword(current: string, next: string): Promise<void> {
     return this.caller.call("POST", "/v1/auth/password", { current, new: next });
