@@ -96,6 +96,11 @@ async fn check(chatx: &Chatx, desk: &Desk) -> Result<()> {
     let audit = ada.http.get("/v1/admin/audit?action=user_suspend").await?;
     let audit = audit.expect(200)?;
     assert_eq!(audit["entries"][0]["request_id"], "chatx-admin");
+
+    let link = desk.json(&["reset", &ada.username])?;
+    let chosen = json!({ "token": link["token"], "new": "another one, from 1844" });
+    let confirmed = http.post("/v1/auth/reset/confirm", chosen).await?;
+    confirmed.expect(204)?;
     Ok(())
 }
 

@@ -6,7 +6,8 @@ use http::StatusCode;
 use protocol::{
     admin::{
         Account, AccountBody, AccountList, AccountsQuery, AdminRoom, AdminRoomBody, AdminRoomList,
-        AdminRoomsQuery, ChangeAccount, ChangeAdminRoom, FindAccounts, FindAdminRooms, Storage,
+        AdminRoomsQuery, ChangeAccount, ChangeAdminRoom, FindAccounts, FindAdminRooms, ResetLink,
+        Storage,
     },
     reports::{AllReportsQuery, ChangeReport, ChangeReportBody, FindReports, Report, ReportList},
 };
@@ -23,6 +24,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(users))
         .routes(routes!(user, change_user))
+        .routes(routes!(reset))
         .routes(routes!(rooms))
         .routes(routes!(change_room, delete_room))
         .routes(routes!(reports))
@@ -79,6 +81,23 @@ async fn change_user(
     Ok(Json(
         admin::change_account(&app, &caller, at.user, &wish).await?,
     ))
+}
+
+/// Take a password away
+///
+/// And get a link by which its owner chooses another, told this once. Every session is revoked.
+#[utoipa::path(post, path = "/v1/admin/users/{user}/reset", operation_id = "reset_user", tag = "admin",
+    params(OfUser), responses(
+    (status = 200, description = "what to hand over to whose account it is", body = ResetLink),
+    (status = 403, description = "`forbidden`: the caller is no server admin, or the account is one of `CHATX_ADMINS`"),
+    (status = 404, description = "`user_not_found`"),
+))]
+async fn reset(
+    State(app): State<App>,
+    caller: Authenticated,
+    Path(at): Path<OfUser>,
+) -> Result<Json<ResetLink>> {
+    Ok(Json(admin::reset(&app, &caller, at.user).await?))
 }
 
 /// Find all rooms

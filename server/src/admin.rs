@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Args, Subcommand};
 use protocol::{
     RoomId, UserId,
-    admin::{Account, ChangeAccount, FindAccounts, FindAdminRooms},
+    admin::{Account, ChangeAccount, FindAccounts, FindAdminRooms, ResetLink},
     audit::AuditAction,
     ids::OfEvent,
     text::{Reason, RoomName},
@@ -22,9 +22,10 @@ use serde_json::{Value, json};
 use shared::{
     Clock, Settings, Store,
     store::{self, AccountChange, As, NewAuditEntry},
+    token::bearer::{bearer_hash, random_text},
 };
 
-use crate::parts::existing_store;
+use crate::parts::{existing_store, reachable};
 use table::Table;
 
 /// What the command line says about it.
@@ -71,6 +72,11 @@ enum Act {
     },
     /// Let a suspended account in again
     Unsuspend {
+        /// Their username
+        username: String,
+    },
+    /// Take somebody's password away, and show the link by which they choose another
+    Reset {
         /// Their username
         username: String,
     },
@@ -161,6 +167,7 @@ impl Desk<'_> {
                 };
                 self.change(&username, wish, AuditAction::UserRestore).await
             }
+            Act::Reset { username } => self.reset(&username).await,
             Act::Rooms {
                 query,
                 ownerless,
@@ -257,6 +264,30 @@ impl Desk<'_> {
         let account = self.account(username).await?;
         self.show(&account, |out| {
             writeln!(out, "{}: {}", account.username, table::state(&account))
+        })
+    }
+
+    async fn reset(&self, username: &str) -> Result<()> {
+        let user = self.account(username).await?.id;
+        let token = random_text();
+        let expires_at = self.clock.now().after(self.settings.reset_token);
+        let taken = self
+            .store
+            .take_password(user, &bearer_hash(&token), expires_at);
+        told(taken.await)?;
+        self.note(AuditAction::UserReset, user.to_string(), json!({}))
+            .await?;
+        let page = match self.settings.public_url.trim_end_matches('/') {
+            "" => format!("http://{}", reachable(self.settings.listen)),
+            page => page.to_owned(),
+        };
+        let link = ResetLink {
+            url: format!("{page}/#/reset/{token}"),
+            token,
+            expires_at,
+        };
+        self.show(&link, |out| {
+            writeln!(out, "{}\ngood once, until {}", link.url, link.expires_at)
         })
     }
 

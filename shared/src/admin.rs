@@ -5,7 +5,7 @@ use protocol::{
     ErrorCode, ReportId, RoomId, UserId,
     admin::{
         Account, AccountList, AdminRoom, AdminRoomList, ChangeAccount, ChangeAdminRoom,
-        FindAccounts, FindAdminRooms, Storage,
+        FindAccounts, FindAdminRooms, ResetLink, Storage,
     },
     audit::AuditAction,
     reports::{ChangeReport, FindReports, Report, ReportList},
@@ -18,6 +18,7 @@ use crate::{
     reports::note_closed,
     rooms,
     store::{AccountChange, As},
+    token::bearer::{bearer_hash, random_text},
 };
 
 /// Makes sure that the caller is a server admin now.
@@ -115,6 +116,35 @@ fn done(before: &Account, after: &Account) -> Vec<AuditAction> {
         done.push(AuditAction::UserChange);
     }
     done
+}
+
+/// Takes an account's password away, and gives the link by which its owner chooses another.
+///
+/// # Errors
+/// `forbidden`, also for one whom the settings make a server admin; `user_not_found`.
+pub async fn reset(app: &App, caller: &Caller, user: UserId) -> Result<ResetLink, Refusal> {
+    check(app, caller).await?;
+    if read_account(app, user).await?.admin_by_settings && user != caller.user.id {
+        return Err(ErrorCode::Forbidden.into());
+    }
+    let token = random_text();
+    let expires_at = app.clock.now().after(app.settings.reset_token);
+    let revoked = app
+        .store
+        .take_password(user, &bearer_hash(&token), expires_at)
+        .await?;
+    app.revocations.spread(&revoked).await;
+    let target = Some(user.to_string());
+    app.audit(caller, AuditAction::UserReset, target, json!({}))
+        .await;
+    Ok(ResetLink {
+        url: format!(
+            "{}/#/reset/{token}",
+            app.settings.public_url.trim_end_matches('/')
+        ),
+        token,
+        expires_at,
+    })
 }
 
 /// Finds rooms.

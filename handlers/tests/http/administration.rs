@@ -277,3 +277,51 @@ async fn a_room_without_an_owner_is_given_to_somebody() {
         assert_eq!(storage["largest"][0]["room"], json!(id));
     }
 }
+
+#[tokio::test]
+async fn a_password_that_was_taken_away_is_replaced_by_the_link_that_was_handed_over() {
+    const NEW: &str = "another one, from 1844";
+    for server in Server::each_with(STORE).await {
+        let (root, ada) = (server.register("root1").await, server.register("ada").await);
+        let path = |user: &Person<'_>| format!("/v1/admin/users/{}/reset", user.id);
+        ada.post(path(&ada)).refused(ErrorCode::Forbidden).await;
+        let first = root.post(path(&ada)).await_status(200).await.json;
+        let link = root.post(path(&ada)).await_status(200).await.json;
+        ada.get("/v1/users/me")
+            .refused(ErrorCode::Unauthenticated)
+            .await;
+        let login = |password: &str| {
+            server
+                .post("/v1/auth/login")
+                .json(json!({ "login": "ada", "password": password }))
+        };
+        login(PASSWORD).refused(ErrorCode::InvalidCredentials).await;
+        let confirm = |link: &Value| {
+            server
+                .post("/v1/auth/reset/confirm")
+                .json(json!({ "token": link["token"], "new": NEW }))
+        };
+        confirm(&first).refused(ErrorCode::LinkNotFound).await;
+        confirm(&link).await_status(204).await;
+        confirm(&link).refused(ErrorCode::LinkNotFound).await;
+        let signed_in = login(NEW).await_status(200).await.json;
+        assert_eq!(
+            signed_in["user"]["email_verified"],
+            json!(false),
+            "no mail has shown anything"
+        );
+        let url = link["url"].as_str().unwrap();
+        assert!(url.ends_with(&format!("/#/reset/{}", link["token"].as_str().unwrap())));
+
+        change(&root, &ada, json!({ "admin": true })).await;
+        let ada = Person::of(&server, &signed_in);
+        ada.post(path(&root)).refused(ErrorCode::Forbidden).await;
+        let audit = root
+            .get("/v1/admin/audit?action=user_reset")
+            .await_status(200)
+            .await
+            .json;
+        assert_eq!(audit["entries"].as_array().unwrap().len(), 2);
+        assert!(!audit.to_string().contains(link["token"].as_str().unwrap()));
+    }
+}

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
-    Result, Store,
+    Error, Result, Store,
     columns::At,
     pool::{Tx, execute, on},
     sessions::revoke_every_session,
@@ -19,6 +19,8 @@ pub enum MailedFor {
     Verify,
     /// Choosing a new password.
     Reset,
+    /// The same, by a link that a server admin hands over: it shows nothing of mail.
+    Handed,
 }
 
 impl MailedFor {
@@ -26,6 +28,7 @@ impl MailedFor {
         match self {
             Self::Verify => "verify",
             Self::Reset => "reset",
+            Self::Handed => "handed",
         }
     }
 }
@@ -145,7 +148,7 @@ impl Store {
         Ok(user)
     }
 
-    /// Uses up a token, replaces the password, revokes every session and answers those. Mail arrived, so the address is
+    /// Uses up a token, replaces the password, revokes every session and answers those. If mail arrived, the address is
     /// verified by it.
     ///
     /// # Errors
@@ -157,21 +160,66 @@ impl Store {
         now: Timestamp,
     ) -> Result<(UserId, Vec<SessionId>)> {
         let mut tx = self.begin().await?;
-        let (user, email) = use_up(&mut tx, token, MailedFor::Reset, now).await?;
+        let mailed = use_up(&mut tx, token, MailedFor::Reset, now).await;
+        let is_mailed = mailed.is_ok();
+        let (user, email) = match mailed {
+            Err(Error::Refused(_)) => use_up(&mut tx, token, MailedFor::Handed, now).await?,
+            mailed => mailed?,
+        };
         let changed: Option<Uuid> = on!(tx.connection(), connection => sqlx::query_scalar(
-            "update users set password_hash = $3, email_verified_at = coalesce(email_verified_at, $4) \
+            "update users set password_hash = $3, \
+             email_verified_at = case when $5 then coalesce(email_verified_at, $4) else email_verified_at end \
              where id = $1 and email = $2 and suspended_at is null and erased_at is null returning id",
         )
         .bind(user.uuid())
         .bind(&email)
         .bind(new_hash)
         .bind(At(now))
+        .bind(is_mailed)
         .fetch_optional(connection))?;
         changed.ok_or(ErrorCode::LinkNotFound)?;
         forget_tokens(&mut tx, user, None).await?;
         let revoked = revoke_every_session(&mut tx, user).await?;
         tx.commit().await?;
         Ok((user, revoked))
+    }
+
+    /// Takes a password away, and keeps the hash of a token by which its owner chooses another: it is handed to them by
+    /// who took it. Every session is revoked, and answered.
+    ///
+    /// # Errors
+    /// `user_not_found`, also of who has no address, or is suspended.
+    pub async fn take_password(
+        &self,
+        user: UserId,
+        token: &BearerHash,
+        expires_at: Timestamp,
+    ) -> Result<Vec<SessionId>> {
+        let mut tx = self.begin().await?;
+        let email: Option<String> = on!(tx.connection(), connection => sqlx::query_scalar(
+            "update users set password_hash = null where id = $1 and email is not null \
+             and suspended_at is null and erased_at is null returning email",
+        )
+        .bind(user.uuid())
+        .fetch_optional(connection))?;
+        let email = email.ok_or(ErrorCode::UserNotFound)?;
+        for earlier in [MailedFor::Reset, MailedFor::Handed] {
+            forget_tokens(&mut tx, user, Some(earlier)).await?;
+        }
+        execute!(
+            tx.connection(),
+            sqlx::query(
+                "insert into mailed_tokens (hash, user_id, purpose, email, expires_at) values ($1, $2, $3, $4, $5)",
+            )
+            .bind(token.as_slice())
+            .bind(user.uuid())
+            .bind(MailedFor::Handed.as_str())
+            .bind(&email)
+            .bind(At(expires_at))
+        )?;
+        let revoked = revoke_every_session(&mut tx, user).await?;
+        tx.commit().await?;
+        Ok(revoked)
     }
 }
 
