@@ -270,11 +270,11 @@ impl Desk<'_> {
     async fn reset(&self, username: &str) -> Result<()> {
         let user = self.account(username).await?.id;
         let token = random_text();
-        let expires_at = self.clock.now().after(self.settings.reset_token);
-        let taken = self
-            .store
-            .take_password(user, &bearer_hash(&token), expires_at);
-        told(taken.await)?;
+        let (hash, expires_at) = (
+            bearer_hash(&token),
+            self.clock.now().after(self.settings.reset_token),
+        );
+        told(self.store.take_password(user, &hash, expires_at).await)?;
         self.note(AuditAction::UserReset, user.to_string(), json!({}))
             .await?;
         let page = match self.settings.public_url.trim_end_matches('/') {
