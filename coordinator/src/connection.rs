@@ -146,8 +146,9 @@ pub(crate) fn run(
         unwritten,
     } = begun;
     let connection = Connection::new(id, passport, Capacity::default(), wire.clone());
-    // It leaves before anything that is said to the socket once that is known.
+    // Both leave before anything that is said to the socket once it is known.
     connection.outbox.hold(Encoded::whole(unwritten));
+    connection.outbox.hold(greeting(&node, &connection));
     let connection = Arc::new(connection);
     let here = Here::new(&node, Arc::clone(&connection));
     let opened_at = Instant::now();
@@ -168,6 +169,17 @@ pub(crate) fn run(
         let (code, reason) = (end.code(), end.as_str());
         span.in_scope(|| info!(close.code = code, reason, duration_ms, "connection closed"));
     }
+}
+
+/// The first frame of every socket.
+fn greeting(node: &Node, connection: &Connection) -> Encoded {
+    Encoded::of(&ServerFrame::Ready(Ready {
+        connection: connection.id,
+        user: connection.user.clone(),
+        node: node.name.to_string(),
+        heartbeat_s: HEARTBEAT.as_secs(),
+        limits: node.app.settings.limits.clone(),
+    }))
 }
 
 /// What the node knows of a live socket, taken back however the socket ends.
@@ -245,7 +257,6 @@ impl Owner {
         if self.node.draining.is_cancelled() {
             return End::Closed(CloseReason::NodeGoingAway);
         }
-        self.greet();
         let mut timer = pin!(sleep_until(self.pulse.deadline()));
         loop {
             // What was held in the last turn leaves in one write.
@@ -301,16 +312,5 @@ impl Owner {
                 }
             }
         }
-    }
-
-    fn greet(&mut self) {
-        let ready = ServerFrame::Ready(Ready {
-            connection: self.connection.id,
-            user: self.connection.user.clone(),
-            node: self.node.name.to_string(),
-            heartbeat_s: HEARTBEAT.as_secs(),
-            limits: self.node.app.settings.limits.clone(),
-        });
-        self.connection.outbox.hold(Encoded::of(&ready));
     }
 }
