@@ -87,12 +87,12 @@ fn is_seen(selector: &str) -> String {
 /// Uses one of a message's tools.
 pub(crate) async fn use_tool(page: &Page, text: &str, tool: &str) -> Result<()> {
     let (pointing, tool) = (point_at(text), its(tool));
-    page.until(&format!("({pointing}, {})", is_seen(&tool)))
-        .await?;
-    // What arrives meanwhile moves the log, and a mouse would press what is then in its place.
-    page.evaluate(&format!("document.querySelector('{tool}').click()"))
-        .await?;
-    Ok(())
+    // Seen and pressed in one go: what arrives between the two draws the log anew, or moves it under a mouse.
+    let pressing = format!(
+        "{} && (document.querySelector('{tool}').click(), true)",
+        is_seen(&tool)
+    );
+    page.until(&format!("({pointing}, {pressing})")).await
 }
 
 /// Chooses what stands in a message's menu.
