@@ -21,6 +21,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     Clock, Settings, Store,
+    mail::reset_url,
     store::{self, AccountChange, As, NewAuditEntry},
     token::bearer::{bearer_hash, random_text},
 };
@@ -277,12 +278,12 @@ impl Desk<'_> {
         told(self.store.take_password(user, &hash, expires_at).await)?;
         self.note(AuditAction::UserReset, user.to_string(), json!({}))
             .await?;
-        let page = match self.settings.public_url.trim_end_matches('/') {
+        let page = match self.settings.public_base() {
             "" => format!("http://{}", reachable(self.settings.listen)),
             page => page.to_owned(),
         };
         let link = ResetLink {
-            url: format!("{page}/#/reset/{token}"),
+            url: reset_url(&page, &token),
             token,
             expires_at,
         };

@@ -14,6 +14,7 @@ use serde_json::json;
 
 use crate::{
     App, Caller, Refusal,
+    mail::reset_url,
     news::Word,
     reports::note_closed,
     rooms,
@@ -138,10 +139,7 @@ pub async fn reset(app: &App, caller: &Caller, user: UserId) -> Result<ResetLink
     app.audit(caller, AuditAction::UserReset, target, json!({}))
         .await;
     Ok(ResetLink {
-        url: format!(
-            "{}/#/reset/{token}",
-            app.settings.public_url.trim_end_matches('/')
-        ),
+        url: reset_url(app.settings.public_base(), &token),
         token,
         expires_at,
     })

@@ -49,7 +49,7 @@ pub async fn create(
     app.hints.hint(event.room, event.seq).await;
     let data = json!({ "hook": id, "name": about.name });
     note(app, caller, AuditAction::HookCreate, room, data).await;
-    let base = app.settings.public_url.trim_end_matches('/');
+    let base = app.settings.public_base();
     Ok(FreshHook {
         about,
         url: format!("{base}/v1/hooks/{text}"),

@@ -106,7 +106,7 @@ impl App {
         let at: Timestamp = self.clock.now();
         let mail = Mail {
             errand,
-            page: self.settings.public_url.trim_end_matches('/').to_owned(),
+            page: self.settings.public_base().to_owned(),
         };
         NewMail {
             id,
@@ -114,6 +114,11 @@ impl App {
             at,
         }
     }
+}
+
+/// The link under which the page lets somebody choose another password.
+pub fn reset_url(page: &str, token: &str) -> String {
+    format!("{page}/#/reset/{token}")
 }
 
 impl Errand {

@@ -228,6 +228,11 @@ impl Settings {
         self.database_url.expose_secret().starts_with("postgres")
     }
 
+    /// The url by which clients reach this process, for a path to be put behind it.
+    pub fn public_base(&self) -> &str {
+        self.public_url.trim_end_matches('/')
+    }
+
     /// What internal urls begin with.
     pub fn internal_scheme(&self) -> &'static str {
         match self.internal_tls_cert_file {

@@ -40,7 +40,7 @@ pub(super) fn reset(username: &str, page: &str, token: &str, life: Duration) -> 
         ),
         link: Some(Link {
             label: "Choose a new password",
-            url: format!("{page}/#/reset/{token}"),
+            url: super::reset_url(page, token),
         }),
         after: format!(
             "The link works once, within {}, and logs you out everywhere. If it was not you, do nothing: \
