@@ -24,6 +24,7 @@ mod history;
 mod append;
 mod bare;
 mod redis;
+mod page;
 
 mod all;
 mod side;
@@ -84,6 +85,8 @@ enum What {
     Append(append::Plan),
     /// A steady talk with Redis and while it is stopped, in turn: send → ack
     Redis(redis::Plan),
+    /// The page in a room of 100,000 messages, in Chromium: its longest task
+    Page(page::Plan),
     /// Serves as the floor; started by the others
     #[command(hide = true)]
     Floor(Stand),
@@ -145,6 +148,7 @@ async fn take(what: What, report: &mut Report) -> anyhow::Result<()> {
         What::History(plan) => report.add(history::run(&plan).await?),
         What::Append(plan) => report.add(append::run(&plan).await?),
         What::Redis(plan) => report.add(redis::run(&plan).await?),
+        What::Page(plan) => report.add(page::run(&plan).await?),
         What::Floor(_) | What::Afternoon(_) => unreachable!("they serve"),
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::{
 use metrics::counter;
 use protocol::{
     ConnectionId, SessionId, UserId,
-    frame::{CloseReason, RoomAdded, RoomRemoved, ServerFrame},
+    frame::{CloseReason, ReportsFrame, RoomAdded, RoomRemoved, ServerFrame, UserFrame},
 };
 use shared::{
     news::{News, Told, Word},
@@ -97,11 +97,13 @@ impl Connections {
     }
 
     fn pass(&self, told: &Told) {
-        let frame = Encoded::of(&match told.word {
+        let frame = Encoded::of(&match told.word.clone() {
             Word::RoomAdded { room } => ServerFrame::RoomAdded(RoomAdded { room }),
             Word::RoomRemoved { room, reason } => {
                 ServerFrame::RoomRemoved(RoomRemoved { room, reason })
             }
+            Word::User { user, status } => ServerFrame::User(UserFrame { user, status }),
+            Word::Reports { room, open } => ServerFrame::Reports(ReportsFrame { room, open }),
         });
         for connection in self.of(&told.users) {
             connection.outbox.pass(&frame);

@@ -359,10 +359,12 @@ mod tests {
             "on_typing",
             "pong",
             "ready",
+            "reports",
             "room_added",
             "room_removed",
             "subscribed",
             "unsubscribed",
+            "user",
         ];
         assert_eq!(names, all);
     }

@@ -9,7 +9,7 @@ use protocol::{
     text::{EmailAddress, Password},
 };
 use serde_json::json;
-use shared::{App, store::ChangeEmail};
+use shared::{App, profiles, store::ChangeEmail};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -61,6 +61,9 @@ async fn change(
     }
     app.audit(&*caller, AuditAction::ProfileChange, None, json!({}))
         .await;
+    if change.display_name.is_some() || change.status.is_some() {
+        profiles::tell(&app, &me.user).await;
+    }
     Ok(Json(app.with_rights(me)))
 }
 

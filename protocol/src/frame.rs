@@ -10,8 +10,8 @@ pub use client::{
 pub use close::CloseReason;
 pub use server::{
     Ack, ErrorFrame, Goaway, Ok, Online, OnlineUser, Pong, PresenceFrame, ReadFrame, Ready,
-    RoomAdded, RoomRemoved, ServerFrame, Subscribed, TypingFrame, UnsubscribeReason, Unsubscribed,
-    encode,
+    ReportsFrame, RoomAdded, RoomRemoved, ServerFrame, Subscribed, TypingFrame, UnsubscribeReason,
+    Unsubscribed, UserFrame, encode,
 };
 
 use serde::{Deserialize, Serialize};

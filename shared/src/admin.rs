@@ -16,6 +16,7 @@ use crate::{
     App, Caller, Refusal,
     mail::reset_url,
     news::Word,
+    profiles,
     reports::note_closed,
     rooms,
     store::{AccountChange, As},
@@ -89,6 +90,9 @@ pub async fn change_account(
     let revoked = app.store.administer_account(&change).await?;
     app.revocations.spread(&revoked).await;
     let after = read_account(app, user).await?;
+    if before.display_name != after.display_name {
+        profiles::tell(app, &app.store.user(user).await?).await;
+    }
     for action in done(&before, &after) {
         let data = match action {
             AuditAction::UserSuspend => json!({ "reason": after.suspended_reason }),

@@ -51,6 +51,7 @@ pub mod export;
 pub mod leaving;
 pub mod marks;
 pub mod messages;
+pub mod profiles;
 pub mod reports;
 pub mod rooms;
 pub mod hooks;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use http::Method;
-use protocol::{RoomId, UserId, frame::UnsubscribeReason};
+use protocol::{RoomId, UserId, accounts::UserSummary, frame::UnsubscribeReason};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::broadcast, time::timeout};
 
@@ -24,7 +24,7 @@ pub struct Told {
 }
 
 /// What somebody is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Word {
     /// They are a member of this room now.
@@ -38,6 +38,20 @@ pub enum Word {
         room: RoomId,
         /// Why.
         reason: UnsubscribeReason,
+    },
+    /// Somebody whom they know, or they themselves, is called something else or is up to something else.
+    User {
+        /// Who, and what they are called.
+        user: UserSummary,
+        /// What they are up to.
+        status: String,
+    },
+    /// So many reports of a room that they moderate are open.
+    Reports {
+        /// The room.
+        room: RoomId,
+        /// How many.
+        open: u32,
     },
 }
 

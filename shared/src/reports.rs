@@ -7,7 +7,11 @@ use protocol::{
 };
 use serde_json::json;
 
-use crate::{App, Caller, Refusal, messages, store::Reporting};
+use crate::{
+    App, Caller, Refusal, messages,
+    news::Word,
+    store::{OpenReports, Reporting},
+};
 
 /// Reports another's message; whether the report is new.
 ///
@@ -33,6 +37,7 @@ pub async fn report(
     if is_new {
         let data = json!({ "report": report.id, "seq": seq, "sender": report.sender.id, "reason": report.reason });
         note(app, caller, AuditAction::MessageReport, &report, data).await;
+        tell_moderators(app, room).await;
     }
     Ok((report, is_new))
 }
@@ -70,10 +75,25 @@ pub async fn change(
     Ok(report)
 }
 
-/// Notes that somebody said what became of a report.
+/// Notes that somebody said what became of a report, and tells those who see to them.
 pub(crate) async fn note_closed(app: &App, caller: &Caller, report: &Report) {
     let data = json!({ "report": report.id, "seq": report.seq, "state": report.state });
     note(app, caller, AuditAction::ReportClose, report, data).await;
+    tell_moderators(app, report.room).await;
+}
+
+/// Tells those who see to the reports of a room how many are open now. What is lost is read when they look.
+async fn tell_moderators(app: &App, room: RoomId) {
+    match app.store.open_reports(room).await {
+        Ok(OpenReports { moderators, open }) => {
+            app.news
+                .tell(moderators, Word::Reports { room, open })
+                .await;
+        }
+        Err(error) => {
+            tracing::debug!(room.id = %room, %error, "moderators are not told of a report");
+        }
+    }
 }
 
 async fn note(

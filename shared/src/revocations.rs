@@ -1,4 +1,4 @@
-//! Which sessions were revoked while an access token of theirs may still be good. The store knows;
+//! Which sessions were revoked, or barred with a bot's owner, while an access token of theirs may still be good. The store knows;
 //! this remembers, asks again every moment, and passes on what nodes tell each other through Redis.
 
 use std::{
@@ -38,7 +38,7 @@ struct Inner {
 
 #[derive(Default)]
 struct Known {
-    /// As many as were revoked within the life of an access token.
+    /// Until when each is remembered: as many as were revoked within the life of an access token.
     sessions: HashMap<SessionId, Timestamp>,
     /// The database's time when it was last asked; `None` before the first answer.
     asked_at: Option<Timestamp>,
@@ -54,6 +54,9 @@ enum ListenError {
     Answer(#[from] redis::RedisError),
 }
 
+/// So long a bot's token is refused from memory once its owner is suspended: longer than tickets live and than
+/// [`crate::bot_tokens`] believes what it heard before. From then on the store says whether it is good again.
+const BARRED_FOR: Duration = Duration::from_secs(60);
 const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Twice in the second within which a socket must close.
 const POLL_EVERY: Duration = Duration::from_millis(500);
@@ -109,8 +112,8 @@ impl Revocations {
         if sessions.is_empty() {
             return;
         }
-        let now = self.0.clock.now();
-        self.0.add(sessions.iter().map(|session| (*session, now)));
+        let until = self.0.revoked_until(self.0.clock.now());
+        self.0.add(sessions.iter().map(|session| (*session, until)));
         let Some(redis) = &self.0.redis else { return };
         let stream = redis.key(STREAM);
         let message = sessions
@@ -186,10 +189,10 @@ impl Revocations {
     }
 
     fn heard(&self, text: &str) {
-        let now = self.0.clock.now();
+        let until = self.0.revoked_until(self.0.clock.now());
         self.0.add(
             text.split(' ')
-                .filter_map(|id| Some((id.parse().ok()?, now))),
+                .filter_map(|id| Some((id.parse().ok()?, until))),
         );
     }
 
@@ -213,13 +216,16 @@ impl Inner {
             .await;
         match answer {
             Ok(revoked) => {
-                self.add(revoked.sessions.into_iter());
+                let for_good = revoked.sessions.into_iter();
+                let for_now = revoked.barred.into_iter();
+                self.add(
+                    for_good
+                        .map(|(session, at)| (session, self.revoked_until(at)))
+                        .chain(for_now.map(|(session, at)| (session, at.after(BARRED_FOR)))),
+                );
                 let mut known = self.known();
                 known.asked_at = Some(revoked.asked_at);
-                let over = revoked
-                    .asked_at
-                    .before(self.access_token.saturating_add(OVERLAP));
-                known.sessions.retain(|_, at| *at > over);
+                known.sessions.retain(|_, until| *until > revoked.asked_at);
             }
             Err(error) => tracing::warn!(%error, "revocations cannot be read"),
         }
@@ -227,10 +233,15 @@ impl Inner {
         self.known().refreshed = Some(Instant::now());
     }
 
+    /// Until when a revocation has something left to stop.
+    fn revoked_until(&self, at: Timestamp) -> Timestamp {
+        at.after(self.access_token.saturating_add(OVERLAP))
+    }
+
     fn add(&self, sessions: impl Iterator<Item = (SessionId, Timestamp)>) {
         let mut known = self.known();
-        for (session, at) in sessions {
-            if known.sessions.insert(session, at).is_none() {
+        for (session, until) in sessions {
+            if known.sessions.insert(session, until).is_none() {
                 // Nobody listening is fine.
                 let _ = self.revoked.send(session);
             }

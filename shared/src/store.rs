@@ -79,7 +79,7 @@ pub use mailed_tokens::{MailedFor, Recipient};
 pub use mails::{DueMail, NewMail};
 pub use members::{Door, Entry, Joined, Members};
 pub use reactions::Marked;
-pub use reports::Reporting;
+pub use reports::{OpenReports, Reporting};
 pub use resume::{Resume, ResumeFrom};
 pub use rooms::NewRoom;
 pub use sessions::{Grant, NewSession, REPEAT_WITHIN, RevokedSince, Rotate, Rotation};

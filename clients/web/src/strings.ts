@@ -131,6 +131,7 @@ export const strings = {
   conversation: {
     back: "Back to rooms",
     details: "Room details",
+    detailsReports: (count: number) => (count === 1 ? "Room details, 1 open report" : `Room details, ${count} open reports`),
     online: (count: number) => `${count.toLocaleString()} online`,
     log: (room: string) => `Messages in ${room}`,
     loadingOlder: "Loading earlier messages…",
@@ -204,7 +205,9 @@ export const strings = {
     download: "Download",
     previous: "Previous picture",
     next: "Next picture",
-    place: (at: number, of: number) => `${at} of ${of}`,
+    goTo: "Go to its message",
+    attachAgain: "Attach again",
+    sendWithout: "Send without",
     notShown: "This picture cannot be shown.",
   },
   notices: {
@@ -273,6 +276,11 @@ export const strings = {
     heading: "Notifications",
     text: "Shown by your browser while you look elsewhere. “For you” are direct messages and those that call you.",
     refused: "Your browser does not allow this page to show notifications.",
+  },
+  person: {
+    bot: "bot",
+    since: (day: string) => `Here since ${day}`,
+    edit: "Edit your profile",
   },
   details: {
     title: "Details",
@@ -770,7 +778,7 @@ const refusals: Record<string, string> = {
   muted: "You are muted here for now.",
   slow_mode: "This room is in slow mode. Wait a moment.",
   archived: "This room is archived.",
-  file_not_found: "A file of this message is gone, because it waited too long to be sent. Attach it again.",
+  file_not_found: "A file of this message is gone, because it waited too long to be sent.",
   too_large: "This is larger than the server takes.",
   room_not_found: "There is no such room, or it is not open to you.",
   invite_not_found: "This invite is used up, has expired, or never was.",

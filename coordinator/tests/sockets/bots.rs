@@ -1,15 +1,21 @@
 //! Bots on sockets: their token lets them in, opens what its scopes say, and ends the socket with it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use protocol::{
     ErrorCode, Limits, Parse,
+    admin::ChangeAccount,
     bots::{BotBody, BotTokenBody, FreshToken, NewBot, NewBotToken, Scope},
     rooms::{Join, JoinBody},
 };
 use serde_json::json;
-use shared::{bots, rooms};
+use shared::{bots, rooms, store::AccountChange};
 
 use crate::support::{Client, TestNode};
+
+/// Longer than anything here takes.
+const LONG: Duration = Duration::from_secs(3_600);
 
 fn parsed<T: Parse>(raw: T::Raw) -> Result<T> {
     T::parse(raw, &Limits::default()).map_err(|fields| anyhow::anyhow!("{fields:?}"))
@@ -70,6 +76,31 @@ async fn a_bot_on_a_socket_does_what_its_token_opens_until_that_is_revoked() -> 
         assert_eq!(socket.closed().await?, 4401);
         // The other token is another matter.
         speaker.ask(json!({ "type": "ping" })).await?;
+
+        // Who owns it is kept out, and it with them, until they are let in.
+        let suspend = async |suspended: bool| {
+            let wish = ChangeAccount {
+                suspended: Some(suspended),
+                ..ChangeAccount::default()
+            };
+            let change = AccountChange {
+                user: ada.user.id,
+                wish: &wish,
+                admins: &[],
+                at: node.app.clock.now(),
+            };
+            node.app.store.administer_account(&change).await
+        };
+        suspend(true).await?;
+        assert_eq!(speaker.closed().await?, 4401);
+        assert!(Client::connect(node.address, &both.token).await.is_err());
+        suspend(false).await?;
+        let known = node.app.store.revocations_since(None, LONG).await?;
+        assert_eq!(known.barred, [], "its tokens are as good as before");
+        assert_eq!(bots::tokens(&node.app, &caller, bot.id).await?.len(), 2);
+
+        let fresh = token(&[Scope::MessagesRead]).await?;
+        let mut speaker = Client::connect(node.address, &fresh.token).await?;
         bots::delete(&node.app, &caller, bot.id).await?;
         assert_eq!(speaker.closed().await?, 4401);
         node.stop().await?;

@@ -1,15 +1,17 @@
 //! What concerns somebody on all of their devices: every socket of theirs is told, on whichever node it is and
 //! whatever it follows.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use protocol::{
     RoomId,
+    accounts::ChangeProfile,
     direct::OpenDirect,
     frame::{ServerFrame, UnsubscribeReason},
+    reports::{NewReport, ReportReason, ReportState},
     rooms::NewBan,
 };
 use serde_json::json;
-use shared::{direct, rooms};
+use shared::{direct, profiles, reports, rooms};
 
 use crate::support::{Client, Cluster};
 
@@ -29,6 +31,81 @@ async fn removed(client: &mut Client) -> Result<(RoomId, UnsubscribeReason)> {
             _ => None,
         })
         .await
+}
+
+#[tokio::test]
+async fn who_knows_somebody_hears_what_they_are_up_to() -> Result<()> {
+    let cluster = Cluster::start(2).await?;
+    let (first, second) = (&cluster.nodes[0], &cluster.nodes[1]);
+    let (ada, bob) = (first.person("ada").await?, first.person("bob").await?);
+    let stranger = first.person("stranger").await?;
+    let room = first.room(&ada, &[&bob]).await?;
+    let (mut own, mut other) = (first.socket(&ada).await?, second.socket(&bob).await?);
+    let mut far = second.socket(&stranger).await?;
+
+    let change = ChangeProfile {
+        status: Some("at sea".to_owned()),
+        ..ChangeProfile::default()
+    };
+    let me = first.app.store.change_profile(ada.user.id, &change).await?;
+    profiles::tell(&first.app, &me.user).await;
+    for socket in [&mut own, &mut other] {
+        let told = socket
+            .until(|frame| match frame {
+                ServerFrame::User(told) => Some((told.user.id, told.status)),
+                _ => None,
+            })
+            .await?;
+        assert_eq!(told, (ada.user.id, "at sea".to_owned()));
+    }
+
+    // How many reports wait is for those to know who see to them.
+    let sent = own.send(room, "buy my tea").await?;
+    let report = NewReport {
+        reason: ReportReason::Spam,
+        note: None,
+    };
+    let (report, _) = reports::report(&second.app, &bob.caller(), room, sent.seq, report).await?;
+    let open = async |socket: &mut Client| {
+        let reports = |frame| match frame {
+            ServerFrame::Reports(told) => Some((told.room, told.open)),
+            _ => None,
+        };
+        socket.until(reports).await
+    };
+    assert_eq!(open(&mut own).await?, (room, 1));
+    let closed = first.app.store.close_report(
+        report.id,
+        bob.user.id,
+        ReportState::Dismissed,
+        first.app.clock.now(),
+    );
+    closed.await?;
+    reports::report(
+        &second.app,
+        &bob.caller(),
+        room,
+        sent.seq,
+        NewReport {
+            reason: ReportReason::Other,
+            note: None,
+        },
+    )
+    .await?;
+    assert_eq!(open(&mut own).await?, (room, 1), "the other is closed");
+
+    // Nobody else heard of anything.
+    for socket in [&mut other, &mut far] {
+        socket.say(json!({ "type": "ping" })).await?;
+        loop {
+            match socket.next().await? {
+                ServerFrame::Pong(_) => break,
+                ServerFrame::User(_) | ServerFrame::Reports(_) => bail!("that is for others"),
+                _ => {}
+            }
+        }
+    }
+    cluster.stop().await
 }
 
 #[tokio::test]

@@ -1,13 +1,15 @@
 //! Files between two people: dropped, pasted and chosen, given up, interrupted, seen, saved, found and gone.
 
+use std::fs;
+
 use anyhow::Result;
 use chatx_e2e::unlimited;
 use serde_json::json;
-use testkit::{Chromium, Page};
+use testkit::{Chatx, Chromium, Page};
 
 use crate::{
     everybody::{assert_faultless, axe},
-    meeting::{Meeting, by, choose, say},
+    meeting::{Meeting, by, choose, line, say},
 };
 
 /// Hands files to the page, as `files` that it can drop, paste or choose. A picture has its size in its name.
@@ -119,7 +121,13 @@ async fn files_go_with_messages() -> Result<()> {
     }
     at_ben.press("ArrowRight").await?;
     at_ben.until(&named("boat")).await?;
-    at_ben.press("ArrowRight").await?;
+    at_ben
+        .until(&format!(
+            "document.querySelector('{}') === null",
+            by("picture-forth")
+        ))
+        .await?;
+    at_ben.press("ArrowLeft").await?;
     at_ben.until(&named("pier")).await?;
     at_ben.press("Escape").await?;
     at_ben
@@ -137,6 +145,21 @@ async fn files_go_with_messages() -> Result<()> {
         .until(
             "document.querySelector('.room-item .room-last').innerText.includes('knot 64x64.png')",
         )
+        .await?;
+
+    // From there one looks through all pictures of the room, and goes to the message of any.
+    at_ben
+        .click(&format!("{}[aria-label*=knot]", by("picture")))
+        .await?;
+    at_ben.until(&named("knot")).await?;
+    for name in ["boat", "pier"] {
+        at_ben.until_visible(&by("picture-back")).await?;
+        at_ben.press("ArrowLeft").await?;
+        at_ben.until(&named(name)).await?;
+    }
+    at_ben.click(&by("picture-message")).await?;
+    at_ben
+        .until("document.querySelector('.message.found')?.innerText.includes('From this morning')")
         .await?;
     let room = at_ben.evaluate("location.hash.split('/')[2]").await?;
     at_ben
@@ -232,6 +255,99 @@ async fn an_upload_is_given_up_interrupted_or_awaited() -> Result<()> {
     assert_eq!(at_ada.evaluate(drafts).await?, json!([]));
     for page in [&at_ada, &at_ben] {
         assert_eq!(page.console(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+/// How many files the server keeps.
+fn kept(chatx: &Chatx) -> Result<usize> {
+    let mut folders = vec![chatx.data_directory().join("files")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            match entry.file_type()?.is_dir() {
+                true => folders.push(entry.path()),
+                false => count += 1,
+            }
+        }
+    }
+    Ok(count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_lost_on_the_way_is_uploaded_or_written_again() -> Result<()> {
+    let mut chatx = unlimited()
+        .set("CHATX_LIMIT_FILE_UNSENT_MAX_S", "1")
+        .start()
+        .await?;
+    let chromium = Chromium::start().await?;
+    let Meeting { at_ada, at_ben, .. } = Meeting::begin(&chromium, &chatx).await?;
+    for (page, file, text) in [
+        (&at_ada, "tides.txt", "The tides"),
+        (&at_ben, "knots.txt", "The knots"),
+    ] {
+        page.evaluate(HAND_OVER).await?;
+        page.evaluate(&format!("handOver({file:?}).then(pick)"))
+            .await?;
+        until_attached(page, &["done"]).await?;
+        page.type_into(&by("message-input"), text).await?;
+    }
+    assert_eq!(kept(&chatx)?, 2);
+
+    // The server is away while a file is to be uploaded, and takes it when it is back; what waited too long is gone.
+    chatx.kill_9()?;
+    at_ada.evaluate("handOver('late.txt').then(pick)").await?;
+    until_attached(&at_ada, &["done", "failed"]).await?;
+    at_ada.until_text("The server cannot be reached").await?;
+    if let Some(axe) = axe() {
+        assert_faultless(&at_ada, &axe, "a failed upload").await?;
+    }
+    chatx.restart().await?;
+    while kept(&chatx)? > 0 {
+        // It sweeps as soon as it begins, and was the younger of the two too young, then the next time.
+        chatx.kill_9()?;
+        chatx.restart().await?;
+    }
+    at_ada.click(&by("retry-upload")).await?;
+    until_attached(&at_ada, &["done", "done"]).await?;
+
+    // Written again with the files chosen anew, or sent without them.
+    at_ada.click(&by("send")).await?;
+    at_ada.until_text("A file of this message is gone").await?;
+    at_ada.click(&by("write-again")).await?;
+    until_attached(&at_ada, &["interrupted", "interrupted"]).await?;
+    at_ada
+        .until(&format!(
+            "document.querySelector('{}').value === 'The tides'",
+            by("message-input")
+        ))
+        .await?;
+    for left in [&["interrupted"][..], &[]] {
+        at_ada.click(&by("remove-attachment")).await?;
+        until_attached(&at_ada, left).await?;
+    }
+    at_ada.evaluate("handOver('tides.txt').then(pick)").await?;
+    until_attached(&at_ada, &["done"]).await?;
+    at_ada.click(&by("send")).await?;
+    at_ben.click(&by("send")).await?;
+    at_ben.click(&by("send-without")).await?;
+    for page in [&at_ada, &at_ben] {
+        page.until(&format!(
+            "{}?.innerText.includes('tides.txt')",
+            line("The tides")
+        ))
+        .await?;
+        page.until(&format!("{} !== undefined", line("The knots")))
+            .await?;
+        assert_eq!(
+            page.evaluate(&format!(
+                "document.querySelectorAll('{}').length",
+                by("file")
+            ))
+            .await?,
+            json!(1)
+        );
     }
     Ok(())
 }

@@ -4,6 +4,8 @@ mod account;
 mod caring;
 mod everybody;
 mod files;
+mod knowing;
+mod leaving;
 mod long_log;
 mod meeting;
 mod messages;

@@ -39,6 +39,10 @@ pub enum ServerFrame {
     RoomAdded(RoomAdded),
     /// The user is a member of a room no more. May be lost.
     RoomRemoved(RoomRemoved),
+    /// Somebody is called something else, or is up to something else. May be lost.
+    User(UserFrame),
+    /// So many reports of a room are open. May be lost.
+    Reports(ReportsFrame),
     /// Connect elsewhere and resume, then close; this socket works until then.
     Goaway(Goaway),
     /// The answer to a `ping`.
@@ -229,6 +233,24 @@ pub struct RoomRemoved {
     pub room: RoomId,
     /// Why.
     pub reason: UnsubscribeReason,
+}
+
+/// Somebody whom the user knows from a room, or the user on another device, as they are from now on.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct UserFrame {
+    /// Who, and what they are called.
+    pub user: UserSummary,
+    /// What they are up to.
+    pub status: String,
+}
+
+/// How many reports of a room wait for its moderators.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+pub struct ReportsFrame {
+    /// The room.
+    pub room: RoomId,
+    /// How many are open.
+    pub open: u32,
 }
 
 /// Connect elsewhere.

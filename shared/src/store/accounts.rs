@@ -238,6 +238,25 @@ impl Store {
         Ok(row.ok_or(ErrorCode::UserNotFound)?)
     }
 
+    /// Everybody who is in a room with `user`, of those rooms that have at most so many members; ten thousand people
+    /// at most.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn acquaintances(&self, user: UserId, most_members: u32) -> Result<Vec<UserId>> {
+        let people: Vec<uuid::Uuid> = on!(self.reader(), connection => sqlx::query_scalar(
+            "select distinct m.user_id \
+             from members own \
+             join rooms r on r.id = own.room_id and r.member_count <= $2 and r.deleted_at is null \
+             join members m on m.room_id = r.id \
+             where own.user_id = $1 limit 10000",
+        )
+        .bind(user.uuid())
+        .bind(i64::from(most_members))
+        .fetch_all(connection))?;
+        Ok(people.into_iter().map(UserId::from_uuid).collect())
+    }
+
     /// The users whose username or display name begins so, by username.
     ///
     /// # Errors

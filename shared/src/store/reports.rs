@@ -13,6 +13,7 @@ use super::{
     Result, Store,
     columns::{At, Word},
     cursor,
+    events::count,
     pool::{execute, on},
 };
 
@@ -45,6 +46,15 @@ pub struct Reporting {
     pub report: NewReport,
     /// When.
     pub at: Timestamp,
+}
+
+/// How many reports of a room are open, and who is to know.
+#[derive(Clone, Debug)]
+pub struct OpenReports {
+    /// Its moderators and up.
+    pub moderators: Vec<UserId>,
+    /// How many.
+    pub open: u32,
 }
 
 impl Store {
@@ -130,6 +140,26 @@ impl Store {
             ..find.clone()
         };
         self.reports(&find).await
+    }
+
+    /// How many reports of a room are open, and who sees to them; nobody does in a conversation.
+    ///
+    /// # Errors
+    /// [`super::Error::Unavailable`].
+    pub async fn open_reports(&self, room: RoomId) -> Result<OpenReports> {
+        let rows: Vec<(Uuid, i64)> = on!(self.reader(), pool => sqlx::query_as(
+            "select m.user_id, (select count(*) from reports where room_id = $1 and state = 'open')
+             from members m where m.room_id = $1 and m.role in ('owner', 'admin', 'moderator')",
+        )
+        .bind(room.uuid())
+        .fetch_all(pool))?;
+        Ok(OpenReports {
+            open: rows.first().map_or(0, |(_, open)| count(*open)),
+            moderators: rows
+                .into_iter()
+                .map(|(id, _)| UserId::from_uuid(id))
+                .collect(),
+        })
     }
 
     /// Says what became of a report of a room.

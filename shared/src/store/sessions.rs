@@ -90,6 +90,8 @@ pub const REPEAT_WITHIN: Duration = Duration::from_secs(15);
 pub struct RevokedSince {
     /// The sessions, with when they were revoked.
     pub sessions: Vec<(SessionId, Timestamp)>,
+    /// The tokens of bots that stand, but not while their owner is suspended, with since when that is.
+    pub barred: Vec<(SessionId, Timestamp)>,
     /// The database's time when it was asked.
     pub asked_at: Timestamp,
 }
@@ -246,7 +248,7 @@ impl Store {
         Ok(revoked)
     }
 
-    /// What was revoked at or after `since`; without it, within the last `span`. All by the database's
+    /// What was revoked, or barred with a bot's owner, at or after `since`; without it, within the last `span`. All by the database's
     /// clock. A revocation shows up when its transaction is committed, a little after its time, so ask
     /// again for the last seconds.
     ///
@@ -259,16 +261,24 @@ impl Store {
     ) -> Result<RevokedSince> {
         let asked_at = self.database_time().await?;
         let since = since.unwrap_or_else(|| asked_at.before(span));
-        let rows: Vec<(Uuid, At)> = on!(self.reader(), connection => sqlx::query_as(
-            "select id, revoked_at from sessions where revoked_at >= $1 order by revoked_at",
+        let rows: Vec<(Uuid, At, bool)> = on!(self.reader(), connection => sqlx::query_as(
+            "select id, revoked_at, false from sessions where revoked_at >= $1 \
+             union all \
+             select s.id, o.suspended_at, true from users o \
+             join users b on b.bot_owner_id = o.id \
+             join sessions s on s.user_id = b.id and s.revoked_at is null \
+             where o.suspended_at >= $1",
         )
         .bind(At(since))
         .fetch_all(connection))?;
-        let sessions = rows
-            .into_iter()
-            .map(|(id, at)| (SessionId::from_uuid(id), at.into()))
-            .collect();
-        Ok(RevokedSince { sessions, asked_at })
+        let (barred, revoked): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|(_, _, is_barred)| *is_barred);
+        let dated = |(id, at, _): (Uuid, At, bool)| (SessionId::from_uuid(id), at.into());
+        Ok(RevokedSince {
+            sessions: revoked.into_iter().map(dated).collect(),
+            barred: barred.into_iter().map(dated).collect(),
+            asked_at,
+        })
     }
 
     /// Forgets sessions that ended before `before`, a thousand at most; answers how many.

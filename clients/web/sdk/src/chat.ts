@@ -183,7 +183,7 @@ export class ChatX {
         this.session.ask().catch(() => undefined);
       },
       snapshot: tell("snapshot"), event: tell("event"),
-      unsubscribed: tell("unsubscribed"), roomAdded: tell("roomAdded"), roomRemoved: tell("roomRemoved"), refused: tell("refused"), presence: tell("presence"), typing: tell("typing"),
+      unsubscribed: tell("unsubscribed"), roomAdded: tell("roomAdded"), roomRemoved: tell("roomRemoved"), userChanged: tell("userChanged"), reports: tell("reports"), refused: tell("refused"), presence: tell("presence"), typing: tell("typing"),
       read: tell("read"), outbox: tell("outbox"),
     };
   }

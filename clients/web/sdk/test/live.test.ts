@@ -28,7 +28,7 @@ function start(world: World, renew: () => Promise<boolean> = async () => true) {
         events.push(...missed);
       },
       event: (event) => events.push(event),
-      unsubscribed: nothing, roomAdded: nothing, roomRemoved: nothing, refused: nothing, presence: nothing, typing: nothing, read: nothing, outbox: nothing,
+      unsubscribed: nothing, roomAdded: nothing, roomRemoved: nothing, userChanged: nothing, reports: nothing, refused: nothing, presence: nothing, typing: nothing, read: nothing, outbox: nothing,
     },
   );
   client.start();

@@ -4,10 +4,10 @@
  */
 
 import { effect, signal } from "@preact/signals";
-import { asRefusal, type FileRef, limits } from "@chatx/sdk";
+import { asRefusal, type FileRef, limits, type OutboxEntry } from "@chatx/sdk";
 import { after, remembered } from "../browser";
 import { refusalText, strings } from "../strings";
-import { keyOf, type Place } from "./drafts";
+import { draft, keyOf, type Place, returned } from "./drafts";
 import { chat, me } from "./session";
 import { toast } from "./toasts";
 
@@ -39,6 +39,15 @@ chat.on("ready", ({ limits: told }) => {
   mostBytes = told?.file_max_bytes ?? mostBytes;
   mostFiles = told?.message_max_files ?? mostFiles;
 });
+
+/** Takes a message whose files are gone back to where it was written, to choose them anew. */
+export function writeAgain({ client_id, room, thread, body, files }: OutboxEntry): void {
+  const place = { room, thread };
+  attachmentsOf(place).name(files ?? []);
+  draft.keep(place, [body, draft.of(place)].filter((text) => text !== "").join("\n"));
+  returned.value = place;
+  chat.live?.discard(client_id);
+}
 
 let made = 0;
 let running = 0;
@@ -88,6 +97,12 @@ export class Attachments {
       if (file.size > mostBytes) toast(strings.files.tooLarge(file.name, mostBytes), "bad");
       else this.begin(file);
     }
+  }
+
+  /** Names files that were lost, and have to be chosen again. */
+  name(files: readonly FileRef[]): void {
+    const lost = files.map(({ name, size }): Attachment => ({ key: ++made, name, size, state: "interrupted", sent: 0 }));
+    this.show([...this.list.value, ...lost]);
   }
 
   /** Tries a failed one again. */

@@ -11,7 +11,7 @@ import { atEnd, visible } from "./page";
 import { forget, keep, recall } from "./recall";
 import { RoomState, typingEndsMs } from "./room";
 import { go, paths, route } from "./router";
-import { api, chat, me, phase } from "./session";
+import { api, chat, me, phase, refreshMe } from "./session";
 import { inBackground, toast } from "./toasts";
 
 export const rooms = signal<ReadonlyMap<Id, RoomState>>(new Map());
@@ -45,6 +45,11 @@ chat.on("event", received);
 chat.on("unsubscribed", unsubscribed);
 chat.on("roomAdded", ({ room }) => void (rooms.peek().has(room) || inBackground(loadRooms)));
 chat.on("refused", refused);
+chat.on("userChanged", ({ user }) => void (user.id === me.peek()?.id && inBackground(refreshMe)));
+chat.on("reports", ({ room, open }) => {
+  const state = rooms.value.get(room);
+  if (state !== undefined) state.openReports.value = open;
+});
 chat.on("presence", (frame) => rooms.value.get(frame.room)?.presence(frame.user, frame.state));
 chat.on("typing", typing);
 chat.on("read", read);
@@ -202,6 +207,12 @@ export async function loadMembers(room: RoomState): Promise<void> {
     room.membersCursor.value = page.next_cursor ?? undefined;
     room.info.value = { ...room.info.value, members: Math.max(room.info.value.members, page.members.length) };
   });
+}
+
+/** How many reports wait, for those who see to them. */
+export async function countReports(room: RoomState): Promise<void> {
+  const { reports } = await api.reports(room.id, { state: "open", limit: 200 });
+  room.openReports.value = reports.length;
 }
 
 /** Only if somebody has looked at the list; else it is read when they do. */

@@ -1,7 +1,7 @@
 /** Which dialog is open, and what stands beside the conversation. */
 
 import { signal } from "@preact/signals";
-import type { Id, Room, Seq } from "@chatx/sdk";
+import type { Id, Room, Seq, UserRef } from "@chatx/sdk";
 
 export type OpenDialog =
   | { kind: "create-room" }
@@ -11,6 +11,7 @@ export type OpenDialog =
   | { kind: "invites"; room: Id }
   | { kind: "room-settings"; room: Id }
   | { kind: "report"; room: Id; seq: Seq }
+  | { kind: "person"; user: UserRef }
   | { kind: "switch" }
   | { kind: "shortcuts" };
 

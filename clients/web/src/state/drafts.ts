@@ -1,5 +1,6 @@
 /** What is written but not sent, kept by this device for each person and place. Its files are in `attachments.ts`. */
 
+import { signal } from "@preact/signals";
 import type { Id, Seq } from "@chatx/sdk";
 import { remembered } from "../browser";
 import { me } from "./session";
@@ -9,6 +10,9 @@ export interface Place {
   room: Id;
   thread: Seq | undefined;
 }
+
+/** Where a draft was put that its box does not show yet. */
+export const returned = signal<Place | undefined>(undefined);
 
 export const draft = {
   of: (place: Place): string => remembered.get(key(place)) ?? "",

@@ -3,10 +3,12 @@
 import type { Id, Room, UserRef } from "@chatx/sdk";
 import { strings } from "../strings";
 import type { RoomState } from "./room";
+import { asNow } from "./people";
 import { me } from "./session";
 
 export function nameOf(user: UserRef): string {
-  return user.display_name === "" ? user.username : user.display_name;
+  const { username, display_name } = asNow(user);
+  return display_name === "" ? username : display_name;
 }
 
 /** A direct conversation has no name of its own: it is called after whom one has it with. */

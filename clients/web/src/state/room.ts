@@ -51,6 +51,8 @@ export class RoomState {
   /** Up to where others have read, as far as was heard. */
   readonly reads = signal<ReadonlyMap<Id, Seq>>(new Map());
   readonly members = signal<readonly Member[] | undefined>(undefined);
+  /** How many reports wait for moderators; undefined where that is not known, or not for this person to know. */
+  readonly openReports = signal<number | undefined>(undefined);
   readonly membersCursor = signal<string | undefined>(undefined);
   /** Latest activity, to order the list by. */
   readonly activeAt = computed(() => this.lastMessage.value?.at ?? this.info.value.created_at ?? "");

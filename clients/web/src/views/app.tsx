@@ -18,6 +18,7 @@ import { Manage } from "./manage";
 import { Reset, Verify } from "./mail_links";
 import { ConnectionStatus, dialogIsOpen, Shortcuts, Toasts } from "./notices";
 import { NewMessage } from "./new_message";
+import { Person } from "./person";
 import { CreateRoom, InviteForm, InvitePage, JoinRoom } from "./room_dialogs";
 import { ReportMessage } from "./report_message";
 import { RoomSettings } from "./room_settings";
@@ -123,6 +124,8 @@ function Dialogs() {
       return <NewMessage />;
     case "report":
       return <ReportMessage room={open.room} seq={open.seq} />;
+    case "person":
+      return <Person key={open.user.id} user={open.user} />;
     case "switch":
       return <Switcher />;
     case "shortcuts":

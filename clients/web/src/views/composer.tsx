@@ -1,9 +1,10 @@
 /** Where messages are written, and one's own are rewritten. */
 
+import { useSignalEffect } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { limits, scalarCount, type Seq } from "@chatx/sdk";
 import { attachmentsOf } from "../state/attachments";
-import { draft } from "../state/drafts";
+import { draft, returned } from "../state/drafts";
 import { gist } from "../state/files";
 import { nameOf, roomTitle } from "../state/names";
 import type { RoomState } from "../state/room";
@@ -54,6 +55,14 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
     if (editing === undefined && touch) element?.closest("main")?.focus({ preventScroll: true });
     else element?.focus();
   }, [room, editing, thread]);
+
+  useSignalEffect(() => {
+    const back = returned.value;
+    if (back === undefined || back.room !== room.id || back.thread !== thread || editing !== undefined) return;
+    returned.value = undefined;
+    put(draft.of(place));
+    box.current?.focus();
+  });
 
   useEffect(() => {
     if (replying !== undefined) box.current?.focus();

@@ -2,15 +2,17 @@
 
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { seek, messageLink, togglePin, toggleReaction } from "../state/actions";
-import { totalUnread } from "../state/chat";
+import { countReports, totalUnread } from "../state/chat";
 import { side, toggleSide } from "../state/dialogs";
 import { used } from "../state/emoji";
 import { roomTitle } from "../state/names";
+import { statusAsked } from "../state/people";
+import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { paths, route } from "../state/router";
 import { api, me } from "../state/session";
 import type { MessageItem } from "../state/timeline";
-import { attempt, toast } from "../state/toasts";
+import { attempt, inBackground, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { RoomAvatar } from "./avatar";
 import { Composer } from "./composer";
@@ -35,12 +37,21 @@ export function Conversation({ room }: { room: RoomState }) {
   const unread = totalUnread.value;
   const sought = route.value.page === "room" ? route.value.seq : undefined;
   const followed = room.followed.value;
+  const others = (info.people ?? []).filter((person) => person.id !== me.value?.id);
+  const other = info.visibility === "direct" && others.length === 1 ? others[0] : undefined;
+  const status = other === undefined ? "" : statusAsked(other.id);
+  const reports = room.openReports.value ?? 0;
   const done = () => setDoing(undefined);
   const actions = useMemo(() => actionsOf(room, setDoing), [room]);
 
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${name} · ${strings.name}`;
   }, [name, unread]);
+
+  const moderates = info.visibility !== "direct" && atLeast(info.role, "moderator");
+  useEffect(() => {
+    if (moderates && room.openReports.value === undefined) void inBackground(() => countReports(room));
+  }, [room, moderates]);
 
   useEffect(() => {
     if (sought !== undefined && followed) void seek(room, sought);
@@ -67,7 +78,12 @@ export function Conversation({ room }: { room: RoomState }) {
           <div class="bar-title">
             <h1>{name}</h1>
             <p>
-              <span class="online-count">{strings.conversation.online(room.onlineCount.value)}</span>
+              {other === undefined ? (
+                <span class="online-count">{strings.conversation.online(room.onlineCount.value)}</span>
+              ) : (
+                <span data-testid="other-state">{strings.presence[room.online.value.get(other.id)?.state ?? "offline"]}</span>
+              )}
+              {status !== "" && <span class="bar-topic" title={status} data-testid="other-status">{status}</span>}
               {info.topic ? <span class="bar-topic" title={info.topic}>{info.topic}</span> : null}
             </p>
           </div>
@@ -75,7 +91,7 @@ export function Conversation({ room }: { room: RoomState }) {
             <Icon name="search" />
           </a>
           <SideButton kind="pins" icon="pin" label={strings.pins.title} />
-          <SideButton kind="details" icon="panel" label={strings.conversation.details} />
+          <SideButton kind="details" icon="panel" label={reports > 0 ? strings.conversation.detailsReports(reports) : strings.conversation.details} dot={reports > 0} />
         </header>
         <Log key={room.id} room={room} editing={doing?.what === "edit" ? doing.item.seq : undefined} actions={actions} />
         {info.archived_at == null ? (
@@ -139,11 +155,20 @@ function actionsOf(room: RoomState, doing: (next: Doing) => void): MessageAction
   };
 }
 
-function SideButton({ kind, icon, label }: { kind: "details" | "pins"; icon: IconName; label: string }) {
+interface SideButtonProps {
+  kind: "details" | "pins";
+  icon: IconName;
+  label: string;
+  /** Whether something waits there. */
+  dot?: boolean;
+}
+
+function SideButton({ kind, icon, label, dot }: SideButtonProps) {
   return (
     <button type="button" class="icon-button" aria-label={label} title={label} aria-expanded={side.value?.kind === kind}
       data-testid={kind} onClick={() => toggleSide(kind)}>
       <Icon name={icon} />
+      {dot === true && <span class="dot" aria-hidden="true" />}
     </button>
   );
 }

@@ -1,18 +1,25 @@
 /** The files of a message: pictures are shown, at their size from the beginning, everything else is handed out. */
 
 import { useState } from "preact/hooks";
-import type { FileRef } from "@chatx/sdk";
+import type { FileRef, Id } from "@chatx/sdk";
 import { fitted, isPicture, type Picture, sizeText } from "../state/files";
+import { type Hung, showPicture } from "../state/gallery";
 import { chat } from "../state/session";
 import { strings } from "../strings";
 import { Icon } from "./icons";
-import { showPicture } from "./lightbox";
 
 /** In pixels; one picture may be larger than several are. */
 const alone = { width: 360, height: 280 };
 const among = { width: 220, height: 150 };
 
-export function Files({ files }: { files: readonly FileRef[] }) {
+interface FilesProps {
+  files: readonly FileRef[];
+  room: Id;
+  /** The message that has them, once it is stored. */
+  said?: Hung["said"];
+}
+
+export function Files({ files, room, said }: FilesProps) {
   const pictures = files.filter(isPicture);
   const others = files.filter((file) => !isPicture(file));
   const box = pictures.length === 1 ? alone : among;
@@ -21,7 +28,7 @@ export function Files({ files }: { files: readonly FileRef[] }) {
       {pictures.length > 0 && (
         <div class="pictures">
           {pictures.map((picture) => (
-            <Thumbnail key={picture.id} picture={picture} box={box} onOpen={() => showPicture(pictures, picture)} />
+            <Thumbnail key={picture.id} picture={picture} box={box} onOpen={() => showPicture(pictures, picture, room, said)} />
           ))}
         </div>
       )}

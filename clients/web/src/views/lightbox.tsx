@@ -1,36 +1,22 @@
 /** A picture as large as the window, and its neighbours by the arrow keys. */
 
-import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { fitted, type Picture, sizeText } from "../state/files";
+import { closeGallery, gallery, type Gallery, type Hung, step } from "../state/gallery";
+import { nameOf } from "../state/names";
+import { paths } from "../state/router";
 import { chat } from "../state/session";
+import { moment } from "../state/times";
 import { strings } from "../strings";
 import { Icon } from "./icons";
 
-const shown = signal<{ pictures: readonly Picture[]; at: number } | undefined>(undefined);
-
-export function showPicture(pictures: readonly Picture[], picture: Picture): void {
-  shown.value = { pictures, at: pictures.indexOf(picture) };
-}
-
 export function Lightbox() {
-  const open = shown.value;
-  const picture = open?.pictures[open.at];
-  return open === undefined || picture === undefined ? null : <Shown picture={picture} at={open.at} pictures={open.pictures} />;
+  const open = gallery.value;
+  const hung = open?.pictures[open.at];
+  return open === undefined || hung === undefined ? null : <Shown hung={hung} open={open} />;
 }
 
-function step(by: number): void {
-  const open = shown.value;
-  if (open === undefined) return;
-  const count = open.pictures.length;
-  shown.value = { ...open, at: (open.at + by + count) % count };
-}
-
-function close(): void {
-  shown.value = undefined;
-}
-
-function Shown({ picture, at, pictures }: { picture: Picture; at: number; pictures: readonly Picture[] }) {
+function Shown({ hung: { picture, said }, open: { pictures, at, room } }: { hung: Hung; open: Gallery }) {
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
@@ -49,30 +35,35 @@ function Shown({ picture, at, pictures }: { picture: Picture; at: number; pictur
     step(by);
   }
 
-  const several = pictures.length > 1;
   return (
     <dialog ref={element} class="lightbox" aria-label={picture.name} data-testid="lightbox" onKeyDown={onKeyDown}
       onCancel={(event) => {
         event.preventDefault();
-        close();
+        closeGallery();
       }}
     >
       <header>
-        <div class="lightbox-name">
+        <div class="lightbox-name" aria-live="polite">
           <strong>{picture.name}</strong>
-          <span>{several && `${strings.files.place(at + 1, pictures.length)} · `}{sizeText(picture.size)}</span>
+          <span>{said !== undefined && `${nameOf(said.user)}, ${moment(said.at)} · `}{sizeText(picture.size)}</span>
         </div>
+        {room !== undefined && said !== undefined && (
+          <a class="icon-button" href={paths.message(room, said.seq)} aria-label={strings.files.goTo} title={strings.files.goTo} data-testid="picture-message"
+            onClick={closeGallery}>
+            <Icon name="message" />
+          </a>
+        )}
         <a class="icon-button" href={chat.fileUrl(picture.id)} download={picture.name} aria-label={strings.files.download} title={strings.files.download}>
           <Icon name="download" />
         </a>
-        <button type="button" class="icon-button" aria-label={strings.common.close} title={strings.common.close} data-testid="lightbox-close" onClick={close}>
+        <button type="button" class="icon-button" aria-label={strings.common.close} title={strings.common.close} data-testid="lightbox-close" onClick={closeGallery}>
           <Icon name="close" />
         </button>
       </header>
-      <div class="lightbox-view" onClick={(event) => event.target === event.currentTarget && close()}>
-        {several && <Step icon="back" label={strings.files.previous} onClick={() => step(-1)} />}
+      <div class="lightbox-view" onClick={(event) => event.target === event.currentTarget && closeGallery()}>
+        {pictures[at - 1] !== undefined && <Step icon="back" label={strings.files.previous} onClick={() => step(-1)} />}
         <Whole key={picture.id} picture={picture} />
-        {several && <Step icon="forth" label={strings.files.next} onClick={() => step(1)} />}
+        {pictures[at + 1] !== undefined && <Step icon="forth" label={strings.files.next} onClick={() => step(1)} />}
       </div>
     </dialog>
   );

@@ -4,11 +4,9 @@ import { roomTitle } from "../state/names";
 import { atLeast } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { manageSections, type ManageSection, paths } from "../state/router";
-import { api } from "../state/session";
 import { strings } from "../strings";
 import { Hooks } from "./hooks";
 import { Icon, type IconName } from "./icons";
-import { useAnswer } from "./loaded";
 import { RoomReports } from "./report_queue";
 import { Sections } from "./sections";
 import { Webhooks } from "./webhooks";
@@ -44,7 +42,7 @@ export function ManageLink({ room }: { room: RoomState }) {
 }
 
 function Link({ room, to }: { room: RoomState; to: ManageSection }) {
-  const open = useAnswer(() => api.reports(room.id, { state: "open" }), room.id).value?.reports.length ?? 0;
+  const open = room.openReports.value ?? 0;
   return (
     <a class="button" href={paths.manage(room.id, to)} data-testid="manage">
       <Icon name="shield" />

@@ -5,6 +5,7 @@ import type { Member } from "@chatx/sdk";
 import { loadMoreMembers, talkTo } from "../state/actions";
 import { loadMembers } from "../state/chat";
 import { nameOf } from "../state/names";
+import { statusOf } from "../state/people";
 import { atLeast, grantable, mayModerate, roles } from "../state/permissions";
 import type { RoomState } from "../state/room";
 import { api, me } from "../state/session";
@@ -14,6 +15,7 @@ import { strings } from "../strings";
 import { Avatar } from "./avatar";
 import { Confirm } from "./dialog";
 import { Menu, MenuItem } from "./menu";
+import { showPerson } from "./person";
 import { BanDialog, Bans, MuteDialog } from "./moderation";
 
 export function Members({ room }: { room: RoomState }) {
@@ -53,12 +55,15 @@ function MemberRow({ room, member }: { room: RoomState; member: Member }) {
   const { user } = member;
   const self = user.id === me.value?.id;
   const state = room.online.value.get(user.id)?.state ?? "offline";
+  const status = statusOf(user.id, member.status);
   const muted = member.muted_until != null && Date.parse(member.muted_until) > Date.now();
   return (
     <li class={state === "offline" ? "member away" : "member"} data-testid="member" data-user={user.username} data-state={state}>
       <Avatar user={user} state={state} small />
       <span class="member-name">
-        <span>{nameOf(user)}{self && <span class="muted"> · {strings.rooms.you}</span>}</span>
+        <button type="button" class="plain-name" onClick={() => showPerson(user)}>{nameOf(user)}</button>
+        {self && <span class="muted"> · {strings.rooms.you}</span>}
+        {status !== "" && <span class="member-status" title={status}>{status}</span>}
         <span class="visually-hidden">{strings.presence[state]}</span>
       </span>
       {muted && <span class="tag" title={strings.details.until(moment(member.muted_until ?? ""))}>{strings.details.muted}</span>}

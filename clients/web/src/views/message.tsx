@@ -2,6 +2,7 @@
 
 import { Component } from "preact";
 import type { OutboxEntry, Seq, UserRef } from "@chatx/sdk";
+import { writeAgain } from "../state/attachments";
 import { dialog } from "../state/dialogs";
 import { gist } from "../state/files";
 import { nameOf } from "../state/names";
@@ -15,6 +16,7 @@ import { Avatar, hueOf } from "./avatar";
 import { Files } from "./files";
 import { Icon, type IconName } from "./icons";
 import { Menu, MenuItem } from "./menu";
+import { showPerson } from "./person";
 import { Text } from "./text";
 
 /** What can be done with a message; one object for as long as the room is open. */
@@ -112,7 +114,7 @@ function Message(props: RowProps & RowState & { item: MessageItem; touch(): void
             )}
           </p>
         )}
-        {item.files.length > 0 && <Files files={item.files} />}
+        {item.files.length > 0 && <Files files={item.files} room={room.id} said={item} />}
         <Marks item={item} inThread={props.inThread === true} actions={actions} />
       </div>
       {props.touched && !item.deleted && room.info.peek().archived_at == null && <Toolbar {...props} />}
@@ -228,7 +230,9 @@ function Gutter({ lead, user, at }: { lead: boolean; user: UserRef; at: string }
 function Byline({ user, at }: { user: UserRef; at: string }) {
   return (
     <p class="byline">
-      <strong class={`name hue-${hueOf(user.id)}`} title={`@${user.username}`}>{nameOf(user)}</strong>
+      <button type="button" class={`name hue-${hueOf(user.id)}`} title={`@${user.username}`} data-testid="byline" onClick={() => showPerson(user)}>
+        {nameOf(user)}
+      </button>
       <time dateTime={at} title={fullTime(at)}>{clockTime(at)}</time>
     </p>
   );
@@ -247,20 +251,9 @@ export function Unsent({ entry, lead, user, live }: { entry: OutboxEntry; lead: 
             <Text body={entry.body} />
           </p>
         )}
-        {(entry.files?.length ?? 0) > 0 && <Files files={entry.files ?? []} />}
+        {(entry.files?.length ?? 0) > 0 && <Files files={entry.files ?? []} room={entry.room} />}
         {failed ? (
-          <p class="failure" role="alert">
-            <span>
-              {strings.conversation.failed}
-              {entry.failure !== undefined && `: ${codeText(entry.failure)}`}
-            </span>
-            <button type="button" class="link" onClick={() => chat.live?.sendAgain(entry.client_id)}>
-              {strings.conversation.sendAgain}
-            </button>
-            <button type="button" class="link" onClick={() => chat.live?.discard(entry.client_id)}>
-              {strings.conversation.discard}
-            </button>
-          </p>
+          <Failure entry={entry} />
         ) : (
           <span class="pending" title={live ? strings.conversation.sending : strings.conversation.waiting}>
             <span class="visually-hidden">{live ? strings.conversation.sending : strings.conversation.waiting}</span>
@@ -268,6 +261,39 @@ export function Unsent({ entry, lead, user, live }: { entry: OutboxEntry; lead: 
         )}
       </div>
     </div>
+  );
+}
+
+/** Why it was refused, and what can be done about it. */
+function Failure({ entry }: { entry: OutboxEntry }) {
+  const { client_id, failure, files } = entry;
+  // The server keeps a file that no message took for some hours only.
+  const gone = failure === "file_not_found" && files !== undefined;
+  return (
+    <p class="failure" role="alert">
+      <span>
+        {strings.conversation.failed}
+        {failure !== undefined && `: ${codeText(failure)}`}
+      </span>
+      {gone && (
+        <button type="button" class="link" data-testid="write-again" onClick={() => writeAgain(entry)}>
+          {strings.files.attachAgain}
+        </button>
+      )}
+      {gone && entry.body !== "" && (
+        <button type="button" class="link" data-testid="send-without" onClick={() => chat.live?.sendWithoutFiles(client_id)}>
+          {strings.files.sendWithout}
+        </button>
+      )}
+      {!gone && (
+        <button type="button" class="link" onClick={() => chat.live?.sendAgain(client_id)}>
+          {strings.conversation.sendAgain}
+        </button>
+      )}
+      <button type="button" class="link" onClick={() => chat.live?.discard(client_id)}>
+        {strings.conversation.discard}
+      </button>
+    </p>
   );
 }
 

@@ -1,6 +1,6 @@
 /** Reports of messages, and what becomes of them: of one room for its moderators, of every room for server admins. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Id, Page, Report, ReportState } from "@chatx/sdk";
 import { rooms } from "../state/chat";
 import { nameOf, roomTitle } from "../state/names";
@@ -20,6 +20,8 @@ type Shown = ReportState | "all";
 interface QueueProps {
   ask(part: { cursor?: string; state?: ReportState }): Promise<Page<"reports", Report>>;
   close(report: Report, state: ReportState): Promise<unknown>;
+  /** How many are open, as far as that is known. */
+  count?: number | undefined;
   /** Whether one may delete what is reported. */
   deletes: boolean;
   /** Whether it is said which room a report is of. */
@@ -27,16 +29,22 @@ interface QueueProps {
 }
 
 export function RoomReports({ room }: { room: RoomState }) {
-  return <Queue ask={(part) => api.reports(room.id, part)} close={(report, state) => api.closeReport(room.id, report.id, state)} deletes />;
+  return <Queue ask={(part) => api.reports(room.id, part)} close={(report, state) => api.closeReport(room.id, report.id, state)} count={room.openReports.value} deletes />;
 }
 
 export function AllReports() {
   return <Queue ask={(part) => api.allReports(part)} close={(report, state) => api.closeAnyReport(report.id, state)} deletes={false} showsRoom />;
 }
 
-function Queue({ ask, close, deletes, showsRoom }: QueueProps) {
+function Queue({ ask, close, count, deletes, showsRoom }: QueueProps) {
   const [shown, setShown] = useState<Shown>("open");
   const reports = usePages("reports", (part) => ask({ ...part, ...(shown === "all" ? {} : { state: shown }) }), shown);
+  // Others report, and see to reports, meanwhile.
+  const seen = useRef(count);
+  useEffect(() => {
+    if (seen.current !== undefined && count !== seen.current) void reports.reload();
+    seen.current = count;
+  }, [count]);
   const act = (action: () => Promise<unknown>) => void attempt(action).then(() => reports.reload());
   return (
     <>

@@ -79,7 +79,10 @@ impl Owner {
             ServerFrame::RoomAdded(_) | ServerFrame::RoomRemoved(_) => {
                 self.rooms_changed.send_modify(|times| *times += 1);
             }
-            ServerFrame::Ok(_) | ServerFrame::Ready(_) => {}
+            ServerFrame::Ok(_)
+            | ServerFrame::Ready(_)
+            | ServerFrame::User(_)
+            | ServerFrame::Reports(_) => {}
         }
     }
 

@@ -6,8 +6,7 @@
 import type { Platform } from "../platform.ts";
 import type {
   AckFrame, ChosenPresence, ErrorFrame, EventPage, FileRef, Id, NewMessage, PresenceFrame, ReadFrame, ReadyFrame, RoomAddedFrame, RoomEvent,
-  RoomRemovedFrame, Seq,
-  ServerFrame, SubscribedFrame, TypingFrame, UnsubscribedFrame,
+  ReportsFrame, RoomRemovedFrame, Seq, ServerFrame, SubscribedFrame, TypingFrame, UnsubscribedFrame, UserFrame,
 } from "../protocol.ts";
 import { isKnown } from "../protocol.ts";
 import { Refusal } from "../refusal.ts";
@@ -28,6 +27,10 @@ export interface LiveEvents {
   /** The list of one's rooms is another one: by another device, or by somebody else. */
   roomAdded(frame: RoomAddedFrame): void;
   roomRemoved(frame: RoomRemovedFrame): void;
+  /** Somebody is called something else, or is up to something else. */
+  userChanged(frame: UserFrame): void;
+  /** So many reports of a room wait for its moderators. */
+  reports(frame: ReportsFrame): void;
   /** A room cannot be followed, and is not any more. */
   refused(room: Id, refusal: Refusal): void;
   presence(frame: PresenceFrame): void;
@@ -163,6 +166,12 @@ export class Live {
     if (room !== undefined) this.changed(room);
   }
 
+  /** What is left of a message whose files are gone. */
+  sendWithoutFiles(client_id: string): void {
+    const room = this.outbox.retryWithoutFiles(client_id);
+    if (room !== undefined) this.changed(room);
+  }
+
   discard(client_id: string): void {
     const room = this.outbox.remove(client_id);
     this.waiting.get(client_id)?.reject(new Refusal({ code: "discarded", message: "the message was thrown away" }));
@@ -226,6 +235,10 @@ export class Live {
         return this.events.roomAdded(frame);
       case "room_removed":
         return this.events.roomRemoved(frame);
+      case "user":
+        return this.events.userChanged(frame);
+      case "reports":
+        return this.events.reports(frame);
       case "ack":
         return this.acked(frame);
       case "error":

@@ -111,6 +111,14 @@ export class Outbox {
     return entry.room;
   }
 
+  retryWithoutFiles(client_id: string): Id | undefined {
+    const entry = this.entries.get(client_id);
+    if (entry === undefined) return undefined;
+    const { files: _, ...rest } = entry;
+    this.entries.set(client_id, rest);
+    return this.retry(client_id);
+  }
+
   fail(client_id: string, failure: string): Id | undefined {
     this.change(client_id, { state: "failed", failure });
     return this.entries.get(client_id)?.room;

@@ -159,6 +159,8 @@ export interface Member {
   user: UserRef;
   role: Role;
   presence?: PresenceState | null;
+  /** What they are up to; left out when they do not say. */
+  status?: string;
   joined_at?: Timestamp;
   muted_until?: Timestamp | null;
 }

@@ -59,6 +59,19 @@ export interface RoomRemovedFrame {
   room: Id;
   reason: UnsubscribedReason;
 }
+/** Somebody whom one knows from a room, or oneself on another device, as they are from now on. It may be lost. */
+export interface UserFrame {
+  type: "user";
+  user: UserRef;
+  /** What they are up to. */
+  status: string;
+}
+/** How many reports of a room that one moderates are open now. It may be lost. */
+export interface ReportsFrame {
+  type: "reports";
+  room: Id;
+  open: number;
+}
 export type EventFrame = RoomEvent & { type: "event" };
 export interface AckFrame {
   type: "ack";
@@ -108,6 +121,8 @@ export type ServerFrame =
   | SubscribedFrame
   | UnsubscribedFrame
   | RoomAddedFrame
+  | UserFrame
+  | ReportsFrame
   | RoomRemovedFrame
   | EventFrame
   | AckFrame
