@@ -135,9 +135,11 @@ export const strings = {
     online: (count: number) => `${count.toLocaleString()} online`,
     log: (room: string) => `Messages in ${room}`,
     loadingOlder: "Loading earlier messages…",
+    olderWaits: "What was said here shows once you are connected.",
     olderFailed: "Earlier messages could not be loaded.",
     tryAgain: "Try again",
     beginning: (room: string) => `This is where ${room} begins.`,
+    beginningDirect: (names: string) => `This is where your conversation with ${names} begins.`,
     empty: "Nothing has been said yet. Go first.",
     newMessages: "New",
     toUnread: "Jump to the first unread message",
@@ -279,7 +281,7 @@ export const strings = {
   },
   person: {
     bot: "bot",
-    since: (day: string) => `Here since ${day}`,
+    since: (day: string) => `Account since ${day}`,
     edit: "Edit your profile",
   },
   details: {

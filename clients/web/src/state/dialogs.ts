@@ -22,6 +22,11 @@ export type Side = { kind: "details" } | { kind: "pins" } | { kind: "thread"; ro
 /** Below this width there is one pane at a time. Keep in step with `styles/layout.css`. */
 export const side = signal<Side | undefined>(window.innerWidth >= 1180 ? { kind: "details" } : undefined);
 
+// In a window that becomes narrow, what stood beside the conversation would lie over it.
+matchMedia("(max-width: 1179px)").addEventListener("change", ({ matches }) => {
+  if (matches && side.peek()?.kind === "details") side.value = undefined;
+});
+
 export function closeDialog(): void {
   dialog.value = undefined;
 }

@@ -9,6 +9,7 @@ const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
 const shortDay = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const longDay = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 const longDayOfYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long", year: "numeric" });
+const dayOfYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 const dayMs = 86_400_000;
@@ -24,6 +25,9 @@ export function dayName(at: Timestamp): string {
   const day = new Date(at);
   return (day.getFullYear() === new Date(now).getFullYear() ? longDay : longDayOfYear).format(day);
 }
+
+/** A day of any year. */
+export const dayText = (at: Timestamp): string => dayOfYear.format(new Date(at));
 
 /** A day and a time, for lists of what happened. */
 export function moment(at: Timestamp): string {

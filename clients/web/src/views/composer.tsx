@@ -176,7 +176,11 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
           aria-activedescendant={calls.activeId}
           enterkeyhint="send"
           data-testid={thread === undefined ? "message-input" : "thread-input"}
-          onInput={(event) => typed(event.currentTarget.value)}
+          onInput={(event) => {
+            typed(event.currentTarget.value);
+            // A keyboard on a screen need not tell of its keys.
+            calls.look();
+          }}
           onKeyUp={calls.look}
           onClick={calls.look}
           onBlur={calls.close}

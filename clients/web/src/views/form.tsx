@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { asRefusal, type Refusal } from "@chatx/sdk";
+import { me } from "../state/session";
 import { waitText } from "../state/times";
 import { fieldText, refusalText, strings } from "../strings";
 import { Icon } from "./icons";
@@ -80,6 +81,11 @@ export function useForm(
       if (!running.current && wait === 0) void run(event.currentTarget as HTMLFormElement);
     },
   };
+}
+
+/** Tells whoever keeps passwords whose it is that is asked for. */
+export function AccountName() {
+  return <input type="text" class="visually-hidden" name="username" value={me.value?.username} autocomplete="username" readOnly tabIndex={-1} aria-hidden="true" />;
 }
 
 interface FieldProps {

@@ -343,11 +343,14 @@ function Top({ room }: { room: RoomState }) {
       </p>
     );
   }
-  if (!room.complete.value) return <p class="log-top">{strings.conversation.loadingOlder}</p>;
+  if (!room.complete.value) {
+    const waits = !room.followed.value && status.value.kind !== "live" && status.value.kind !== "connecting";
+    return <p class="log-top">{waits ? strings.conversation.olderWaits : strings.conversation.loadingOlder}</p>;
+  }
   const silent = !room.items.value.some((item) => item.type === "message") && room.unsent.value.length === 0;
   return (
     <div class="beginning">
-      <h2>{strings.conversation.beginning(roomTitle(room))}</h2>
+      <h2>{(info.visibility === "direct" ? strings.conversation.beginningDirect : strings.conversation.beginning)(roomTitle(room))}</h2>
       <p>{info.topic || (silent ? strings.conversation.empty : "")}</p>
     </div>
   );

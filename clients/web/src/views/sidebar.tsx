@@ -4,7 +4,7 @@ import { strings } from "../strings";
 import { chosenPresence } from "../state/preferences";
 import { openRoom, roomList, roomsKnown } from "../state/chat";
 import { gist } from "../state/files";
-import { nameOf, roomTitle } from "../state/names";
+import { firstNameOf, nameOf, roomTitle } from "../state/names";
 import { dialog } from "../state/dialogs";
 import type { LastMessage, RoomState } from "../state/room";
 import { paths, route } from "../state/router";
@@ -122,7 +122,7 @@ function RoomItem({ room }: { room: RoomState }) {
         ) : last.deleted_at != null ? (
           strings.rooms.deletedMessage
         ) : (
-          lastText(room, last)
+          <LastText room={room} last={last} />
         )}
       </span>
       {unread > 0 && (
@@ -135,11 +135,14 @@ function RoomItem({ room }: { room: RoomState }) {
   );
 }
 
-function lastText(room: RoomState, last: LastMessage): string {
-  const body = gist(last);
-  if (last.user.id === me.value?.id) return `${strings.rooms.you}: ${body}`;
+/** Who said what; each may be written from the right. */
+function LastText({ room, last }: { room: RoomState; last: LastMessage }) {
+  const info = room.info.value;
+  const body = <bdi>{gist(last)}</bdi>;
+  if (last.user.id === me.value?.id) return <>{strings.rooms.you}: {body}</>;
   // In a conversation with one person there is no doubt who said it.
-  return room.info.value.members === 2 && room.info.value.visibility === "direct" ? body : `${nameOf(last.user)}: ${body}`;
+  if (info.members === 2 && info.visibility === "direct") return body;
+  return <><bdi>{firstNameOf(last.user)}</bdi>: {body}</>;
 }
 
 function Me() {

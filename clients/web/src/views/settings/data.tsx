@@ -9,7 +9,7 @@ import { moment } from "../../state/times";
 import { attempt, toast } from "../../state/toasts";
 import { strings } from "../../strings";
 import { RoomMark } from "../avatar";
-import { Field, Problem, useForm } from "../form";
+import { AccountName, Field, Problem, useForm } from "../form";
 import { Loaded, useAnswer } from "../loaded";
 
 export function Data() {
@@ -99,6 +99,7 @@ function CloseAccount() {
                 onInput={(event) => setTyped(event.currentTarget.value)} />
             </span>
           </label>
+          {user.has_password !== false && <AccountName />}
           {user.has_password !== false && (
             <Field form={form} name="password" label={strings.settings.current} type="password" testid="close-password" autocomplete="current-password" />
           )}

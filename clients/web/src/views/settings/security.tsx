@@ -3,7 +3,7 @@
 import { api, me } from "../../state/session";
 import { attempt, toast } from "../../state/toasts";
 import { strings } from "../../strings";
-import { Field, Problem, Submit, useForm } from "../form";
+import { AccountName, Field, Problem, Submit, useForm } from "../form";
 import { Totp } from "./totp";
 
 export function Security() {
@@ -44,7 +44,7 @@ function Password() {
   return (
     <form class="setting" onSubmit={form.onSubmit} noValidate data-testid="password-form">
       <h3>{strings.settings.password}</h3>
-      <input type="text" class="visually-hidden" name="username" value={me.value?.username} autocomplete="username" readOnly tabIndex={-1} aria-hidden="true" />
+      <AccountName />
       <Field form={form} name="current" label={strings.settings.current} type="password" autocomplete="current-password" testid="current-password" />
       <Field form={form} name="new" label={strings.settings.next} type="password" hint={strings.auth.passwordHint} autocomplete="new-password" testid="new-password" />
       <Problem form={form} />

@@ -6,7 +6,7 @@ import { api, me, refreshMe } from "../../state/session";
 import { toast } from "../../state/toasts";
 import { strings } from "../../strings";
 import { Copied, copy } from "../copied";
-import { Field, Problem, Submit, useForm } from "../form";
+import { AccountName, Field, Problem, Submit, useForm } from "../form";
 import { QrCode } from "../qr_code";
 
 const words = strings.settings.totp;
@@ -46,6 +46,7 @@ function Begin({ onSecret }: { onSecret(secret: TotpSecret): void }) {
   return (
     <form onSubmit={form.onSubmit} noValidate data-testid="totp-begin">
       <p class="muted">{words.text}</p>
+      {hasPassword && <AccountName />}
       {hasPassword && <Field form={form} name="password" label={strings.settings.current} type="password" testid="totp-password" autocomplete="current-password" />}
       <Problem form={form} />
       <Submit form={form}>{words.turnOn}</Submit>
