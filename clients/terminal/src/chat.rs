@@ -16,6 +16,7 @@ mod theme;
 mod blocks;
 mod draw;
 
+mod carrying;
 mod kept;
 mod screen;
 mod world;

@@ -48,8 +48,20 @@ pub(crate) fn line(event: &Event, zone: &TimeZone) -> String {
         }
         EventKind::Message(content) => {
             let reply = content.reply_to.map(|seq| format!("(to #{seq}) "));
+            let thread = content
+                .thread
+                .map(|seq| format!("(in the thread of #{seq}) "));
             let body = harmless(&content.body).replace('\n', "\n    ");
-            format!("{at} #{seq} {name}: {}{body}", reply.unwrap_or_default())
+            let files = content.files.iter().map(|file| {
+                let gap = if body.is_empty() { "" } else { " " };
+                format!("{gap}[{}, {}]", on_one_line(&file.name), size(file.size))
+            });
+            format!(
+                "{at} #{seq} {name}: {}{}{body}{}",
+                thread.unwrap_or_default(),
+                reply.unwrap_or_default(),
+                files.collect::<String>()
+            )
         }
         kind => match said(kind) {
             Some(said) => format!("{at} #{seq} * {name} {said}"),
@@ -110,6 +122,15 @@ pub(crate) fn said(kind: &EventKind) -> Option<String> {
     })
 }
 
+/// 28 KiB
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{} KiB", bytes.div_ceil(1_024)),
+        _ => format!("{} MiB", bytes.div_ceil(1_048_576)),
+    }
+}
+
 /// 12,345
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -135,6 +156,10 @@ mod tests {
             "\u{FFFD}[31mred\u{FFFD} tab"
         );
         assert_eq!(on_one_line("a\nb"), "a b");
+        assert_eq!(
+            (size(15), size(28_000)),
+            ("15 B".to_owned(), "28 KiB".to_owned())
+        );
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(1_234_567), "1,234,567");
     }

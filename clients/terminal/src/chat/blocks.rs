@@ -3,7 +3,7 @@
 use std::iter;
 
 use jiff::{civil::Date, tz::TimeZone};
-use protocol::{Seq, marks::Reaction};
+use protocol::{Seq, files::File, marks::Reaction};
 use ratatui::{
     style::{Modifier, Style},
     text::{Line, Span},
@@ -18,7 +18,7 @@ use super::{
     theme::Theme,
     wrap::{fit, wrap},
 };
-use crate::text::{harmless, local, on_one_line};
+use crate::text::{self, harmless, local, on_one_line};
 
 /// Where a block's columns are.
 struct Columns {
@@ -171,10 +171,16 @@ fn block(
             mentions,
             reactions,
             is_pinned,
+            thread,
+            replies,
+            files,
         } => {
-            let is_parted = is_parted || reply_to.is_some();
-            if let Some(seq) = reply_to {
-                rows.push(quote(room, *seq, &columns, theme));
+            let is_parted = is_parted || reply_to.is_some() || thread.is_some();
+            if let Some(seq) = thread {
+                rows.push(quote("╭ thread · ", room, *seq, &columns, theme));
+            }
+            if let Some(seq) = reply_to.filter(|seq| Some(*seq) != *thread) {
+                rows.push(quote("╭ ", room, seq, &columns, theme));
             }
             let name = name(entry, before, is_parted, &columns, theme);
             let is_call = !entry.is_by(me.id) && calls(mentions, me.id);
@@ -183,13 +189,28 @@ fn block(
             } else {
                 theme.plain()
             };
-            let body = harmless(body);
-            let mut said = lines(&time, name, body.trim_end(), &columns, style, theme);
+            let mut attached = files.iter().map(file_text);
+            let mut said = if body.is_empty() {
+                let first = attached.next().unwrap_or_default();
+                lines(&time, name, &first, &columns, theme.strong(), theme)
+            } else {
+                let body = harmless(body);
+                lines(&time, name, body.trim_end(), &columns, style, theme)
+            };
             if *is_edited {
                 mark(&mut said, " (edited)", &columns, theme);
             }
             if *is_pinned {
                 mark(&mut said, " (pinned)", &columns, theme);
+            }
+            said.extend(attached.map(|text| below(&text, &columns, theme.strong())));
+            if *replies > 0 {
+                let answers = if *replies == 1 { "answer" } else { "answers" };
+                said.push(below(
+                    &format!("╰ {replies} {answers}"),
+                    &columns,
+                    theme.dim(),
+                ));
             }
             if !reactions.is_empty() {
                 said.push(reacted(reactions, &columns, theme));
@@ -198,6 +219,18 @@ fn block(
         }
     }
     rows
+}
+
+/// A file as one reads of it.
+fn file_text(file: &File) -> String {
+    format!("↧ {}, {}", on_one_line(&file.name), text::size(file.size))
+}
+
+/// A row under a text.
+fn below(words: &str, columns: &Columns, style: Style) -> Line<'static> {
+    let indent = " ".repeat(TIME + columns.name + 2);
+    let words = Span::styled(fit(words, columns.text), style);
+    Line::from(vec![Span::raw(indent), words])
 }
 
 /// What people reacted with; one's own stand out.
@@ -266,21 +299,15 @@ fn lines(
 }
 
 /// The beginning of what is answered.
-fn quote(room: &Room, seq: Seq, columns: &Columns, theme: Theme) -> Line<'static> {
+fn quote(sign: &str, room: &Room, seq: Seq, columns: &Columns, theme: Theme) -> Line<'static> {
     let quoted = match room.log.entry(seq) {
         Some(entry) => {
-            let body = entry.body().unwrap_or("deleted");
-            format!(
-                "{}: {}",
-                on_one_line(&entry.user.display_name),
-                on_one_line(body)
-            )
+            let name = on_one_line(&entry.user.display_name);
+            format!("{name}: {}", entry.gist())
         }
         None => format!("an earlier message, #{seq}"),
     };
-    let indent = " ".repeat(TIME + columns.name + 2);
-    let text = fit(&format!("╭ {quoted}"), columns.text);
-    Line::from(Span::styled(indent + &text, theme.dim()))
+    below(&format!("{sign}{quoted}"), columns, theme.dim())
 }
 
 /// Adds a remark behind the last row, or under it.

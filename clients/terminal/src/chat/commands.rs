@@ -6,7 +6,7 @@ use super::{
 };
 
 /// Every command: its name, what follows it, and what it does.
-pub(super) const NAMES: [(&str, &str, &str); 9] = [
+pub(super) const NAMES: [(&str, &str, &str); 10] = [
     (
         "/join",
         "[room]",
@@ -15,6 +15,7 @@ pub(super) const NAMES: [(&str, &str, &str); 9] = [
     ("/create", "name", "make a public room"),
     ("/dm", "names", "talk to people alone"),
     ("/leave", "", "stop being a member of this room"),
+    ("/file", "path", "send a file of this machine"),
     ("/topic", "words", "say what this room is about"),
     ("/search", "words", "look for words in all your rooms"),
     ("/go", "room", "show one of your rooms"),
@@ -42,6 +43,10 @@ pub(super) fn run(chat: &mut Chat, text: &str) -> Vec<Effect> {
             )]
         }
         "/leave" => chat.opens(Sheet::Sure(Sure::Leave(room))),
+        "/file" if !rest.is_empty() => {
+            chat.say(format!("sending {rest}…"), false);
+            vec![Effect::SendFile(room, rest.to_owned())]
+        }
         "/topic" if !rest.is_empty() => vec![Effect::Topic(room, rest.to_owned())],
         "/search" => chat.searches(rest.to_owned()),
         "/go" => match chat.matching(rest).first().map(|room| room.id) {

@@ -142,15 +142,23 @@ fn hint(chat: &Chat, room: &Room, theme: Theme, area: Rect, frame: &mut Frame<'_
             .log
             .entry(seq)
             .is_some_and(|entry| entry.is_by(chat.me.id));
-        let keys = if is_mine {
-            "r reply · e edit · d delete · 1–6 👍❤️😂🎉😮👀 · Esc back"
-        } else {
-            "r reply · d delete · 1–6 👍❤️😂🎉😮👀 · Esc back"
-        };
-        (keys.to_owned(), theme.strong())
+        let has_files = room
+            .log
+            .entry(seq)
+            .is_some_and(|entry| !entry.files().is_empty());
+        let save = if has_files { "s save · " } else { "" };
+        let edit = if is_mine { "e edit · " } else { "" };
+        let keys =
+            format!("r reply · t thread · {save}{edit}d delete · 1–6 👍❤️😂🎉😮👀 · Esc back");
+        (keys, theme.strong())
     } else if let Intent::Reply(seq) = room.intent {
         (
             format!("answering {} · Esc to stop", quoted(room, seq)),
+            theme.strong(),
+        )
+    } else if let Intent::Thread(seq) = room.intent {
+        (
+            format!("in the thread of {} · Esc to stop", quoted(room, seq)),
             theme.strong(),
         )
     } else if let Intent::Edit(seq) = room.intent {
@@ -181,15 +189,11 @@ fn hint(chat: &Chat, room: &Room, theme: Theme, area: Rect, frame: &mut Frame<'_
 }
 
 fn quoted(room: &Room, seq: Seq) -> String {
-    match room
-        .log
-        .entry(seq)
-        .and_then(|entry| Some((entry, entry.body()?)))
-    {
-        Some((entry, body)) => format!(
+    match room.log.entry(seq) {
+        Some(entry) => format!(
             "{}: {}",
             on_one_line(&entry.user.display_name),
-            fit(&on_one_line(body), 30)
+            fit(&entry.gist(), 30)
         ),
         None => format!("#{seq}"),
     }

@@ -4,6 +4,7 @@ use client::{Delivery, Status};
 use crossterm::event::KeyEvent;
 use protocol::{
     RoomId, Seq,
+    files::File,
     messages::{MessageList, Span},
     rooms::{MyRoom, Room as AnyRoom},
     search::Hit,
@@ -57,6 +58,8 @@ pub(super) enum Input {
     Entered(RoomId),
     /// The room that is to be joined has a password.
     Locked(RoomId, String),
+    /// Something was done that is not seen by itself.
+    Told(String),
     /// Something was not done, and why.
     Refused(String),
 }
@@ -87,6 +90,10 @@ pub(super) enum Effect {
     /// Everything up to there was read.
     MarkRead(RoomId, Seq),
     Typing(RoomId, bool),
+    /// Send a file of this machine.
+    SendFile(RoomId, String),
+    /// Save files where the program was started.
+    Save(Vec<File>),
     FindRooms(String),
     Search(String),
     /// React to a message, or take that back.
@@ -117,6 +124,9 @@ pub(super) struct Letter {
     pub(super) client_id: String,
     pub(super) body: String,
     pub(super) reply_to: Option<Seq>,
+    /// The message in whose thread it is written.
+    #[serde(default)]
+    pub(super) thread: Option<Seq>,
 }
 
 /// Shows the length only: bodies never reach a log.

@@ -111,6 +111,15 @@ impl Chat {
                 room.give_up();
                 room.intent = Intent::Reply(seq);
             }
+            KeyCode::Char('t') => {
+                room.selected = None;
+                room.give_up();
+                room.intent = Intent::Thread(room.log.thread_of(seq));
+            }
+            KeyCode::Char('s') if entry.is_some_and(|entry| !entry.files().is_empty()) => {
+                let files = entry.map(|entry| entry.files().to_vec());
+                return Some(vec![Effect::Save(files.unwrap_or_default())]);
+            }
             KeyCode::Char('e') if is_mine => {
                 let body = entry
                     .and_then(|entry| entry.body())
@@ -227,13 +236,9 @@ impl Chat {
         }
         match intent {
             Intent::Edit(seq) => effects.push(Effect::Edit(id, seq, body)),
-            Intent::Say | Intent::Reply(_) => {
+            Intent::Say | Intent::Reply(_) | Intent::Thread(_) => {
                 effects.extend(self.go_to_end());
-                let reply_to = match intent {
-                    Intent::Reply(seq) => Some(seq),
-                    _ => None,
-                };
-                effects.push(self.write(id, body, reply_to));
+                effects.push(self.write(id, body, intent));
             }
         }
         effects

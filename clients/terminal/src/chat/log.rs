@@ -7,12 +7,13 @@ use protocol::{
     Seq, Timestamp, UserId,
     accounts::UserSummary,
     events::{Edited, Event, EventKind, Reacted},
+    files::File,
     marks::Reaction,
     mentions::Mention,
     messages::{Message, MessageContent, MessageList, Span},
 };
 
-use crate::text;
+use crate::text::{self, on_one_line};
 
 /// A stretch of a room's log.
 #[derive(Debug, Default)]
@@ -50,6 +51,11 @@ pub(super) enum What {
         mentions: Vec<Mention>,
         reactions: Vec<Reaction>,
         is_pinned: bool,
+        /// The message whose thread it is in.
+        thread: Option<Seq>,
+        /// How many are in the thread that begins with it.
+        replies: u64,
+        files: Vec<File>,
     },
     Deleted,
     /// Something that is no message, in words.
@@ -73,6 +79,8 @@ enum Changed {
         on: bool,
     },
     Pinned(bool),
+    /// Somebody answered in its thread.
+    Answered,
 }
 
 /// More changes than this are forgotten, the oldest first; a page takes no longer than so many.
@@ -94,6 +102,16 @@ impl Log {
 
     pub(super) fn last(&self) -> Option<Seq> {
         self.entries.keys().next_back().copied()
+    }
+
+    /// Where the thread begins in which a message is, or which begins with it.
+    pub(super) fn thread_of(&self, seq: Seq) -> Seq {
+        match self.entries.get(&seq).map(|entry| &entry.what) {
+            Some(What::Said {
+                thread: Some(root), ..
+            }) => *root,
+            _ => seq,
+        }
     }
 
     /// Whether this user reacted to a message with that.
@@ -129,12 +147,15 @@ impl Log {
     /// Something happened in the room; answers whether it added an entry.
     pub(super) fn happened(&mut self, event: &Event, me: UserId) -> bool {
         if let Some(change) = Change::of(event, me) {
+            let is_entry = matches!(change.what, Changed::Answered);
             self.change(event.seq, &change);
             self.changes.insert(event.seq, change);
             while self.changes.len() > CHANGES_MOST {
                 self.changes.pop_first();
             }
-            return false;
+            if !is_entry {
+                return false;
+            }
         }
         if self.has_newer || !self.is_loaded {
             return false;
@@ -218,6 +239,7 @@ impl Change {
             EventKind::Unreact(react) => reacted(react, false),
             EventKind::Pin(target) => (target.target, Changed::Pinned(true)),
             EventKind::Unpin(target) => (target.target, Changed::Pinned(false)),
+            EventKind::Message(content) => (content.thread?, Changed::Answered),
             _ => return None,
         };
         Some(Self { target, what })
@@ -236,6 +258,9 @@ impl What {
             mentions: content.mentions,
             reactions: content.reactions,
             is_pinned: content.pinned,
+            thread: content.thread,
+            replies: content.replies,
+            files: content.files,
         }
     }
 
@@ -249,6 +274,7 @@ impl What {
             mentions,
             reactions,
             is_pinned,
+            replies,
             ..
         } = self
         else {
@@ -262,6 +288,7 @@ impl What {
             }
             Changed::Pinned(on) => *is_pinned = *on,
             Changed::Reacted { emoji, is_mine, on } => count(reactions, emoji, *is_mine, *on),
+            Changed::Answered => *replies += 1,
             Changed::Deleted => {}
         }
     }
@@ -310,6 +337,24 @@ impl Entry {
             What::Said { body, .. } => Some(body),
             What::Deleted | What::Did(_) => None,
         }
+    }
+
+    /// Its files, if it has any.
+    pub(super) fn files(&self) -> &[File] {
+        match &self.what {
+            What::Said { files, .. } => files,
+            What::Deleted | What::Did(_) => &[],
+        }
+    }
+
+    /// What it says in one line: its text, else the names of its files.
+    pub(super) fn gist(&self) -> String {
+        let body = self.body().unwrap_or("deleted");
+        if body.is_empty() {
+            let names = self.files().iter().map(|file| on_one_line(&file.name));
+            return names.collect::<Vec<_>>().join(", ");
+        }
+        on_one_line(body)
     }
 
     pub(super) fn is_by(&self, user: UserId) -> bool {

@@ -58,6 +58,8 @@ pub(super) enum Intent {
     #[default]
     Say,
     Reply(Seq),
+    /// In the thread that begins there.
+    Thread(Seq),
     Edit(Seq),
 }
 

@@ -16,7 +16,7 @@ use protocol::{
 
 use super::{
     happening::{Effect, Input, Letter, Link},
-    room::Room,
+    room::{Intent, Room},
 };
 
 /// Who chats, and where.
@@ -191,6 +191,10 @@ impl Chat {
                 name,
                 word: String::new(),
             }),
+            Input::Told(what) => {
+                self.say(what, false);
+                Vec::new()
+            }
             Input::Rooms(Err(why)) | Input::Refused(why) => {
                 self.say(why, true);
                 Vec::new()
@@ -286,14 +290,21 @@ impl Chat {
     }
 
     /// Names a message and puts it on its way.
-    pub(super) fn write(&mut self, room: RoomId, body: String, reply_to: Option<Seq>) -> Effect {
+    pub(super) fn write(&mut self, room: RoomId, body: String, intent: Intent) -> Effect {
         self.named += 1;
         let client_id = format!("{}-{}", self.me.run, self.named);
         let letter = Letter {
             room,
             client_id,
             body,
-            reply_to,
+            reply_to: match intent {
+                Intent::Reply(seq) => Some(seq),
+                _ => None,
+            },
+            thread: match intent {
+                Intent::Thread(seq) => Some(seq),
+                _ => None,
+            },
         };
         self.keep();
         if let Some(room) = self.rooms.get_mut(&room) {

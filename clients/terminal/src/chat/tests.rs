@@ -5,8 +5,9 @@ mod support;
 use client::{Delivery, RoomEnded};
 use crossterm::event::{KeyCode, KeyModifiers};
 use protocol::{
-    Seq,
+    FileId, Seq,
     events::{Edited, EventKind, Reacted, Target},
+    files::File,
     frame::{Online, OnlineUser, PresenceState, TypingFrame, UnsubscribeReason},
     marks::Reaction,
     mentions::Mention,
@@ -124,7 +125,7 @@ fn what_is_refused_is_given_back_to_be_written_anew() {
 fn messages_are_looked_at_changed_answered_and_deleted() {
     let mut stage = Stage::in_tea();
     stage.key(KeyCode::Up, KeyModifiers::NONE);
-    stage.sees("r reply · e edit · d delete · ");
+    stage.sees("r reply · t thread · e edit · d delete · ");
     stage.key(KeyCode::Char('e'), KeyModifiers::NONE);
     stage.sees("editing Ada: Never.");
     stage.sees("> Never.");
@@ -146,7 +147,7 @@ fn messages_are_looked_at_changed_answered_and_deleted() {
 
     stage.key(KeyCode::Up, KeyModifiers::NONE);
     stage.key(KeyCode::Up, KeyModifiers::NONE);
-    stage.sees("r reply · d delete · ");
+    stage.sees("r reply · t thread · d delete · ");
     stage.key(KeyCode::Char('r'), KeyModifiers::NONE);
     stage.sees("answering Bob: Milk first?");
     let effects = stage.writes("Last");
@@ -446,4 +447,52 @@ fn a_reaction_counts_once_whether_a_page_or_an_event_tells_of_it() {
     assert_eq!(effects, [Effect::React(room, Seq(1), "👍", false)]);
     stage.delivers("Tea", react(5, ADA, EventKind::Unreact));
     stage.sees("👍 1");
+}
+
+#[test]
+fn files_are_named_saved_and_sent_and_threads_answered() {
+    let mut stage = Stage::in_tea();
+    let plan = File {
+        id: FileId::from_uuid(uuid::Uuid::from_u128(9)),
+        name: "plan\u{1b}.pdf".to_owned(),
+        mime: "application/pdf".to_owned(),
+        size: 28_000,
+        width: None,
+        height: None,
+    };
+    let mut with_file = message("Tea", 3, BOB, "");
+    with_file.content.files = vec![plan.clone()];
+    let mut stored = said("Tea", 3, BOB, "");
+    stored.kind = EventKind::Message(with_file.content);
+    stage.delivers("Tea", Delivery::Event(stored));
+    stage.sees("↧ plan\u{FFFD}.pdf, 28 KiB");
+    stage.key(KeyCode::Up, KeyModifiers::NONE);
+    stage.sees("s save");
+    let effects = stage.key(KeyCode::Char('s'), KeyModifiers::NONE);
+    assert_eq!(effects, [Effect::Save(vec![plan])]);
+
+    stage.key(KeyCode::Char('t'), KeyModifiers::NONE);
+    stage.sees("in the thread of Bob: plan\u{FFFD}.pdf");
+    let effects = stage.writes("Is that the last one?");
+    let Some(Effect::Send(letter)) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!((letter.thread, letter.reply_to), (Some(Seq(3)), None));
+    let mut answer = said("Tea", 4, ADA, "Is that the last one?");
+    let EventKind::Message(content) = &mut answer.kind else {
+        unreachable!("it is a message")
+    };
+    content.thread = Some(Seq(3));
+    stage.delivers("Tea", Delivery::Event(answer));
+    stage.sees("╰ 1 answer");
+    stage.sees("╭ thread · Bob: plan\u{FFFD}.pdf");
+
+    let room = stage.room("Tea");
+    let effects = stage.writes("/file ~/new plan.pdf");
+    assert_eq!(
+        effects,
+        [Effect::SendFile(room, "~/new plan.pdf".to_owned())]
+    );
+    stage.apply(Input::Told("sent new plan.pdf".to_owned()));
+    stage.sees("sent new plan.pdf");
 }

@@ -17,7 +17,10 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-use super::happening::{Effect, Input, Letter};
+use super::{
+    carrying,
+    happening::{Effect, Input, Letter},
+};
 use crate::finding;
 
 /// The server, as the chat reaches it.
@@ -140,6 +143,14 @@ impl World {
                 };
                 entered(session.create_room(&body).await.map(|room| room.id))
             }),
+            Effect::SendFile(room, path) => {
+                self.ask(
+                    |session| async move { told(carrying::send(&session, room, &path).await) },
+                );
+            }
+            Effect::Save(files) => {
+                self.ask(|session| async move { told(carrying::save(&session, &files).await) });
+            }
             Effect::Leave(room) => self.change(|session| async move { session.leave(room).await }),
             Effect::Topic(room, topic) => self.change(|session| async move {
                 session.change_room(room, &topic_of(topic)).await.map(drop)
@@ -206,6 +217,9 @@ impl World {
         if let Some(seq) = letter.reply_to {
             draft = draft.reply_to(seq);
         }
+        if let Some(seq) = letter.thread {
+            draft = draft.in_thread(seq);
+        }
         // Here and not in the task: messages are stored in the order of writing.
         let submitted = room.try_submit(draft);
         self.tasks.spawn(async move {
@@ -229,6 +243,13 @@ impl World {
                 .await,
             );
         });
+    }
+}
+
+fn told(done: anyhow::Result<String>) -> Input {
+    match done {
+        Ok(what) => Input::Told(what),
+        Err(error) => Input::Refused(format!("{error:#}")),
     }
 }
 

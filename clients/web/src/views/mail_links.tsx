@@ -6,7 +6,7 @@ import { paths } from "../state/router";
 import { api, me, refreshMe } from "../state/session";
 import { inBackground } from "../state/toasts";
 import { refusalText, strings } from "../strings";
-import { Field, Problem, Submit, useForm } from "./form";
+import { AccountName, Field, Problem, Submit, useForm } from "./form";
 
 export function Forgot() {
   const [sentTo, setSentTo] = useState<string>();
@@ -53,6 +53,7 @@ export function Reset({ token }: { token: string }) {
       ) : (
         <>
           <p class="muted">{strings.auth.resetText}</p>
+          <AccountName />
           <Field form={form} name="new" label={strings.settings.next} hint={strings.auth.passwordHint} type="password"
             testid="new-password" autocomplete="new-password" autofocus />
           <Problem form={form} />

@@ -21,7 +21,7 @@ const KEYS: [(&str, &str); 16] = [
     ("Enter", "send · Alt-Enter or Ctrl-J for a new line"),
     (
         "↑ ↓",
-        "look at messages: r reply, e edit, d delete, 1–6 react",
+        "look at messages: r reply, t thread, s save files, e edit, d delete, 1–6 react",
     ),
     (
         "PgUp PgDn",
