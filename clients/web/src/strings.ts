@@ -47,7 +47,7 @@ export const strings = {
   connection: {
     live: "Connected",
     connecting: "Connecting…",
-    waiting: (seconds: number) => `Connection lost. Trying again in ${seconds} s`,
+    waiting: (seconds: number) => `Connection lost. Trying again in ${seconds}\u00a0s`,
     waitingNow: "Connection lost. Trying again…",
     offline: "You are offline. What you write is kept and sent when you are back.",
     tryNow: "Try now",

@@ -40,6 +40,20 @@ export function toBlocks(items: readonly Item[]): Block[] {
   return blocks;
 }
 
+/** The block of that key, if it is among these. By halves, for blocks are in order. */
+export function blockAt(blocks: readonly Block[], key: number): Block | undefined {
+  let low = 0;
+  let high = blocks.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const block = blocks[middle];
+    if (block === undefined || block.key === key) return block;
+    if (block.key < key) low = middle + 1;
+    else high = middle - 1;
+  }
+  return undefined;
+}
+
 export class Heights {
   private readonly measured = new Map<number, number>();
   private sum = 0;

@@ -8,7 +8,7 @@ import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Seq, UserRef } from "@chatx/sdk";
 import { loadNewer, loadOlder, seek } from "../state/actions";
-import { type Block, blockOf, type Drawn, Heights, toBlocks } from "../state/blocks";
+import { type Block, blockAt, blockOf, type Drawn, Heights, toBlocks } from "../state/blocks";
 import { markReadIfSeen, status } from "../state/chat";
 import { nameOf, roomTitle } from "../state/names";
 import { atEnd, visible } from "../state/page";
@@ -92,7 +92,7 @@ export function Log({ room, editing, actions }: LogProps) {
     let learnt = false;
     for (const child of lines.current?.children ?? []) {
       if (!(child instanceof HTMLElement)) continue;
-      const block = known.current.find(({ key }) => key === Number(child.dataset["block"]));
+      const block = blockAt(known.current, Number(child.dataset["block"]));
       if (block !== undefined) learnt = heights.current.measure(block, child.offsetHeight) || learnt;
     }
     return learnt;

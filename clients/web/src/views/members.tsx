@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Member } from "@chatx/sdk";
 import { loadMoreMembers, talkTo } from "../state/actions";
-import { loadMembers } from "../state/chat";
+import { loadMembers, status } from "../state/chat";
 import { nameOf } from "../state/names";
 import { statusOf } from "../state/people";
 import { atLeast, grantable, mayModerate, roles } from "../state/permissions";
@@ -20,7 +20,9 @@ import { BanDialog, Bans, MuteDialog } from "./moderation";
 
 export function Members({ room }: { room: RoomState }) {
   const { followed } = room;
-  useEffect(() => void inBackground(() => loadMembers(room)), [room, followed.value]);
+  // Read anew after a time away: it may not have been possible before, and what people are up to may be something else.
+  const live = status.value.kind === "live";
+  useEffect(() => void inBackground(() => loadMembers(room)), [room, followed.value, live]);
   const members = room.members.value;
   const here = room.online.value;
   const sorted = [...(members ?? [])].sort(
@@ -55,7 +57,7 @@ function MemberRow({ room, member }: { room: RoomState; member: Member }) {
   const { user } = member;
   const self = user.id === me.value?.id;
   const state = room.online.value.get(user.id)?.state ?? "offline";
-  const status = statusOf(user.id, member.status);
+  const upTo = statusOf(user.id, member.status);
   const muted = member.muted_until != null && Date.parse(member.muted_until) > Date.now();
   return (
     <li class={state === "offline" ? "member away" : "member"} data-testid="member" data-user={user.username} data-state={state}>
@@ -63,7 +65,7 @@ function MemberRow({ room, member }: { room: RoomState; member: Member }) {
       <span class="member-name">
         <button type="button" class="plain-name" onClick={() => showPerson(user)}>{nameOf(user)}</button>
         {self && <span class="muted"> · {strings.rooms.you}</span>}
-        {status !== "" && <span class="member-status" title={status}>{status}</span>}
+        {upTo !== "" && <span class="member-status" title={upTo}>{upTo}</span>}
         <span class="visually-hidden">{strings.presence[state]}</span>
       </span>
       {muted && <span class="tag" title={strings.details.until(moment(member.muted_until ?? ""))}>{strings.details.muted}</span>}

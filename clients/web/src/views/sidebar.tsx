@@ -2,7 +2,7 @@
 
 import { strings } from "../strings";
 import { chosenPresence } from "../state/preferences";
-import { openRoom, roomList, roomsKnown } from "../state/chat";
+import { openRoom, roomList, roomsKnown, status } from "../state/chat";
 import { gist } from "../state/files";
 import { firstNameOf, nameOf, roomTitle } from "../state/names";
 import { dialog } from "../state/dialogs";
@@ -151,7 +151,7 @@ function Me() {
   const chosen = chosenPresence.value;
   return (
     <footer class="me">
-      <Avatar user={user} state={chosen === "invisible" ? "offline" : chosen} />
+      <Avatar user={user} state={status.value.kind !== "live" || chosen === "invisible" ? "offline" : chosen} />
       <div class="me-name">
         <strong>{nameOf(user)}</strong>
         <select
