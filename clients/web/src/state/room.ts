@@ -11,6 +11,8 @@ import {
 
 /** What stays in memory of a room that nobody looks at. */
 const keptItems = 200;
+/** However far one reads, what is further away than this is let go of: it can be loaded again. */
+const mostItems = 5_000;
 /** How many amendments are remembered for pages that are being read while they are made. */
 const keptAmendments = 500;
 /** How many live events are kept for the way back, while one reads what is old. */
@@ -90,9 +92,13 @@ export class RoomState {
     const from = page.has_more ? (page.messages[0]?.seq ?? this.first) : this.first;
     const older = this.pageOf(page, notices.filter((event) => event.seq >= from && event.seq < before));
     this.lowest = from;
+    const items = [...older, ...this.items.value];
     batch(() => {
-      this.items.value = [...older, ...this.items.value];
+      this.items.value = items.slice(0, mostItems);
       this.complete.value = this.lowest === undefined || this.lowest <= this.first;
+      if (items.length <= mostItems) return;
+      this.attached.value = false;
+      this.below = [];
     });
   }
 
@@ -100,8 +106,15 @@ export class RoomState {
   append(page: MessagePage): void {
     if (this.attached.value) return;
     const newer = this.pageOf(page, []).filter((item) => item.seq > this.newerThan);
-    this.items.value = [...this.items.value, ...newer];
-    if (!page.has_more) this.attach(page.head);
+    const items = [...this.items.value, ...newer];
+    batch(() => {
+      this.items.value = items.slice(-mostItems);
+      if (items.length > mostItems) {
+        this.lowest = this.items.value[0]?.seq ?? this.lowest;
+        this.complete.value = false;
+      }
+      if (!page.has_more) this.attach(page.head);
+    });
   }
 
   /** Shows another part of the log: the one around a message. */
