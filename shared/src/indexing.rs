@@ -41,7 +41,8 @@ pub async fn run(store: Store, cancel: CancellationToken) {
     }
 }
 
-/// Takes everything into the index that is full, and says how many stretches that were.
+/// Takes everything into the index that is full, and brings up to date what an earlier version left there; says how many
+/// stretches that were.
 ///
 /// # Errors
 /// When the store cannot answer.
@@ -53,7 +54,11 @@ pub async fn index(store: &Store) -> store::Result<usize> {
             indexed += store.index(*room).await?;
         }
         if rooms.is_empty() {
-            return Ok(indexed);
+            let told = store.tell_ends().await?;
+            indexed += told;
+            if told == 0 {
+                return Ok(indexed);
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 
 mod lexemes;
 mod lookup;
+mod periods;
 mod stretches;
 mod texts;
 mod walk;
@@ -33,9 +34,10 @@ pub(super) use walk::Ground;
 /// How many of the latest places, over all rooms, are read without asking the index: a word that is in one
 /// of a hundred messages is found there.
 const READ_AT_ONCE: i64 = 2_048;
-/// How many stretches are read at once, beside one of each room: the rarer what is looked for, the more.
-/// After that a page ends as it is.
-const ROUNDS: [i64; 2] = [64, 128];
+/// How many stretches are read at once: the rarer what is looked for, the more. After that a page ends as it is.
+const ROUNDS: [i64; 4] = [64, 64, 128, 128];
+/// So many stretches after the one that a moment is in may have what came before it: clocks differ.
+const STRETCHES_ASTRAY: i64 = 16;
 
 impl Store {
     /// Messages that `user` may read, newest first.
@@ -69,7 +71,7 @@ impl Store {
         let wanted = &search.wanted;
         let from = search.cursor.as_deref().map(cursor::read::<Place>);
         let from = from.transpose()?;
-        let Some(readable) = self.readable(user, Some(room)).await?.pop() else {
+        let Some(readable) = self.readable(user, Some(room), None).await?.pop() else {
             self.access(room, user).await?;
             return Err(ErrorCode::RoomNotFound.into());
         };
@@ -90,40 +92,43 @@ impl Store {
 
     async fn search_rooms(&self, user: UserId, search: &Search) -> Result<Found> {
         let wanted = &search.wanted;
-        let before = search.cursor.as_deref().map(cursor::read::<Moment>);
-        let before = before.transpose()?;
+        let cursor = search.cursor.as_deref().map(cursor::read::<Moment>);
+        let until = wanted.until.map(Moment::first_of);
+        let before = cursor.transpose()?.into_iter().chain(until).min();
         let limit = usize::try_from(search.limit).unwrap_or(usize::MAX);
         let most = limit.saturating_add(1).saturating_mul(2);
-        let rooms = self.readable(user, None).await?;
+        let rooms = self.readable(user, None, before).await?;
 
-        let runs: Vec<Run> = rooms.iter().map(Readable::latest).collect();
-        let latest = self
+        let runs: Vec<Run> = rooms.iter().map(Readable::near).collect();
+        let near = self
             .texts(&runs, wanted, Order::Newest, before, most)
             .await?;
-        let mut texts = latest.found;
-        // Everything from there on was seen: among what was simply read, and among what is further back.
-        let near = latest.stopped_at.map(|stop| stop.moment);
+        let mut texts = near.found;
+        // Everything from there on was seen: of what was read, and of what is further back.
+        let mut stopped = near.stopped_at.map(|stop| stop.moment);
         let mut far = rooms.iter().filter_map(Readable::far_end).max();
-        let mut upper = before;
+        let mut lookback = None;
         for stretches in ROUNDS {
             let is_enough = |far| texts.iter().filter(|text| text.moment() >= far).count() > limit;
-            let Some(reached) = far.filter(|reached| Some(*reached) > near && !is_enough(*reached))
-            else {
+            let Some(reached) = far.filter(|far| Some(*far) > stopped && !is_enough(*far)) else {
                 break;
             };
-            let upper_end = upper.unwrap_or(reached);
-            let (runs, end) = self
-                .stretches_before(&rooms, wanted, upper_end, stretches)
-                .await?;
+            let lookback = match &mut lookback {
+                Some(lookback) => lookback,
+                none => none.insert(self.look_back(&rooms, wanted, reached.at).await?),
+            };
+            let Some(past) = self.past(lookback, before, stretches).await? else {
+                break;
+            };
             let read = self
-                .texts(&runs, wanted, Order::Newest, upper, most)
+                .texts(&past.runs, wanted, Order::Newest, before, most)
                 .await?;
             texts.extend(read.found);
-            far = end.max(read.stopped_at.map(|stop| stop.moment));
-            upper = far;
+            stopped = stopped.max(read.stopped_at.map(|stop| stop.moment));
+            far = past.end;
         }
 
-        let seen = near.max(far);
+        let seen = stopped.max(far);
         texts.retain(|text| Some(text.moment()) >= seen);
         texts.sort_by_key(|text| std::cmp::Reverse(text.moment()));
         let next = if texts.len() > limit {
@@ -137,23 +142,41 @@ impl Store {
         Ok((keys, next.map(|moment| cursor::write(&moment)), names))
     }
 
-    /// The rooms in which somebody may read, or the one of them that is named.
-    async fn readable(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<Readable>> {
-        // How many stretches at the end of each room are not looked up: those that are not in the index,
-        // and, the longer its log, those that are read at once.
+    /// The rooms in which somebody may read, or the one of them that is named, and what of them is simply read by
+    /// whoever looks for what came before a moment.
+    async fn readable(
+        &self,
+        user: UserId,
+        room: Option<RoomId>,
+        before: Option<Moment>,
+    ) -> Result<Vec<Readable>> {
+        // Not looked up are the stretch that the moment is in, or what is not in the index, and before it, the longer
+        // the log, those that are read at once.
         on!(self.reader(), pool => sqlx::query_as(
             "with mine as (
                 select r.id, r.name, r.head, m.first_seq, coalesce(p.indexed, 0) as indexed,
-                    r.head - cast($2 * r.head / nullif(sum(r.head) over (), 0) as bigint) as near
+                    cast($2 * r.head / nullif(sum(r.head) over (), 0) as bigint) as share,
+                    (
+                        select s.number from search_stretches s where s.room_id = r.id and s.last_at > $5
+                        order by s.last_at, s.number limit 1
+                    ) as cut
                 from members m join rooms r on r.id = m.room_id
                 left join search_progress p on p.room_id = m.room_id
                 where m.user_id = $1 and ($4 is null or m.room_id = $4) and r.deleted_at is null
-            ), parted as (
+            ), ended as (
                 select id, name, head, first_seq, indexed,
-                    case when near < 0 then 0 when near < indexed then near / $3 else indexed / $3 end as number
+                    case when cut is null then head else cut * $3 end - share as near,
+                    case when cut is null then head else $3 + $3 * coalesce((
+                        select max(s.number) from search_stretches s
+                        where s.room_id = mine.id and s.number between cut and cut + $6 and s.first_at <= $5
+                    ), cut - 1) end as last
                 from mine
+            ), parted as (
+                select id, name, head, first_seq, indexed, last,
+                    case when near < 0 then 0 when near < indexed then near / $3 else indexed / $3 end as number
+                from ended
             )
-            select id, name, head, first_seq, indexed, number, (
+            select id, name, head, first_seq, indexed, last, number, (
                 select s.last_at from search_stretches s
                 where s.room_id = parted.id and s.number < parted.number
                 order by s.number desc limit 1
@@ -164,6 +187,8 @@ impl Store {
         .bind(READ_AT_ONCE)
         .bind(PLACES)
         .bind(room.map(RoomId::uuid))
+        .bind(before.map(|before| At(before.at)))
+        .bind(STRETCHES_ASTRAY)
         .fetch_all(pool))
     }
 }
@@ -185,7 +210,9 @@ struct Readable {
     head: i64,
     first_seq: i64,
     indexed: i64,
-    /// The first stretch that is simply read.
+    /// The last place that is simply read.
+    last: i64,
+    /// The first stretch that is.
     number: i64,
     /// When the one before it ended, if there is one.
     last_at: Option<At>,
@@ -197,11 +224,11 @@ impl Readable {
     }
 
     /// What is simply read.
-    fn latest(&self) -> Run {
+    fn near(&self) -> Run {
         Run {
             room: self.id,
             first: first_of(self.number).max(self.first_seq),
-            last: self.head,
+            last: self.last.min(self.head),
         }
     }
 

@@ -5,10 +5,12 @@
 use std::collections::BTreeSet;
 
 use protocol::{
-    RoomId, UserId,
+    RoomId, Timestamp, UserId,
     search::{Has, Wanted},
     text::{Script, Word, words},
 };
+
+use super::periods::periods_of;
 
 /// The lexemes of the messages of a stretch. No lexeme has a quote or a space in it.
 #[derive(Default)]
@@ -39,6 +41,11 @@ impl Lexemes {
                 }
             }
         }
+    }
+
+    /// Adds when the stretch ended.
+    pub(super) fn end(&mut self, last_at: Timestamp) {
+        self.0.extend(periods_of(last_at));
     }
 
     fn add_parts(&mut self, word: &Word, length: usize) {

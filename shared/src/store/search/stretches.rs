@@ -17,6 +17,9 @@ use crate::store::{
 /// How many places are a stretch: more make a smaller index, and more texts to be read for each hit.
 pub(super) const PLACES: i64 = 64;
 
+/// How many stretches are looked up at once to be told when they ended.
+const TOLD_AT_ONCE: i64 = 64;
+
 /// The number of the stretch that a place is in.
 pub(super) const fn number_of(seq: i64) -> i64 {
     (seq - 1) / PLACES
@@ -84,6 +87,26 @@ impl Store {
         transaction.commit().await?;
         Ok(usize::try_from(full).unwrap_or_default())
     }
+
+    /// Lets some stretches that were indexed when none said when it ended say so, the latest first, and says how many
+    /// they were.
+    ///
+    /// # Errors
+    /// When the store cannot answer.
+    pub async fn tell_ends(&self) -> Result<usize> {
+        let untold: Vec<(Uuid, i64)> = on!(self.reader(), pool => sqlx::query_as(
+            "select room_id, number from search_stretches where not knows_when order by last_at desc limit $1",
+        ).bind(TOLD_AT_ONCE).fetch_all(pool))?;
+        for (room, number) in &untold {
+            let room = RoomId::from_uuid(*room);
+            let mut transaction = self.begin().await?;
+            // Nobody edits what is in it meanwhile.
+            progress(&mut transaction, room).await?;
+            tell(&mut transaction, room, *number).await?;
+            transaction.commit().await?;
+        }
+        Ok(untold.len())
+    }
 }
 
 /// Lets the index say what the text at a place says now.
@@ -92,29 +115,45 @@ pub(in crate::store) async fn follow(transaction: &mut Tx, room: RoomId, seq: Se
     if seq.to_i64() > progress(transaction, room).await? {
         return Ok(());
     }
-    let number = number_of(seq.to_i64());
+    tell(transaction, room, number_of(seq.to_i64())).await
+}
+
+/// Writes anew what a stretch of the index has, and when it ended.
+async fn tell(transaction: &mut Tx, room: RoomId, number: i64) -> Result<()> {
+    let last_at: Option<At> = on!(transaction.connection(), connection => sqlx::query_scalar(
+        "select last_at from search_stretches where room_id = $1 and number = $2",
+    ).bind(room.uuid()).bind(number).fetch_optional(connection))?;
+    let Some(last_at) = last_at else {
+        return Ok(());
+    };
     let texts = texts(transaction, room, first_of(number), last_of(number)).await?;
     let mut lexemes = Lexemes::of_room(room);
+    lexemes.end(last_at.0);
     for text in &texts {
         text.say(&mut lexemes);
     }
-    let statement = match transaction.connection() {
-        On::Postgres(_) => {
-            "update search_stretches set lexemes = array_to_tsvector(string_to_array($3, ' '))
-             where room_id = $1 and number = $2"
-        }
-        On::Sqlite(_) => {
+    let statements: &[&str] = match transaction.connection() {
+        On::Postgres(_) => &[
+            "update search_stretches
+             set knows_when = true, lexemes = array_to_tsvector(string_to_array($3, ' '))
+             where room_id = $1 and number = $2",
+        ],
+        On::Sqlite(_) => &[
             "update search_lexemes set lexemes = $3
-             where rowid = (select id from search_stretches where room_id = $1 and number = $2)"
-        }
+             where rowid = (select id from search_stretches where room_id = $1 and number = $2)",
+            "update search_stretches set knows_when = true
+             where room_id = $1 and number = $2 and not knows_when and $3 is not null",
+        ],
     };
-    execute!(
-        transaction.connection(),
-        sqlx::query(statement)
-            .bind(room.uuid())
-            .bind(number)
-            .bind(lexemes.joined())
-    )?;
+    for statement in statements {
+        execute!(
+            transaction.connection(),
+            sqlx::query(*statement)
+                .bind(room.uuid())
+                .bind(number)
+                .bind(lexemes.joined())
+        )?;
+    }
     Ok(())
 }
 
@@ -182,6 +221,9 @@ fn stretches(room: RoomId, texts: &[Text], last_at: Option<At>) -> Vec<Stretch> 
         stretch.last_at = last_at;
         text.say(&mut stretch.lexemes);
     }
+    for stretch in stretches.values_mut() {
+        stretch.lexemes.end(stretch.last_at.0);
+    }
     stretches.into_values().collect()
 }
 
@@ -189,8 +231,8 @@ async fn write(transaction: &mut Tx, room: RoomId, stretches: &[Stretch]) -> Res
     match transaction.connection() {
         On::Postgres(connection) => {
             let written = sqlx::query(
-                "insert into search_stretches (room_id, number, first_at, last_at, lexemes)
-                 select $1, s.number, s.first_at, s.last_at, array_to_tsvector(string_to_array(s.lexemes, ' '))
+                "insert into search_stretches (room_id, number, first_at, last_at, knows_when, lexemes)
+                 select $1, s.number, s.first_at, s.last_at, true, array_to_tsvector(string_to_array(s.lexemes, ' '))
                  from unnest($2, $3, $4, $5) s (number, first_at, last_at, lexemes)",
             )
             .bind(room.uuid())
@@ -209,8 +251,8 @@ async fn write(transaction: &mut Tx, room: RoomId, stretches: &[Stretch]) -> Res
         On::Sqlite(connection) => {
             for stretch in stretches {
                 let written = sqlx::query(
-                    "insert into search_stretches (room_id, number, first_at, last_at)
-                     values ($1, $2, $3, $4)",
+                    "insert into search_stretches (room_id, number, first_at, last_at, knows_when)
+                     values ($1, $2, $3, $4, true)",
                 )
                 .bind(room.uuid())
                 .bind(stretch.number)

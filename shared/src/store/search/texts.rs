@@ -50,13 +50,18 @@ pub(super) struct Moment {
 }
 
 impl Moment {
-    /// Where begins what came after a moment.
-    pub(super) fn after(at: Timestamp) -> Self {
+    /// Where begins what came at a moment or after it.
+    pub(super) const fn first_of(at: Timestamp) -> Self {
         Self {
-            at: at.after(Duration::from_millis(1)),
+            at,
             room: Uuid::nil(),
             seq: 0,
         }
+    }
+
+    /// Where begins what came after a moment.
+    pub(super) fn after(at: Timestamp) -> Self {
+        Self::first_of(at.after(Duration::from_millis(1)))
     }
 }
 

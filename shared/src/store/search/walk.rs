@@ -104,7 +104,7 @@ impl Store {
         let mut has_read = false;
         while let Some(at) = place
             && texts.len() <= limit
-            && (round <= ROUNDS.len() || texts.len() < enough)
+            && (round < ROUNDS.len() || texts.len() < enough)
         {
             let (runs, next) = if !has_read || at > ground.indexed {
                 ground.next_places(order, at)

@@ -1,0 +1,8 @@
+-- Of words that very many stretches have only those are looked up that ended in some period: the lexemes of a
+-- stretch say when it ended. Those that were indexed before learn it later.
+
+alter table search_stretches add column knows_when integer not null default 0;
+
+-- How many stretches ended in a time, over all rooms.
+create index search_stretches_ended on search_stretches (last_at);
+create index search_stretches_untold on search_stretches (last_at) where not knows_when;
