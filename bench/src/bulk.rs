@@ -1,5 +1,7 @@
 //! Rows by the million, put into the store of a running server by its own SQL: what it would have after years.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Context, Result, ensure};
 use sqlx::{Connection, Executor, PgConnection, QueryBuilder, SqliteConnection};
 
@@ -14,31 +16,54 @@ pub(crate) enum Store {
 /// Texts that messages are made of, so many that a word is in some and a pair of words in few.
 const TEXTS: u32 = 4_096;
 const WORDS_A_TEXT: u64 = 10;
+/// How often is said how far it is.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 const SYLLABLES: [&str; 16] = [
     "bo", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu", "dan", "fer", "gil", "hon", "jur",
     "pas",
 ];
 
-/// One name for what differs: how rows are numbered, how ids are drawn, how moments are written.
+/// Two words that are said again and again, though never in one message.
+pub(crate) const NEVER_TOGETHER: [&str; 2] = ["morning", "evening"];
+/// Two ideographs that one message in fifty has.
+const IDEOGRAPHS: &str = "東京";
+
+/// Rooms of one person, who says everything there.
+pub(crate) struct Bulk {
+    pub(crate) owner: &'static str,
+    /// What the names of the rooms begin with.
+    pub(crate) name: &'static str,
+    /// What every tenth message says beside what all say.
+    pub(crate) word: &'static str,
+}
+
+/// One name for what differs: how ids are drawn, how moments are written, how numbers are counted.
 struct Dialect {
-    numbers: &'static str,
     id: &'static str,
-    moment: &'static str,
-    as_text: &'static str,
+    id_as_text: &'static str,
+    moment: fn(second: &str, millisecond: usize) -> String,
+    numbers: fn(first: u64, last: u64) -> String,
 }
 
 const POSTGRES: Dialect = Dialect {
-    numbers: "(select x from generate_series($1::bigint, $2::bigint) x) as numbers",
     id: "gen_random_uuid()",
-    moment: "to_timestamp(1700000000 + x)",
-    as_text: "r.id::text",
+    id_as_text: "r.id::text",
+    moment: |second, millisecond| {
+        format!("to_timestamp(1700000000 + {second}) + interval '{millisecond} ms'")
+    },
+    numbers: |first, last| format!("generate_series({first}, {last}) as numbers (x)"),
 };
 const SQLITE: Dialect = Dialect {
-    numbers: "(with recursive c (x) as (select $1 where $1 <= $2 union all select x + 1 from c where x < $2) select x from c) as numbers",
     id: "randomblob(16)",
-    moment: "1700000000000 + x * 1000",
-    as_text: "lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4)
+    id_as_text: "lower(substr(hex(r.id), 1, 8) || '-' || substr(hex(r.id), 9, 4) || '-' || substr(hex(r.id), 13, 4)
         || '-' || substr(hex(r.id), 17, 4) || '-' || substr(hex(r.id), 21))",
+    moment: |second, millisecond| format!("1700000000000 + {second} * 1000 + {millisecond}"),
+    numbers: |first, last| {
+        format!(
+            "(with recursive c (x) as (select {first} where {first} <= {last} union all select x + 1 from c where x < {last})
+             select x from c) as numbers"
+        )
+    },
 };
 
 impl Store {
@@ -56,59 +81,36 @@ impl Store {
         Ok(Self::Sqlite(connection))
     }
 
-    /// Rooms of a user with nothing in them but the joining; answers their ids, in order.
+    /// Rooms with nothing in them but the joining of their owner; answers their ids, in order.
     ///
     /// # Errors
     /// When the store refuses.
-    pub(crate) async fn make_rooms(&mut self, username: &str, rooms: usize) -> Result<Vec<String>> {
-        let Dialect {
-            numbers,
-            id,
-            moment,
-            as_text,
-        } = self.dialect();
-        let last = i64::try_from(rooms)?;
-        let user = format!("(select id from users where username = '{username}')");
-        let make = format!(
+    pub(crate) async fn make_rooms(&mut self, bulk: &Bulk, rooms: usize) -> Result<Vec<String>> {
+        let Dialect { id, id_as_text, .. } = self.dialect();
+        let (moment, numbers) = (self.dialect().moment, self.dialect().numbers);
+        let (name, owner, moment) = (bulk.name, user(bulk.owner), moment("x", 0));
+        let numbers = numbers(1, rooms as u64);
+        self.execute(format!(
             "insert into rooms (id, name, name_key, topic, visibility, owner_id, max_members, history, head,
                 messages, member_count, created_at)
-             select {id}, 'bulk ' || x, 'bulk ' || x, '', 'public', {user}, 10000, 'all', 1, 0, 1, {moment}
+             select {id}, '{name} ' || x, '{name} ' || x, '', 'public', {owner}, 10000, 'all', 1, 0, 0, {moment}
              from {numbers}"
+        ))
+        .await?;
+        self.execute(format!(
+            "insert into events (room_id, seq, n, id, kind, user_id, at)
+             select r.id, 1, 0, {id}, 'join', {owner}, r.created_at from rooms r
+             where r.name_key like '{name} %' order by r.id"
+        ))
+        .await?;
+        self.join(bulk, bulk.owner, 1).await?;
+        let ids = format!(
+            "select {id_as_text} from rooms r where r.name_key like '{name} %' order by r.id"
         );
-        self.execute(make, 1, last).await?;
-        let those = "r.name_key like 'bulk %' and $1 <= $2";
-        let moment = "r.created_at";
-        self.execute(
-            format!(
-                "insert into members (room_id, user_id, role, joined_at, first_seq, read_seq, read_n, read_at)
-                 select r.id, {user}, 'owner', {moment}, 1, 1, 0, {moment} from rooms r where {those}"
-            ),
-            1,
-            last,
-        )
-        .await?;
-        self.execute(
-            format!(
-                "insert into events (room_id, seq, n, id, kind, user_id, at)
-                 select r.id, 1, 0, {id}, 'join', {user}, {moment} from rooms r where {those} order by r.id"
-            ),
-            1,
-            last,
-        )
-        .await?;
-        let ids =
-            format!("select {as_text} from rooms r where r.name_key like 'bulk %' order by r.id");
+        let ids = sqlx::AssertSqlSafe(ids);
         let ids: Vec<String> = match self {
-            Self::Postgres(connection) => {
-                sqlx::query_scalar(sqlx::AssertSqlSafe(ids))
-                    .fetch_all(connection)
-                    .await?
-            }
-            Self::Sqlite(connection) => {
-                sqlx::query_scalar(sqlx::AssertSqlSafe(ids))
-                    .fetch_all(connection)
-                    .await?
-            }
+            Self::Postgres(connection) => sqlx::query_scalar(ids).fetch_all(connection).await?,
+            Self::Sqlite(connection) => sqlx::query_scalar(ids).fetch_all(connection).await?,
         };
         ensure!(
             ids.len() == rooms,
@@ -118,42 +120,74 @@ impl Store {
         Ok(ids)
     }
 
-    /// So many messages in each of the rooms made before, and what the engine wants to know of them.
+    /// Makes somebody a member of all of the rooms, who may read from a place on.
+    ///
+    /// # Errors
+    /// When the store refuses.
+    pub(crate) async fn join(&mut self, bulk: &Bulk, username: &str, first_seq: u64) -> Result<()> {
+        let role = if username == bulk.owner {
+            "owner"
+        } else {
+            "member"
+        };
+        let (name, user) = (bulk.name, user(username));
+        self.execute(format!(
+            "insert into members (room_id, user_id, role, joined_at, first_seq, read_seq, read_n, read_at)
+             select r.id, {user}, '{role}', r.created_at, {first_seq}, 1, 0, r.created_at from rooms r
+             where r.name_key like '{name} %'"
+        ))
+        .await?;
+        self.execute(format!(
+            "update rooms set member_count = member_count + 1 where name_key like '{name} %'"
+        ))
+        .await
+    }
+
+    /// So many messages in each of the rooms made before. Those of a room are a second apart, and some
+    /// milliseconds beside those of the next.
     ///
     /// # Errors
     /// When the store refuses.
     pub(crate) async fn fill(
         &mut self,
-        username: &str,
+        bulk: &Bulk,
         rooms: &[String],
         messages: u64,
     ) -> Result<()> {
         self.make_texts().await?;
-        let Dialect {
-            numbers,
-            id,
-            moment,
-            ..
-        } = self.dialect();
-        let user = format!("(select id from users where username = '{username}')");
+        let id = self.dialect().id;
+        let (moment, numbers) = (self.dialect().moment, self.dialect().numbers);
+        let Bulk { owner, name, word } = bulk;
+        let [morning, evening] = NEVER_TOGETHER;
+        let (user, head) = (user(owner), messages + 1);
+        let begun = Instant::now();
+        let mut told_at = begun;
         for (number, room) in rooms.iter().enumerate() {
-            let room = match self {
+            let id_of_room = match self {
                 Self::Postgres(_) => format!("'{room}'::uuid"),
                 Self::Sqlite(_) => format!("x'{}'", room.replace('-', "")),
             };
-            let insert = format!(
+            let (moment, numbers) = (moment("x", number), numbers(2, head));
+            self.execute(format!(
                 "insert into events (room_id, seq, n, id, kind, user_id, client_id, body, at)
-                 select {room}, x, x - 1, {id}, 'message', {user}, 'bulk-' || x,
-                    t.body || ' only' || {number} || 'of' || x, {moment}
+                 select {id_of_room}, x, x - 1, {id}, 'message', {user}, 'bulk-' || x,
+                    t.body || ' only{number}of' || x || case x % 2 when 0 then ' {morning}' else ' {evening}' end
+                        || case x % 50 when 0 then ' {IDEOGRAPHS}' else '' end || case x % 10 when 0 then ' {word}' else '' end,
+                    {moment}
                  from {numbers} join bench_texts t on t.id = (x * 7919 + {number}) % {TEXTS}
                  order by x"
-            );
-            self.execute(insert, 2, i64::try_from(messages)? + 1)
-                .await?;
-        }
-        let heads = "update rooms set head = $2, messages = $2 - $1 where name_key like 'bulk %'";
-        self.execute(heads.to_owned(), 1, i64::try_from(messages)? + 1)
+            ))
             .await?;
+            if told_at.elapsed() > TELL_EVERY {
+                told_at = Instant::now();
+                let written = (number as u64 + 1) * messages;
+                println!("  {written} of {name} after {:.0?}", begun.elapsed());
+            }
+        }
+        self.execute(format!(
+            "update rooms set head = {head}, messages = {messages} where name_key like '{name} %'"
+        ))
+        .await?;
         match self {
             Self::Postgres(connection) => connection.execute("vacuum analyze").await.map(drop)?,
             Self::Sqlite(connection) => connection
@@ -166,7 +200,8 @@ impl Store {
 
     async fn make_texts(&mut self) -> Result<()> {
         let make =
-            "create temporary table bench_texts (id integer primary key, body text not null)";
+            "create temporary table if not exists bench_texts (id integer primary key, body text not null);
+             delete from bench_texts";
         let texts: Vec<_> = (0..TEXTS).map(|id| (id, text(u64::from(id)))).collect();
         match self {
             Self::Postgres(connection) => {
@@ -189,21 +224,11 @@ impl Store {
         Ok(())
     }
 
-    async fn execute(&mut self, statement: String, first: i64, last: i64) -> Result<()> {
+    async fn execute(&mut self, statement: String) -> Result<()> {
         let query = sqlx::AssertSqlSafe(statement);
         match self {
-            Self::Postgres(connection) => sqlx::query(query)
-                .bind(first)
-                .bind(last)
-                .execute(connection)
-                .await
-                .map(drop),
-            Self::Sqlite(connection) => sqlx::query(query)
-                .bind(first)
-                .bind(last)
-                .execute(connection)
-                .await
-                .map(drop),
+            Self::Postgres(connection) => connection.execute(query).await.map(drop),
+            Self::Sqlite(connection) => connection.execute(query).await.map(drop),
         }
         .context("rows by the million")
     }
@@ -214,6 +239,11 @@ impl Store {
             Self::Sqlite(_) => SQLITE,
         }
     }
+}
+
+/// The id of somebody.
+fn user(username: &str) -> String {
+    format!("(select id from users where username = '{username}')")
 }
 
 /// The text of a number, the same in every run. Low words are said often, high ones seldom.

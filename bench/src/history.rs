@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    bulk::{Store, scattered, word},
+    bulk::{Bulk, NEVER_TOGETHER, Store, scattered, word},
     caller::Caller,
     fanout::{engines, series},
     report::{Aim, Figure, Role, Series, quantile},
@@ -42,15 +42,35 @@ const HISTORY: [&str; 3] = [
     "page before any place",
     "page around any place",
 ];
-const SEARCHES: [&str; 5] = [
+const SEARCHES: [&str; 9] = [
     "a common word",
     "two words",
+    "two words that never meet",
+    "two ideographs",
     "a word of one message",
     "a word of none",
+    "a word of others' rooms",
     "a common word in one room",
+    "two words that never meet, since one joined",
 ];
+/// As it stands in a url.
+const IDEOGRAPHS_IN_URL: &str = "%E6%9D%B1%E4%BA%AC";
 /// Searches are dearer than pages.
 const PAGES_A_SEARCH: usize = 10;
+
+/// The rooms of who asks, and those of somebody else, one for ten.
+const OWN: Bulk = Bulk {
+    owner: "bench0",
+    name: "bulk",
+    word: "here",
+};
+const OTHERS: Bulk = Bulk {
+    owner: "bench1",
+    name: "beside",
+    word: "elsewhere",
+};
+/// Who came when half of it was said.
+const LATE: &str = "bench2";
 
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
@@ -65,30 +85,31 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
     for (events, role) in [(plan.few, Role::Base), (plan.events, Role::Ours)] {
         shelves.push(Shelf::fill(engine, plan.rooms, events, role).await?);
     }
-    let empty = || shelves.iter().map(Shelf::series);
-    let mut asked: Vec<Vec<Series>> = (0..HISTORY.len() + SEARCHES.len())
-        .map(|_| empty().collect())
-        .collect();
-    for run in 0..plan.runs {
-        for number in 0..shelves.len() {
-            let shelf = &mut shelves[number];
-            for (kind, series) in asked.iter_mut().enumerate() {
-                let share = if kind < HISTORY.len() {
-                    1
-                } else {
-                    PAGES_A_SEARCH
-                };
-                let p99 = shelf.p99_ms(kind, plan.requests.div_ceil(share))?;
+    let empty: Vec<Series> = shelves.iter().map(Shelf::series).collect();
+    let mut figures = Vec::new();
+    for (kind, what) in HISTORY.into_iter().chain(SEARCHES).enumerate() {
+        let share = if kind < HISTORY.len() {
+            1
+        } else {
+            PAGES_A_SEARCH
+        };
+        let (mut p99s, mut costs) = (empty.clone(), empty.clone());
+        for run in 0..plan.runs {
+            let asked = ask(&mut shelves, what, plan.requests.div_ceil(share))?;
+            for (number, asked) in asked.into_iter().enumerate() {
                 println!(
-                    "  {}, {} events, run {}: {} {p99:.2} ms (p99)",
+                    "  {}, {}, run {}: {what} {:.2} ms (p99), {:.2} ms of CPU",
                     engine.name(),
-                    shelf.events,
+                    p99s[number].side,
                     run + 1,
-                    kind_name(kind)
+                    asked.p99_ms,
+                    asked.cpu_ms,
                 );
-                series[number].runs.push(p99);
+                p99s[number].runs.push(asked.p99_ms);
+                costs[number].runs.push(asked.cpu_ms);
             }
         }
+        figures.extend(both(engine, (kind < HISTORY.len(), what), p99s, costs));
     }
     // They connect only now: who is silent for long is closed.
     let sides = shelves.into_iter().map(Shelf::talk);
@@ -99,10 +120,6 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
             talks.push(side.flat_out(1, Duration::from_secs(2))?);
         }
     }
-    let mut figures: Vec<_> = (0..)
-        .zip(asked)
-        .map(|(kind, series)| figure(engine, kind, series))
-        .collect();
     figures.push(Figure {
         part: "history",
         what: format!("a message, {}", engine.name()),
@@ -114,28 +131,66 @@ async fn on(engine: Engine, plan: &Plan) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn kind_name(kind: usize) -> &'static str {
-    let all = HISTORY.iter().chain(&SEARCHES);
-    all.copied().nth(kind).unwrap_or_default()
+/// What one kind of request came to.
+struct Asked {
+    p99_ms: f64,
+    /// Of server and database, for one of them.
+    cpu_ms: f64,
 }
 
-fn figure(engine: Engine, kind: usize, series: Vec<Series>) -> Figure {
-    let (part, aim) = match kind {
-        kind if kind < HISTORY.len() => ("history", Aim::TimesAtMost(1.1)),
-        _ => ("search", Aim::AtMost(100.0)),
+/// Asks all of them in turn, so that what else the machine does falls on each.
+fn ask(shelves: &mut [Shelf], what: &str, requests: usize) -> Result<Vec<Asked>> {
+    let mut readers = Vec::new();
+    let mut before = Vec::new();
+    for shelf in &*shelves {
+        readers.push(shelf.reader(what)?);
+        before.push(shelf.node.meter()?.cpu()?);
+    }
+    let mut took = vec![Vec::with_capacity(requests); shelves.len()];
+    for _ in 0..requests {
+        for (number, shelf) in shelves.iter_mut().enumerate() {
+            let path = shelf.path(what);
+            let begun = Instant::now();
+            readers[number].ask("GET", &path, "")?;
+            took[number].push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let asked = took.into_iter().zip(before).zip(&*shelves);
+    let asked = asked.map(|((mut took, before), shelf)| {
+        let cpu = shelf.node.meter()?.cpu()?.saturating_sub(before);
+        took.sort_by(f64::total_cmp);
+        Ok(Asked {
+            p99_ms: quantile(&took, 0.99),
+            cpu_ms: cpu.as_secs_f64() * 1e3 / requests as f64,
+        })
+    });
+    asked.collect()
+}
+
+/// How long it takes, and what it costs.
+fn both(
+    engine: Engine,
+    (is_history, what): (bool, &str),
+    p99s: Vec<Series>,
+    costs: Vec<Series>,
+) -> [Figure; 2] {
+    let (part, measure, aim) = if is_history {
+        ("history", "GET messages, p99", Aim::TimesAtMost(1.1))
+    } else {
+        ("search", "GET search, p99", Aim::AtMost(100.0))
     };
-    Figure {
+    let figure = |measure, series, aim| Figure {
         part,
-        what: format!("{}, {}", kind_name(kind), engine.name()),
-        measure: if part == "history" {
-            "GET messages, p99"
-        } else {
-            "GET search, p99"
-        },
+        what: format!("{what}, {}", engine.name()),
+        measure,
         unit: "ms",
         series,
-        aim: Some(aim),
-    }
+        aim,
+    };
+    [
+        figure(measure, p99s, Some(aim)),
+        figure("server and database CPU per request", costs, None),
+    ]
 }
 
 /// A server with so much in its store.
@@ -160,9 +215,13 @@ impl Shelf {
         };
         let furnished = node.furnish(scene.rooms, scene.members).await?;
         let mut store = Store::open(&node).await?;
-        let ids = store.make_rooms("bench0", rooms).await?;
-        let messages_a_room = events / rooms as u64;
-        store.fill("bench0", &ids, messages_a_room).await?;
+        let others = rooms.div_ceil(10);
+        let messages_a_room = events / (rooms + others) as u64;
+        let ids = store.make_rooms(&OWN, rooms).await?;
+        store.join(&OWN, LATE, messages_a_room / 2).await?;
+        store.fill(&OWN, &ids, messages_a_room).await?;
+        let others = store.make_rooms(&OTHERS, others).await?;
+        store.fill(&OTHERS, &others, messages_a_room).await?;
         println!(
             "  {events} events are in {} after {:.0?}",
             engine.name(),
@@ -190,17 +249,14 @@ impl Shelf {
         Series::of(self.name(), self.role, Vec::new())
     }
 
-    fn p99_ms(&mut self, kind: usize, requests: usize) -> Result<f64> {
-        let mut reader = Caller::new(&self.node.chatx.address(), &self.furnished.tokens[0])?;
-        let mut took = Vec::with_capacity(requests);
-        for _ in 0..requests {
-            let path = self.path(kind);
-            let begun = Instant::now();
-            reader.ask("GET", &path, "")?;
-            took.push(begun.elapsed().as_secs_f64() * 1e3);
-        }
-        took.sort_by(f64::total_cmp);
-        Ok(quantile(&took, 0.99))
+    /// Whoever asks for that.
+    fn reader(&self, what: &str) -> Result<Caller> {
+        let person = if what.ends_with("since one joined") {
+            2
+        } else {
+            0
+        };
+        Caller::new(&self.node.chatx.address(), &self.furnished.tokens[person])
     }
 
     /// Lets sockets talk in rooms of their own beside all that.
@@ -215,7 +271,7 @@ impl Shelf {
     }
 
     /// The next request of its kind, somewhere else each time.
-    fn path(&mut self, kind: usize) -> String {
+    fn path(&mut self, what: &str) -> String {
         self.asked += 1;
         let drawn = scattered(self.asked);
         let number = usize::try_from(drawn % self.rooms.len() as u64).unwrap_or(0);
@@ -224,20 +280,21 @@ impl Shelf {
             2 + (drawn >> 20) % self.messages_a_room.max(1),
         );
         let common = word(drawn % 8);
-        match kind_name(kind) {
-            "latest page" => format!("/v1/rooms/{room}/messages"),
-            "page before any place" => format!("/v1/rooms/{room}/messages?before={seq}"),
-            "page around any place" => format!("/v1/rooms/{room}/messages?around={seq}"),
-            "a common word" => format!("/v1/search?q={common}"),
-            "two words" => format!(
-                "/v1/search?q={}+{}",
-                word(drawn % 300),
-                word((drawn >> 30) % 300)
-            ),
-            "a word of one message" => format!("/v1/search?q=only{number}of{seq}"),
-            "a word of none" => format!("/v1/search?q=xylo{drawn}phone"),
-            _ => format!("/v1/search?q={common}&room={room}"),
-        }
+        let of_room = |words: &str| format!("/v1/search?q={words}&room={room}");
+        let words = match what {
+            "latest page" => return format!("/v1/rooms/{room}/messages"),
+            "page before any place" => return format!("/v1/rooms/{room}/messages?before={seq}"),
+            "page around any place" => return format!("/v1/rooms/{room}/messages?around={seq}"),
+            "a common word in one room" => return of_room(&common),
+            "a common word" => common,
+            "two words" => format!("{}+{}", word(drawn % 300), word((drawn >> 30) % 300)),
+            "two ideographs" => IDEOGRAPHS_IN_URL.to_owned(),
+            "a word of one message" => format!("only{number}of{seq}"),
+            "a word of none" => format!("xylo{drawn}phone"),
+            "a word of others' rooms" => OTHERS.word.to_owned(),
+            _ => NEVER_TOGETHER.join("+"),
+        };
+        format!("/v1/search?q={words}")
     }
 }
 

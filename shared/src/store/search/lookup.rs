@@ -21,7 +21,7 @@ use crate::store::{
 };
 
 /// How many stretches, of all rooms or of the one, ended in the time that is looked through first.
-const AT_FIRST: i64 = 2_048;
+const AT_FIRST: i64 = 512;
 /// About how many that have the lexemes are gone through in one time: it is as long as that allows.
 const GONE_THROUGH: i64 = 1_024;
 /// If there are so many in a time that was expected to have few, it is left for another page.
@@ -163,7 +163,9 @@ impl Store {
                 _ => None,
             };
             // Many may have come in the very same moment.
-            if end.is_some_and(|end| upper.is_some_and(|upper| end >= upper) || rows.is_empty() && !is_all) {
+            if end.is_some_and(|end| {
+                upper.is_some_and(|upper| end >= upper) || rows.is_empty() && !is_all
+            }) {
                 most = most.saturating_mul(8);
                 lookback.span_ms = lookback.span_ms.map(|span| span.saturating_mul(8));
                 continue;
@@ -215,7 +217,10 @@ impl Store {
             .bind(most)
             .fetch_all(pool))?;
         let gone_through = rows.first().map_or(0, |row| row.gone_through);
-        Ok((gone_through, rows.into_iter().filter_map(Row::ended).collect()))
+        Ok((
+            gone_through,
+            rows.into_iter().filter_map(Row::ended).collect(),
+        ))
     }
 
     /// The numbers of the stretches between two places of a room that have these lexemes, one of which is the

@@ -133,11 +133,9 @@ async fn tell(transaction: &mut Tx, room: RoomId, number: i64) -> Result<()> {
         text.say(&mut lexemes);
     }
     let statements: &[&str] = match transaction.connection() {
-        On::Postgres(_) => &[
-            "update search_stretches
+        On::Postgres(_) => &["update search_stretches
              set knows_when = true, lexemes = array_to_tsvector(string_to_array($3, ' '))
-             where room_id = $1 and number = $2",
-        ],
+             where room_id = $1 and number = $2"],
         On::Sqlite(_) => &[
             "update search_lexemes set lexemes = $3
              where rowid = (select id from search_stretches where room_id = $1 and number = $2)",
