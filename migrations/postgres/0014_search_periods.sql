@@ -7,14 +7,14 @@ alter table search_stretches add column knows_when boolean not null default fals
 create index search_stretches_ended on search_stretches (last_at);
 create index search_stretches_untold on search_stretches (last_at) where not knows_when;
 
--- The stretches of some rooms, of each between two numbers of its own, that have all of the lexemes and ended from
--- `since` on and before a moment, those that ended last first. Of the stretches that have the lexemes, of whatever room, at
--- most `bound` are gone through: each row says how many that were, and there is always one.
+-- The stretches of the rooms of a member that have all of the lexemes and ended from `since` on and before a moment,
+-- those that ended last first. Of the stretches that have the lexemes, of whatever room, at most `bound` are gone through: each
+-- row says how many that were, and there is always one.
 --
 -- The lexemes are only ever looked up, as in `stretches_of`.
 create function stretches_ended(
     lexemes tsquery,
-    rooms jsonb,
+    member uuid,
     since timestamptz,
     before timestamptz,
     bound bigint,
@@ -32,10 +32,9 @@ begin atomic
     from (select count(*) as gone_through from t) c
     left join (
         select t.room_id, t.number, t.last_at
-        from t
-        join jsonb_to_recordset(rooms) r (room uuid, first bigint, last bigint)
-            on r.room = t.room_id and t.number between r.first and r.last
-        where t.last_at < before and (since is null or t.last_at >= since)
+        from t join members m on m.room_id = t.room_id and m.user_id = member
+        where 64 * (t.number + 1) >= m.first_seq
+            and t.last_at < before and (since is null or t.last_at >= since)
         order by t.last_at desc
         limit most
     ) f on true

@@ -50,6 +50,9 @@ mod sessions;
 mod webhooks;
 mod totp;
 
+#[cfg(test)]
+mod plans;
+
 use std::time::Duration;
 
 use protocol::ErrorCode;

@@ -60,6 +60,10 @@ impl Head {
     }
 }
 
+/// Events of the room `$1` between two places, in order.
+pub(super) const BETWEEN: &str =
+    select_events!("where e.room_id = $1 and e.seq > $2 and e.seq <= $3 order by e.seq limit $4");
+
 impl Store {
     /// What `user` may do with the log of `room`.
     ///
@@ -107,9 +111,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Event>> {
         metrics::counter!("chatx_log_reads_total").increment(1);
-        let rows: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(select_events!(
-            "where e.room_id = $1 and e.seq > $2 and e.seq <= $3 order by e.seq limit $4"
-        ))
+        let rows: Vec<EventRow> = on!(self.reader(), pool => sqlx::query_as(BETWEEN)
         .bind(room.uuid()).bind(after.to_i64()).bind(last.to_i64()).bind(i64::from(limit))
         .fetch_all(pool))?;
         rows.into_iter().map(EventRow::event).collect()

@@ -82,16 +82,16 @@ macro_rules! select_thread {
 
 /// The statements of a page.
 #[derive(Clone, Copy)]
-struct Statements {
-    whole: &'static str,
-    thread: &'static str,
+pub(super) struct Statements {
+    pub(super) whole: &'static str,
+    pub(super) thread: &'static str,
 }
 
-const BACK: Statements = Statements {
+pub(super) const BACK: Statements = Statements {
     whole: select_whole!("desc"),
     thread: select_thread!("desc"),
 };
-const FORTH: Statements = Statements {
+pub(super) const FORTH: Statements = Statements {
     whole: select_whole!("asc"),
     thread: select_thread!("asc"),
 };
@@ -284,36 +284,4 @@ struct PageRow {
     #[sqlx(flatten)]
     message: MessageRow,
     head: i64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{StoreOptions, pool::On};
-
-    /// PostgreSQL counts what it reads, which the tests of the store look at; SQLite only says what it is about to do.
-    #[tokio::test]
-    async fn no_page_reads_or_sorts_a_whole_log() -> anyhow::Result<()> {
-        let directory = tempfile::tempdir()?;
-        let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
-        let store = Store::connect(&url, &StoreOptions::default()).await?;
-        store.migrate().await?;
-        let On::Sqlite(pool) = store.reader() else {
-            unreachable!("its url says so");
-        };
-        for statement in [BACK.whole, FORTH.whole, BACK.thread, FORTH.thread] {
-            let explain = sqlx::AssertSqlSafe(format!("explain query plan {statement}"));
-            let plan: Vec<(i64, i64, i64, String)> =
-                sqlx::query_as(explain).fetch_all(pool).await?;
-            let reads = plan.iter().map(|(.., step)| step.as_str());
-            let of_log: Vec<&str> = reads
-                .filter(|step| ["e", "x"].contains(&step.split(' ').nth(1).unwrap_or_default()))
-                .collect();
-            assert!(!of_log.is_empty(), "{plan:?}");
-            for step in of_log {
-                assert!(step.starts_with("SEARCH"), "{step} in {plan:?}");
-            }
-        }
-        Ok(())
-    }
 }

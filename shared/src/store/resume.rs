@@ -56,6 +56,15 @@ pub struct Resume {
 /// How many rooms are read at once, so that those who ask for many leave connections to others.
 const ROOMS_AT_ONCE: usize = 4;
 
+/// Where rooms stand, and people there, of `$1`.
+pub(super) const STANDINGS_SQLITE: &str =
+    "select w.key as number, r.head, r.messages, r.member_count, r.archived_at,
+        r.visibility, m.role, m.first_seq, e.id as stored_id
+     from json_each($1) w
+     join rooms r on r.id = unhex(w.value ->> 0, '-') and r.deleted_at is null
+     left join members m on m.room_id = r.id and m.user_id = unhex(w.value ->> 1, '-')
+     left join events e on e.room_id = r.id and e.seq = w.value ->> 2";
+
 impl Store {
     /// What somebody missed of a room after a place: everything, or the latest events and `reset` when that is
     /// too much, or when what the client has is not what is stored.
@@ -137,16 +146,9 @@ impl Store {
                 let rows = from
                     .iter()
                     .map(|from| (from.room, from.user, from.place_to_check()));
-                let standings = sqlx::query_as(
-                    "select w.key as number, r.head, r.messages, r.member_count, r.archived_at,
-                        r.visibility, m.role, m.first_seq, e.id as stored_id
-                     from json_each($1) w
-                     join rooms r on r.id = unhex(w.value ->> 0, '-') and r.deleted_at is null
-                     left join members m on m.room_id = r.id and m.user_id = unhex(w.value ->> 1, '-')
-                     left join events e on e.room_id = r.id and e.seq = w.value ->> 2",
-                )
-                .bind(Json(rows.collect::<Vec<_>>()))
-                .fetch_all(pool);
+                let standings = sqlx::query_as(STANDINGS_SQLITE)
+                    .bind(Json(rows.collect::<Vec<_>>()))
+                    .fetch_all(pool);
                 within(standings).await
             }
         }

@@ -27,8 +27,12 @@ use self::{
 };
 use super::{Result, Store, columns::At, cursor, pool::on};
 
+#[cfg(test)]
+pub(super) use lookup::{ENDED_SQLITE, ENDS, ENDS_OF_ROOM, NUMBERS_SQLITE};
 pub(super) use stretches::{follow, forget_before};
 pub(super) use texts::{Key, Order};
+#[cfg(test)]
+pub(super) use texts::{OF_KEYS_SQLITE, SELECT_SQLITE};
 pub(super) use walk::Ground;
 
 /// How many of the latest places, over all rooms, are read without asking the index: a word that is in one
@@ -38,6 +42,37 @@ const READ_AT_ONCE: i64 = 2_048;
 const ROUNDS: [i64; 4] = [64, 64, 128, 128];
 /// So many stretches after the one that a moment is in may have what came before it: clocks differ.
 const STRETCHES_ASTRAY: i64 = 16;
+
+/// The rooms in which `$1` may read, each a [`Readable`].
+pub(super) const READABLE: &str = "with mine as (
+        select r.id, r.name, r.head, m.first_seq, coalesce(p.indexed, 0) as indexed,
+            cast($2 * r.head / nullif(sum(r.head) over (), 0) as bigint) as share,
+            (
+                select s.number from search_stretches s where s.room_id = r.id and s.last_at > $5
+                order by s.last_at, s.number limit 1
+            ) as cut
+        from members m join rooms r on r.id = m.room_id
+        left join search_progress p on p.room_id = m.room_id
+        where m.user_id = $1 and ($4 is null or m.room_id = $4) and r.deleted_at is null
+    ), ended as (
+        select id, name, head, first_seq, indexed,
+            case when cut is null then head else cut * $3 end - share as near,
+            case when cut is null then head else $3 + $3 * coalesce((
+                select max(s.number) from search_stretches s
+                where s.room_id = mine.id and s.number between cut and cut + $6 and s.first_at <= $5
+            ), cut - 1) end as last
+        from mine
+    ), parted as (
+        select id, name, head, first_seq, indexed, last,
+            case when near < 0 then 0 when near < indexed then near / $3 else indexed / $3 end as number
+        from ended
+    )
+    select id, name, head, first_seq, indexed, last, number, (
+        select s.last_at from search_stretches s
+        where s.room_id = parted.id and s.number < parted.number
+        order by s.number desc limit 1
+    ) as last_at
+    from parted";
 
 impl Store {
     /// Messages that `user` may read, newest first.
@@ -115,7 +150,7 @@ impl Store {
             };
             let lookback = match &mut lookback {
                 Some(lookback) => lookback,
-                none => none.insert(self.look_back(&rooms, wanted, reached.at).await?),
+                none => none.insert(self.look_back(user, &rooms, wanted, reached.at).await?),
             };
             let Some(past) = self.past(lookback, before, stretches).await? else {
                 break;
@@ -153,35 +188,7 @@ impl Store {
         // Not looked up are the stretch that the moment is in, or what is not in the index, and before it, the longer
         // the log, those that are read at once.
         on!(self.reader(), pool => sqlx::query_as(
-            "with mine as (
-                select r.id, r.name, r.head, m.first_seq, coalesce(p.indexed, 0) as indexed,
-                    cast($2 * r.head / nullif(sum(r.head) over (), 0) as bigint) as share,
-                    (
-                        select s.number from search_stretches s where s.room_id = r.id and s.last_at > $5
-                        order by s.last_at, s.number limit 1
-                    ) as cut
-                from members m join rooms r on r.id = m.room_id
-                left join search_progress p on p.room_id = m.room_id
-                where m.user_id = $1 and ($4 is null or m.room_id = $4) and r.deleted_at is null
-            ), ended as (
-                select id, name, head, first_seq, indexed,
-                    case when cut is null then head else cut * $3 end - share as near,
-                    case when cut is null then head else $3 + $3 * coalesce((
-                        select max(s.number) from search_stretches s
-                        where s.room_id = mine.id and s.number between cut and cut + $6 and s.first_at <= $5
-                    ), cut - 1) end as last
-                from mine
-            ), parted as (
-                select id, name, head, first_seq, indexed, last,
-                    case when near < 0 then 0 when near < indexed then near / $3 else indexed / $3 end as number
-                from ended
-            )
-            select id, name, head, first_seq, indexed, last, number, (
-                select s.last_at from search_stretches s
-                where s.room_id = parted.id and s.number < parted.number
-                order by s.number desc limit 1
-            ) as last_at
-            from parted",
+            READABLE,
         )
         .bind(user.uuid())
         .bind(READ_AT_ONCE)

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use protocol::{RoomId, Timestamp, search::Wanted};
-use sqlx::{FromRow, types::Json};
+use protocol::{RoomId, Timestamp, UserId, search::Wanted};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::{
@@ -29,9 +29,49 @@ const TOO_MANY: i64 = 8 * GONE_THROUGH;
 /// How many times as long as the one before a time is at most.
 const LONGER: i64 = 256;
 
+/// What [`Ends`] says, of the moment `$1`.
+pub(in crate::store) const ENDS: &str = "select (
+        select last_at from search_stretches where last_at < $1 order by last_at desc limit 1 offset $2
+    ) as since,
+    (select min(last_at) from search_stretches) as first,
+    (select max(last_at) from search_stretches where not knows_when) as untold";
+
+/// What [`EndsOfRoom`] says, of a part of the room `$1`.
+pub(in crate::store) const ENDS_OF_ROOM: &str = "select (
+        select last_at from search_stretches where room_id = $1 and number >= $2 order by number limit 1
+    ) as first,
+    (
+        select last_at from search_stretches where room_id = $1 and number <= $3 order by number desc limit 1
+    ) as last,
+    (select max(last_at) from search_stretches where not knows_when) as untold";
+
+/// The stretches that have `$1` of the rooms of the member `$2`, as the function `stretches_ended` does on PostgreSQL.
+pub(in crate::store) const ENDED_SQLITE: &str = "with t as materialized (
+        select rowid as id from search_lexemes where search_lexemes match $1 limit $5
+    )
+    select c.gone_through, f.room_id, f.number, f.last_at
+    from (select count(*) as gone_through from t) c
+    left join (
+        select s.room_id, s.number, s.last_at
+        from t
+        cross join search_stretches s on s.id = t.id
+        cross join members m on m.room_id = s.room_id and m.user_id = $2
+        where 64 * (s.number + 1) >= m.first_seq
+            and s.last_at < $4 and ($3 is null or s.last_at >= $3)
+        order by s.last_at desc limit $6
+    ) f
+    order by f.last_at desc";
+
+/// Those of the room `$2`, as `stretches_of` does.
+pub(in crate::store) const NUMBERS_SQLITE: &str = "select s.number
+    from search_lexemes l cross join search_stretches s on s.id = l.rowid
+    where search_lexemes match $1 and s.room_id = $2 and s.number between $3 and $4
+    order by case when $5 then -s.number else s.number end limit $6";
+
 /// Looks back over the stretches of rooms, one time after the other.
 pub(super) struct Lookback<'a> {
-    rooms: &'a [Readable],
+    user: UserId,
+    rooms: HashMap<Uuid, &'a Readable>,
     wanted: &'a Wanted,
     /// What is to be looked up ended before this.
     before: Timestamp,
@@ -83,50 +123,36 @@ impl Lookback<'_> {
         });
     }
 
-    /// The stretches of each room that are looked up.
-    fn numbers(&self) -> Vec<Run> {
-        let run = |room: &Readable| Run {
-            room: room.id,
-            first: number_of(room.first_seq.max(1)),
-            last: room.number - 1,
-        };
-        self.rooms.iter().map(run).collect()
-    }
-
-    fn runs(&self, rows: &[Ended]) -> Vec<Run> {
-        let first_seqs = self.rooms.iter().map(|room| (room.id, room.first_seq));
-        let first_seqs: HashMap<Uuid, i64> = first_seqs.collect();
-        let run = |row: &Ended| Run {
+    /// What of a stretch is to be read; nothing of one that is read already.
+    fn run(&self, row: &Ended) -> Option<Run> {
+        let room = self.rooms.get(&row.room_id)?;
+        (row.number < room.number).then(|| Run {
             room: row.room_id,
-            first: first_of(row.number).max(first_seqs[&row.room_id]),
+            first: first_of(row.number).max(room.first_seq),
             last: last_of(row.number),
-        };
-        rows.iter().map(run).collect()
+        })
     }
 }
 
 impl Store {
-    /// Looks back from a moment.
+    /// Looks back from a moment, for somebody who may read in these rooms.
     pub(super) async fn look_back<'a>(
         &self,
+        user: UserId,
         rooms: &'a [Readable],
         wanted: &'a Wanted,
         before: Timestamp,
     ) -> Result<Lookback<'a>> {
         let ends: Ends = on!(self.reader(), pool => sqlx::query_as(
-            "select (
-                    select last_at from search_stretches where last_at < $1
-                    order by last_at desc limit 1 offset $2
-                ) as since,
-                (select min(last_at) from search_stretches) as first,
-                (select max(last_at) from search_stretches where not knows_when) as untold",
+            ENDS,
         )
         .bind(At(before))
         .bind(AT_FIRST)
         .fetch_one(pool))?;
         let since = ends.since.as_ref();
         Ok(Lookback {
-            rooms,
+            user,
+            rooms: rooms.iter().map(|room| (room.id, room)).collect(),
             wanted,
             before,
             span_ms: since.map(|since| before.unix_ms() - since.0.unix_ms()),
@@ -145,27 +171,37 @@ impl Store {
     ) -> Result<Option<Past>> {
         loop {
             let time = lookback.time();
-            let (gone_through, mut rows) = self.ended(lookback, time.as_ref(), most).await?;
+            // Of each room one may be among them that is read already.
+            let limit =
+                most.saturating_add(i64::try_from(lookback.rooms.len()).unwrap_or(i64::MAX));
+            let (gone_through, rows) = self.ended(lookback, time.as_ref(), limit).await?;
             if gone_through >= lookback.bound {
                 return Ok(None);
             }
-            let is_all = i64::try_from(rows.len()).unwrap_or(i64::MAX) < most;
-            let last = rows.last().map(|row| row.last_at.0);
-            let end = match (last, time) {
-                // There may be more that ended together with the last.
-                (Some(last), _) if !is_all => {
-                    rows.truncate(rows.partition_point(|row| row.last_at.0 > last));
-                    Some(Moment::after(last))
+            let is_all = i64::try_from(rows.len()).unwrap_or(i64::MAX) < limit;
+            let mut runs: Vec<(Timestamp, Run)> = rows
+                .iter()
+                .filter_map(|row| Some((row.last_at.0, lookback.run(row)?)))
+                .collect();
+            let first_left = usize::try_from(most).ok().and_then(|most| runs.get(most));
+            let last = rows.last().filter(|_| !is_all).map(|row| row.last_at.0);
+            let cut = first_left.map(|(at, _)| *at).or(last);
+            let end = match (cut, time) {
+                // There may be more that ended together with it.
+                (Some(cut), _) => {
+                    runs.retain(|(at, _)| *at > cut);
+                    Some(Moment::after(cut))
                 }
-                (_, Some(time)) if lookback.wanted.since.is_none_or(|since| since < time.since) => {
+                (None, Some(time))
+                    if lookback.wanted.since.is_none_or(|since| since < time.since) =>
+                {
                     Some(Moment::first_of(time.since))
                 }
-                _ => None,
+                (None, _) => None,
             };
             // Many may have come in the very same moment.
-            if end.is_some_and(|end| {
-                upper.is_some_and(|upper| end >= upper) || rows.is_empty() && !is_all
-            }) {
+            let upper = upper.unwrap_or(Moment::after(lookback.before));
+            if end.is_some_and(|end| end >= upper || end.at >= lookback.before) {
                 most = most.saturating_mul(8);
                 lookback.span_ms = lookback.span_ms.map(|span| span.saturating_mul(8));
                 continue;
@@ -173,7 +209,7 @@ impl Store {
             if let Some(end) = end {
                 lookback.go_on(end.at, gone_through);
             }
-            let runs = lookback.runs(&rows);
+            let runs = runs.into_iter().map(|(_, run)| run).collect();
             return Ok(Some(Past { runs, end }));
         }
     }
@@ -188,29 +224,13 @@ impl Store {
         let statement = self.reader().dialect(
             "select s.gone_through, s.room_id, s.number, s.last_at
              from stretches_ended($1::tsquery, $2, $3, $4, $5, $6) s",
-            "with r as materialized (
-                select unhex(value ->> 'room', '-') as room_id, value ->> 'first' as first, value ->> 'last' as last
-                from json_each($2)
-             ), t as materialized (
-                select rowid as id from search_lexemes where search_lexemes match $1 limit $5
-             )
-             select c.gone_through, f.room_id, f.number, f.last_at
-             from (select count(*) as gone_through from t) c
-             left join (
-                select s.room_id, s.number, s.last_at
-                from t
-                cross join search_stretches s on s.id = t.id
-                cross join r on r.room_id = s.room_id and s.number between r.first and r.last
-                where s.last_at < $4 and ($3 is null or s.last_at >= $3)
-                order by s.last_at desc limit $6
-             ) f
-             order by f.last_at desc",
+            ENDED_SQLITE,
         );
         let lexemes = asked(lookback.wanted, None);
         let since = lookback.wanted.since.max(time.map(|time| time.since));
         let rows: Vec<Row> = on!(self.reader(), pool => sqlx::query_as(statement)
             .bind(query(&self.reader(), &lexemes, time))
-            .bind(Json(lookback.numbers()))
+            .bind(lookback.user.uuid())
             .bind(since.map(At))
             .bind(At(lookback.before))
             .bind(lookback.bound)
@@ -266,15 +286,7 @@ impl Store {
     /// When the stretches between two numbers of a room ended, if all of them say so.
     async fn time_of(&self, room: RoomId, (first, last): (i64, i64)) -> Result<Option<Time>> {
         let ends: EndsOfRoom = on!(self.reader(), pool => sqlx::query_as(
-            "select (
-                    select last_at from search_stretches where room_id = $1 and number >= $2
-                    order by number limit 1
-                ) as first,
-                (
-                    select last_at from search_stretches where room_id = $1 and number <= $3
-                    order by number desc limit 1
-                ) as last,
-                (select max(last_at) from search_stretches where not knows_when) as untold",
+            ENDS_OF_ROOM,
         )
         .bind(room.uuid())
         .bind(first)
@@ -298,10 +310,7 @@ impl Store {
     ) -> Result<Vec<i64>> {
         let statement = self.reader().dialect(
             "select number from stretches_of($1::tsquery, $2, $3, $4, $5, $6) number",
-            "select s.number
-             from search_lexemes l cross join search_stretches s on s.id = l.rowid
-             where search_lexemes match $1 and s.room_id = $2 and s.number between $3 and $4
-             order by case when $5 then -s.number else s.number end limit $6",
+            NUMBERS_SQLITE,
         );
         on!(self.reader(), pool => sqlx::query_scalar(statement)
             .bind(query(&self.reader(), lexemes, time))

@@ -127,7 +127,7 @@ pub(super) struct Stop {
 }
 
 /// Selects from the runs in `$1` what may be looked for, as the function `messages_in` does on PostgreSQL.
-const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.at, e.body
+pub(in crate::store) const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.at, e.body
     from json_each($1) r cross join events e on e.room_id = unhex(r.value ->> 'room', '-')
         and e.seq between r.value ->> 'first' and r.value ->> 'last'
         and e.kind = 'message' and e.deleted_at is null
@@ -142,6 +142,13 @@ const SELECT_SQLITE: &str = "select e.room_id, e.seq, e.at, e.body
     order by case $11 when 'newest' then e.at end desc, case $11 when 'newest' then e.room_id end desc,
         case $11 when 'forth' then e.seq else -e.seq end
     limit $12";
+
+/// Selects the messages whose names are `$2`, as `$1` sees them.
+pub(in crate::store) const OF_KEYS_SQLITE: &str = select_messages!(
+    "$1",
+    "join json_each($2) k on e.room_id = unhex(k.value ->> 'room', '-')
+        and e.seq = k.value ->> 'seq' and e.deleted_at is null"
+);
 
 impl Store {
     /// Reads the runs for what is wanted, from `before` on, until it has seen `most` rows that may be it.
@@ -209,11 +216,7 @@ impl Store {
                 "join jsonb_to_recordset($2) k (room uuid, seq bigint)
                     on e.room_id = k.room and e.seq = k.seq and e.deleted_at is null"
             ),
-            select_messages!(
-                "$1",
-                "join json_each($2) k on e.room_id = unhex(k.value ->> 'room', '-')
-                    and e.seq = k.value ->> 'seq' and e.deleted_at is null"
-            ),
+            OF_KEYS_SQLITE,
         );
         let rows: Vec<MessageRow> = on!(self.reader(), pool => sqlx::query_as(statement)
             .bind(viewer.uuid())

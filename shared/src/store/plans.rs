@@ -1,0 +1,77 @@
+//! What SQLite is about to do: no statement that somebody waits for may go through a whole log, or a whole index of it.
+//! PostgreSQL counts what it reads, which the tests of the store look at.
+
+use sqlx::{AssertSqlSafe, SqlitePool};
+
+use super::{
+    Store, StoreOptions, events, history,
+    pool::On,
+    resume,
+    search::{
+        ENDED_SQLITE, ENDS, ENDS_OF_ROOM, NUMBERS_SQLITE, OF_KEYS_SQLITE, READABLE, SELECT_SQLITE,
+    },
+};
+
+/// What grows with the log, by the names that statements call it.
+const OF_LOG: [&str; 7] = [
+    "events",
+    "e",
+    "x",
+    "search_stretches",
+    "s",
+    "search_lexemes",
+    "l",
+];
+
+/// Each statement, and whether it may sort what it goes through: only what a bound was put on before.
+const STATEMENTS: [(&str, bool); 13] = [
+    (history::BACK.whole, false),
+    (history::FORTH.whole, false),
+    (history::BACK.thread, true),
+    (history::FORTH.thread, true),
+    (events::BETWEEN, false),
+    (resume::STANDINGS_SQLITE, false),
+    (READABLE, true),
+    (SELECT_SQLITE, true),
+    (OF_KEYS_SQLITE, true),
+    (ENDS, false),
+    (ENDS_OF_ROOM, false),
+    (ENDED_SQLITE, true),
+    (NUMBERS_SQLITE, true),
+];
+
+#[tokio::test]
+async fn nothing_that_is_read_goes_through_a_whole_log() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let url = format!("sqlite:{}", directory.path().join("chatx.db").display());
+    let store = Store::connect(&url, &StoreOptions::default()).await?;
+    store.migrate().await?;
+    let On::Sqlite(pool) = store.reader() else {
+        unreachable!("its url says so");
+    };
+    for (statement, may_sort) in STATEMENTS {
+        check(pool, statement, may_sort).await?;
+    }
+    Ok(())
+}
+
+async fn check(pool: &SqlitePool, statement: &str, may_sort: bool) -> anyhow::Result<()> {
+    let explain = AssertSqlSafe(format!("explain query plan {statement}"));
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(pool).await?;
+    let steps: Vec<&str> = plan.iter().map(|(.., step)| step.as_str()).collect();
+    let is_of_log = |step: &&str| OF_LOG.contains(&step.split(' ').nth(1).unwrap_or_default());
+    let of_log: Vec<&str> = steps.iter().copied().filter(is_of_log).collect();
+    assert!(!of_log.is_empty(), "{steps:#?}");
+    for step in of_log {
+        assert!(is_looked_up(step), "{step} in {steps:#?}");
+    }
+    let sorts = steps.iter().any(|step| step.contains("TEMP B-TREE"));
+    assert!(may_sort || !sorts, "{steps:#?}");
+    Ok(())
+}
+
+/// Whether it goes to what it looks for. A table of words is always scanned by name, at what its index says; the smallest
+/// and the largest of an index are at its ends.
+fn is_looked_up(step: &str) -> bool {
+    step.starts_with("SEARCH") || (step.contains("VIRTUAL TABLE INDEX") && step.contains(":M"))
+}
