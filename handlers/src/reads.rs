@@ -65,25 +65,17 @@ async fn events(
     let until = Instant::now() + Duration::from_secs(wanted.wait_s);
     loop {
         let asked_at = Instant::now();
-        let access = app.store.access(at.room, caller.user.id).await?;
-        let after = wanted.after.max(access.first.previous());
-        if after < access.head {
-            let events = app
-                .store
-                .events_between(at.room, after, access.head, wanted.limit)
-                .await?;
-            return Ok(Json(EventList {
-                events,
-                head: access.head,
-            }));
+        let (events, head) = app
+            .store
+            .news(at.room, caller.user.id, wanted.after, wanted.limit)
+            .await?;
+        if !events.is_empty() {
+            return Ok(Json(EventList { events, head }));
         }
         // A process that goes away answers what waits rather than cut it off.
         let is_over = asked_at >= until || app.closing.is_cancelled();
         if is_over || app.revocations.is_revoked(caller.session).await? {
-            return Ok(Json(EventList {
-                events: Vec::new(),
-                head: access.head,
-            }));
+            return Ok(Json(EventList { events, head }));
         }
         let again = sleep_until(until.min(asked_at + ASK_AGAIN));
         // Either way the log is looked at once more.

@@ -118,6 +118,7 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
         get(format!("{messages}?after=2"), 1),
         get(format!("{messages}?thread=3"), 1),
         get(at(3), 1),
+        get(format!("{room}/events?after=1"), 1),
         get("/v1/bots".to_owned(), 1),
         get("/v1/webhooks".to_owned(), 1),
         get(helper.to_owned(), 1),
@@ -130,8 +131,6 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
         get(format!("{}/history", at(3)), 2),
         // The rooms, and the latest message of each.
         get("/v1/users/me/rooms".to_owned(), 2),
-        // Where the log stands, and what is new in it.
-        get(format!("{room}/events?after=1"), 2),
         // The rooms, what is found in them, and the messages.
         get("/v1/search?q=tea".to_owned(), 3),
         get("/v1/search?q=coffee".to_owned(), 2),

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use protocol::{ErrorCode, Role, RoomId, Seq, UserId, events::Event, rooms::Visibility};
-use sqlx::{FromRow, types::Json};
+use sqlx::{ColumnIndex, Decode, FromRow, Row, Type, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -64,6 +64,22 @@ impl Head {
 pub(super) const BETWEEN: &str =
     select_events!("where e.room_id = $1 and e.seq > $2 and e.seq <= $3 order by e.seq limit $4");
 
+/// Events of the room `$1` after a place that `$2` may read, in order, each beside where the room stands; if there are none, that
+/// alone, and nothing of it for strangers.
+pub(super) const NEWS: &str = concat!(
+    "with page as (",
+    select_events!(
+        "where e.room_id = $1 and e.seq > $3
+            and e.seq >= (select m.first_seq from members m where m.room_id = $1 and m.user_id = $2)
+            and e.seq <= (select r.head from rooms r where r.id = $1 and r.deleted_at is null)
+         order by e.seq limit $4"
+    ),
+    ") select (
+        select r.head from rooms r join members m on m.room_id = r.id and m.user_id = $2
+        where r.id = $1 and r.deleted_at is null
+    ) as head, page.* from (select 1 as one) o left join page on true order by page.seq"
+);
+
 impl Store {
     /// What `user` may do with the log of `room`.
     ///
@@ -115,6 +131,32 @@ impl Store {
         .bind(room.uuid()).bind(after.to_i64()).bind(last.to_i64()).bind(i64::from(limit))
         .fetch_all(pool))?;
         rows.into_iter().map(EventRow::event).collect()
+    }
+
+    /// At most `limit` events of every kind that `user` may read after a place, in order, and where the room stands.
+    ///
+    /// # Errors
+    /// As [`Store::access`].
+    pub async fn news(
+        &self,
+        room: RoomId,
+        user: UserId,
+        after: Seq,
+        limit: u32,
+    ) -> Result<(Vec<Event>, Seq)> {
+        let rows: Vec<NewsRow> = on!(self.reader(), pool => sqlx::query_as(NEWS)
+            .bind(room.uuid())
+            .bind(user.uuid())
+            .bind(after.to_i64())
+            .bind(i64::from(limit))
+            .fetch_all(pool))?;
+        let head = match rows.first().and_then(|row| row.head) {
+            Some(head) => Seq::from_i64(head),
+            None => self.access(room, user).await?.head,
+        };
+        let events = rows.into_iter().filter_map(|row| row.event);
+        metrics::counter!("chatx_log_reads_total").increment(1);
+        Ok((events.map(EventRow::event).collect::<Result<_>>()?, head))
     }
 
     /// Where each of these rooms stands.
@@ -197,6 +239,27 @@ struct AccessRow {
     visibility: Word<Visibility>,
     role: Option<Word<Role>>,
     first_seq: Option<i64>,
+}
+
+/// An event, if there is one, and where its room stands.
+struct NewsRow {
+    head: Option<i64>,
+    event: Option<EventRow>,
+}
+
+impl<'r, R: Row> FromRow<'r, R> for NewsRow
+where
+    EventRow: FromRow<'r, R>,
+    Option<i64>: Decode<'r, R::Database> + Type<R::Database>,
+    &'static str: ColumnIndex<R>,
+{
+    fn from_row(row: &'r R) -> sqlx::Result<Self> {
+        let seq: Option<i64> = row.try_get("seq")?;
+        Ok(Self {
+            head: row.try_get("head")?,
+            event: seq.map(|_| EventRow::from_row(row)).transpose()?,
+        })
+    }
 }
 
 #[derive(FromRow)]

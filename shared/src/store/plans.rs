@@ -24,12 +24,13 @@ const OF_LOG: [&str; 7] = [
 ];
 
 /// Each statement, and whether it may sort what it goes through: only what a bound was put on before.
-const STATEMENTS: [(&str, bool); 13] = [
+const STATEMENTS: [(&str, bool); 14] = [
     (history::BACK.whole, false),
     (history::FORTH.whole, false),
     (history::BACK.thread, true),
     (history::FORTH.thread, true),
     (events::BETWEEN, false),
+    (events::NEWS, true),
     (resume::STANDINGS_SQLITE, false),
     (READABLE, true),
     (SELECT_SQLITE, true),
