@@ -78,7 +78,9 @@ impl Store {
              union all
              select e.body, e.at, e.seq
              from events e
-             where e.room_id = $1 and e.target = $2 and e.kind = 'edit' and e.body <> ''
+             where e.room_id = $1 and e.body <> '' and e.seq in (
+                select x.seq from events x where x.room_id = $1 and x.target = $2 and x.kind = 'edit'
+             )
              order by place",
         ).bind(room.uuid()).bind(seq.to_i64()).fetch_all(pool))?;
         let mut versions: Vec<Version> = rows.into_iter().map(VersionRow::version).collect();
@@ -133,8 +135,11 @@ impl RoomChange {
         execute!(
             self.transaction.connection(),
             sqlx::query(
+                // SQLite looks its edits up only if it is asked for nothing but where they are.
                 "update events set body = '', data = null
-                 where room_id = $1 and target = $2 and kind = 'edit'",
+                 where room_id = $1 and seq in (
+                    select x.seq from events x where x.room_id = $1 and x.target = $2 and x.kind = 'edit'
+                 )",
             )
             .bind(room.uuid())
             .bind(seq.to_i64())

@@ -18,6 +18,7 @@ use shared::{
         ResumeFrom, Store, StoreOptions,
     },
 };
+use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 /// A fresh, migrated database, and a clock that stands still until it is moved.
 pub(crate) struct Ground {
@@ -72,6 +73,25 @@ impl Ground {
 
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Runs a statement beside the store.
+    pub(crate) async fn execute(&self, statement: &'static str) -> anyhow::Result<()> {
+        match &self.kept {
+            Kept::Postgres(_) => {
+                PgConnection::connect(&self.url)
+                    .await?
+                    .execute(statement)
+                    .await?;
+            }
+            Kept::Sqlite(_) => {
+                SqliteConnection::connect(&self.url)
+                    .await?
+                    .execute(statement)
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn database_name(&self) -> &str {

@@ -1,3 +1,5 @@
+-- Reading costs the same however much is stored.
+
 -- Of words that very many stretches have only those are looked up that ended in some period: the lexemes of a
 -- stretch say when it ended. Those that were indexed before learn it later.
 
