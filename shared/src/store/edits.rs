@@ -19,6 +19,20 @@ use super::{
     search,
 };
 
+/// The texts that the message `$2` of the room `$1` had, and since when it says what it says.
+pub(super) const VERSIONS: &str = "select o.body, e.at, e.seq as place
+    from originals o join events e on e.room_id = o.room_id and e.seq = o.seq
+    where o.room_id = $1 and o.seq = $2
+    union all
+    select e.body, e.at, e.seq
+    from events e
+    where e.room_id = $1 and e.target = $2 and e.kind = 'edit' and e.body <> ''
+    order by place";
+
+/// Takes the texts of its edits away.
+pub(super) const FORGET_EDITS: &str =
+    "update events set body = '', data = null where room_id = $1 and target = $2 and kind = 'edit'";
+
 impl Store {
     /// Gives a message of one's own another text.
     ///
@@ -72,16 +86,7 @@ impl Store {
         // One change made the other text; nothing before the first is known of a message that was changed
         // before originals were kept.
         let rows: Vec<VersionRow> = on!(self.reader(), pool => sqlx::query_as(
-            "select o.body, e.at, e.seq as place
-             from originals o join events e on e.room_id = o.room_id and e.seq = o.seq
-             where o.room_id = $1 and o.seq = $2
-             union all
-             select e.body, e.at, e.seq
-             from events e
-             where e.room_id = $1 and e.body <> '' and e.seq in (
-                select x.seq from events x where x.room_id = $1 and x.target = $2 and x.kind = 'edit'
-             )
-             order by place",
+            VERSIONS,
         ).bind(room.uuid()).bind(seq.to_i64()).fetch_all(pool))?;
         let mut versions: Vec<Version> = rows.into_iter().map(VersionRow::version).collect();
         // The last is what it says now.
@@ -134,15 +139,9 @@ impl RoomChange {
         )?;
         execute!(
             self.transaction.connection(),
-            sqlx::query(
-                // SQLite looks its edits up only if it is asked for nothing but where they are.
-                "update events set body = '', data = null
-                 where room_id = $1 and seq in (
-                    select x.seq from events x where x.room_id = $1 and x.target = $2 and x.kind = 'edit'
-                 )",
-            )
-            .bind(room.uuid())
-            .bind(seq.to_i64())
+            sqlx::query(FORGET_EDITS)
+                .bind(room.uuid())
+                .bind(seq.to_i64())
         )?;
         self.clear_marks(seq).await?;
         self.drop_files(seq).await?;

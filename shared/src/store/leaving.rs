@@ -33,6 +33,11 @@ const DISPLAY_NAME: &str = "Deleted user";
 /// How much of what they said one transaction takes away: others who write into the room wait for it.
 const AT_ONCE: i64 = 50;
 
+/// What the user `$2` says in the room `$1`.
+pub(super) const SAID: &str = "select seq from events
+    where room_id = $1 and user_id = $2 and kind = 'message' and deleted_at is null
+    limit $3";
+
 impl Store {
     /// Closes an account, and those of the bots that its person answers for: nobody can use them from now on,
     /// and nothing in them says whose they were. `seen` is the hash that their password was checked against.
@@ -121,11 +126,8 @@ impl Store {
         at: Timestamp,
     ) -> Result<Option<Seq>> {
         let mut change = RoomChange::anywhere(self.begin().await?, room, user, at).await?;
-        let said: Vec<i64> = on!(change.transaction.connection(), connection => sqlx::query_scalar(
-            "select seq from events
-             where room_id = $1 and user_id = $2 and kind = 'message' and deleted_at is null
-             limit $3",
-        ).bind(room.uuid()).bind(user.uuid()).bind(AT_ONCE).fetch_all(connection))?;
+        let said: Vec<i64> = on!(change.transaction.connection(), connection => sqlx::query_scalar(SAID)
+            .bind(room.uuid()).bind(user.uuid()).bind(AT_ONCE).fetch_all(connection))?;
         let mut last = None;
         for seq in said {
             last = Some(change.take_back(Seq::from_i64(seq)).await?.seq);
