@@ -37,6 +37,13 @@ pub(crate) struct Bulk {
     pub(crate) word: &'static str,
 }
 
+/// Those of the first of the people of a scene.
+pub(crate) const OWN: Bulk = Bulk {
+    owner: "bench0",
+    name: "bulk",
+    word: "here",
+};
+
 /// One name for what differs: how ids are drawn, how moments are written, how numbers are counted.
 struct Dialect {
     id: &'static str,

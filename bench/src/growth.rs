@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 
 use crate::{
-    bulk::Store,
+    bulk::{OWN, Store},
     fanout::{all_flat_out, series},
     idle::many_rooms,
     report::{Aim, Figure, Role},
@@ -78,10 +78,7 @@ async fn with_rooms(plan: &Plan) -> Result<Figure> {
     for &rooms in &plan.rooms {
         let node = Node::start(Engine::Sqlite).await?;
         let furnished = node.furnish(scene.rooms, scene.members).await?;
-        let ids = Store::open(&node)
-            .await?
-            .make_rooms("bench0", rooms)
-            .await?;
+        let ids = Store::open(&node).await?.make_rooms(&OWN, rooms).await?;
         let beside = many_rooms(&node, &furnished, &ids)?;
         let mut side = talk(scene, node, &furnished)?;
         rename(&mut side, format!("chatx, {rooms} more rooms"), sides.len());

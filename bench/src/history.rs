@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 
 use crate::{
-    bulk::{Bulk, NEVER_TOGETHER, Store, scattered, word},
+    bulk::{Bulk, NEVER_TOGETHER, OWN, Store, scattered, word},
     caller::Caller,
     fanout::{engines, series},
     report::{Aim, Figure, Role, Series, quantile},
@@ -58,12 +58,7 @@ const IDEOGRAPHS_IN_URL: &str = "%E6%9D%B1%E4%BA%AC";
 /// Searches are dearer than pages.
 const PAGES_A_SEARCH: usize = 10;
 
-/// The rooms of who asks, and those of somebody else, one for ten.
-const OWN: Bulk = Bulk {
-    owner: "bench0",
-    name: "bulk",
-    word: "here",
-};
+/// Rooms of somebody else, one for ten of who asks.
 const OTHERS: Bulk = Bulk {
     owner: "bench1",
     name: "beside",

@@ -6,7 +6,7 @@ use std::{thread::sleep, time::Duration};
 use anyhow::{Result, ensure};
 
 use crate::{
-    bulk::Store,
+    bulk::{OWN, Store},
     connect::{NO_FRAMES, bare, meter},
     crowd::{Crowd, Entry},
     frames::text_frame,
@@ -102,7 +102,7 @@ async fn of_rooms(rooms: usize) -> Result<f64> {
     let node = Node::start(Engine::Sqlite).await?;
     let furnished = node.furnish(1, 1).await?;
     let mut store = Store::open(&node).await?;
-    let ids = store.make_rooms("bench0", rooms).await?;
+    let ids = store.make_rooms(&OWN, rooms).await?;
     let entries = many_rooms(&node, &furnished, &ids)?;
     growth(&node.meter()?, &entries, ROOMS_A_SOCKET)
 }

@@ -39,7 +39,7 @@ pub(super) use walk::Ground;
 /// of a hundred messages is found there.
 const READ_AT_ONCE: i64 = 2_048;
 /// How many stretches are read at once: the rarer what is looked for, the more. After that a page ends as it is.
-const ROUNDS: [i64; 4] = [64, 64, 128, 128];
+const ROUNDS: [i64; 3] = [32, 64, 128];
 /// So many stretches after the one that a moment is in may have what came before it: clocks differ.
 const STRETCHES_ASTRAY: i64 = 16;
 
