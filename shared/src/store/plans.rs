@@ -69,7 +69,9 @@ async fn check(pool: &SqlitePool, statement: &str, may_sort: bool) -> anyhow::Re
     for step in of_log {
         assert!(is_looked_up(step), "{step} in {steps:#?}");
     }
-    let sorts = steps.iter().any(|step| step.ends_with("TEMP B-TREE FOR ORDER BY"));
+    let sorts = steps
+        .iter()
+        .any(|step| step.ends_with("TEMP B-TREE FOR ORDER BY"));
     assert!(may_sort || !sorts, "{steps:#?}");
     Ok(())
 }

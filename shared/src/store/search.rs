@@ -38,8 +38,11 @@ pub(super) use walk::Ground;
 /// How many of the latest places, over all rooms, are read without asking the index: a word that is in one
 /// of a hundred messages is found there.
 const READ_AT_ONCE: i64 = 2_048;
-/// How many stretches are read at once: the rarer what is looked for, the more. After that a page ends as it is.
+/// How many stretches are read at once, of all rooms beside one of each: the rarer what is looked for, the more. After that a
+/// page ends as it is.
 const ROUNDS: [i64; 3] = [32, 64, 128];
+/// How many are read for a page of all rooms, beside one of each.
+const STRETCHES: i64 = 128;
 /// So many stretches after the one that a moment is in may have what came before it: clocks differ.
 const STRETCHES_ASTRAY: i64 = 16;
 
@@ -143,7 +146,14 @@ impl Store {
         let mut stopped = near.stopped_at.map(|stop| stop.moment);
         let mut far = rooms.iter().filter_map(Readable::far_end).max();
         let mut lookback = None;
-        for stretches in ROUNDS {
+        let rooms_count = i64::try_from(rooms.len()).unwrap_or(i64::MAX);
+        let mut left = rooms_count.saturating_add(STRETCHES);
+        for more in ROUNDS {
+            // Of rooms that are equally busy one of each must be read to come to what was said before all of them.
+            let stretches = rooms_count.saturating_add(more).min(left);
+            if stretches < rooms_count {
+                break;
+            }
             let is_enough = |far| texts.iter().filter(|text| text.moment() >= far).count() > limit;
             let Some(reached) = far.filter(|far| Some(*far) > stopped && !is_enough(*far)) else {
                 break;
@@ -155,6 +165,7 @@ impl Store {
             let Some(past) = self.past(lookback, before, stretches).await? else {
                 break;
             };
+            left -= i64::try_from(past.runs.len()).unwrap_or(left);
             let read = self
                 .texts(&past.runs, wanted, Order::Newest, before, most)
                 .await?;
