@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
 use protocol::{ErrorCode, SessionId};
-use shared::{App, Settings, origin::is_own_origin};
+use shared::{
+    App, Settings,
+    oidc::{VISIT_LIFE, Visit},
+    origin::is_own_origin,
+};
 
 use crate::error::{Error, Result};
 
@@ -12,6 +16,10 @@ use crate::error::{Error, Result};
 pub(crate) const ACCESS: &str = "chatx_access";
 /// Carries the refresh token to where it is used.
 pub(crate) const REFRESH: &str = "chatx_refresh";
+/// Carries a visit to a provider.
+pub(crate) const VISIT: &str = "chatx_visit";
+/// Where visits go, and come back.
+const VISIT_PATH: &str = "/v1/auth/oidc";
 /// Where the refresh token is used.
 const REFRESH_PATH: &str = "/v1/auth";
 
@@ -51,6 +59,23 @@ pub(crate) fn clear(settings: &Settings, headers: &mut HeaderMap) {
     append(
         headers,
         written(settings, REFRESH, "", REFRESH_PATH, Duration::ZERO),
+    );
+}
+
+/// Gives a visit to its browser: no other one can come back with its answer.
+pub(crate) fn set_visit(app: &App, headers: &mut HeaderMap, visit: &Visit) {
+    let sealed = visit.sealed(&app.secrets);
+    append(
+        headers,
+        written(&app.settings, VISIT, &sealed, VISIT_PATH, VISIT_LIFE),
+    );
+}
+
+/// Takes it away.
+pub(crate) fn clear_visit(settings: &Settings, headers: &mut HeaderMap) {
+    append(
+        headers,
+        written(settings, VISIT, "", VISIT_PATH, Duration::ZERO),
     );
 }
 

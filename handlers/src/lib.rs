@@ -8,6 +8,8 @@
 //! | `/v1/auth/register` `login` `refresh` `logout` `password` `csrf` | `auth` |
 //! | `/v1/auth/verify`, `/v1/auth/verify/resend` | `verify` |
 //! | `/v1/auth/reset`, `/v1/auth/reset/confirm` | `reset` |
+//! | `/v1/auth/providers`, `/v1/auth/oidc/{provider}`, `…/callback` | `oidc` |
+//! | `/v1/users/me/identities`, `…/identities/{identity}` | `identities` |
 //! | `/v1/users/me/totp`, `…/totp/confirm`, `…/totp/codes` | `totp` |
 //! | `/v1/auth/sessions`, `/v1/auth/sessions/{session}` | `sessions` |
 //! | `/v1/users`, `/v1/users/me`, `/v1/users/{user}` | `users` |
@@ -48,6 +50,8 @@ mod input;
 mod scopes;
 
 mod auth;
+mod identities;
+mod oidc;
 mod reset;
 mod sessions;
 mod tokens;
@@ -140,6 +144,8 @@ fn table() -> OpenApiRouter<App> {
         .merge(auth::routes())
         .merge(verify::routes())
         .merge(reset::routes())
+        .merge(oidc::routes())
+        .merge(identities::routes())
         .merge(totp::routes())
         .merge(sessions::routes())
         .merge(users::routes())

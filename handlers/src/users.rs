@@ -2,19 +2,19 @@
 
 use axum::{Json, extract::State};
 use protocol::{
-    ErrorCode,
+    Violation,
     accounts::{ChangeProfile, FindUsers, Me, ProfileBody, User, UserList, UsersQuery},
     audit::AuditAction,
     frame::PresenceState,
     text::{EmailAddress, Password},
 };
 use serde_json::json;
-use shared::{App, profiles, store::ChangeEmail};
+use shared::{App, proving::prove, store::ChangeEmail};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     caller::Authenticated,
-    error::Result,
+    error::{Error, Result},
     input::{OfUser, Path, Query, Valid},
 };
 
@@ -38,7 +38,7 @@ async fn me(State(app): State<App>, caller: Authenticated) -> Result<Json<Me>> {
 /// What is left out stays, `null` empties. Another address needs the password, and is to be verified.
 #[utoipa::path(patch, path = "/v1/users/me", tag = "users", request_body = Option<ProfileBody>, responses(
     (status = 200, description = "the caller's account as it is now", body = Me),
-    (status = 401, description = "`invalid_credentials`: the password is another one"),
+    (status = 401, description = "`invalid_credentials`: another password, or none after more than 10 minutes"),
     (status = 409, description = "`email_taken`; `conflict`: the password was changed by another request at the same time"),
 ))]
 async fn change(
@@ -47,7 +47,7 @@ async fn change(
     Valid(change): Valid<ChangeProfile>,
 ) -> Result<Json<Me>> {
     let email = match &change.email {
-        Some((email, password)) => other_address(&app, &caller, email, password).await?,
+        Some(email) => other_address(&app, &caller, email, change.password.as_ref()).await?,
         None => None,
     };
     let me = app
@@ -72,7 +72,7 @@ async fn other_address(
     app: &App,
     caller: &Authenticated,
     email: &EmailAddress,
-    password: &Password,
+    password: Option<&Password>,
 ) -> Result<Option<ChangeEmail>> {
     let user = caller.user.id;
     let tries = format!("login:{user}");
@@ -80,12 +80,11 @@ async fn other_address(
         .allowances
         .take(app, app.settings.rates.login, &tries)
         .await?;
-    let known = app.store.credentials_of(user).await?;
-    let seen = known.password_hash.as_deref();
-    if !app.passwords.verify(password.as_str(), seen).await? {
-        return Err(ErrorCode::InvalidCredentials.into());
-    }
     let me = app.store.me(user).await?;
+    if me.has_password && password.is_none() {
+        return Err(Error::field("password", Violation::Required));
+    }
+    let seen = prove(app, caller, password).await?;
     if me.email == email.as_str() {
         return Ok(None);
     }
@@ -99,7 +98,7 @@ async fn other_address(
         mails.push(app.mail_to_former(&me.user.username, &me.email));
     }
     Ok(Some(ChangeEmail {
-        seen: seen.unwrap_or_default().to_owned(),
+        seen,
         email: email.as_str().to_owned(),
         mails,
     }))

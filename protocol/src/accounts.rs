@@ -4,6 +4,7 @@ mod user;
 mod credentials;
 mod links;
 mod totp;
+mod providers;
 mod session;
 
 pub use credentials::{
@@ -11,6 +12,10 @@ pub use credentials::{
     Register, RegisterBody,
 };
 pub use links::{ConfirmReset, Reset, ResetBody, ResetConfirmBody, Verify, VerifyBody};
+pub use providers::{
+    Callback, CallbackQuery, Identity, IdentityList, LinkIdentity, LinkIdentityBody, LinkStarted,
+    Provider, ProviderList, Visit, VisitQuery,
+};
 pub use session::{
     CookieQuery, CsrfToken, Refresh, RefreshBody, Session, SessionList, SignedIn, TokenPlace,
     TokenType,

@@ -35,6 +35,10 @@ pub enum AuditAction {
     TotpOff,
     /// Recovery codes were made anew.
     RecoveryCodes,
+    /// Somebody may log in by the word of a provider from now on.
+    IdentityLink,
+    /// They may no more.
+    IdentityUnlink,
     /// A profile was changed.
     ProfileChange,
     /// An access token was renewed.
@@ -128,6 +132,8 @@ impl AuditAction {
             Self::TotpOn => "totp_on",
             Self::TotpOff => "totp_off",
             Self::RecoveryCodes => "recovery_codes",
+            Self::IdentityLink => "identity_link",
+            Self::IdentityUnlink => "identity_unlink",
             Self::ProfileChange => "profile_change",
             Self::TokenRefresh => "token_refresh",
             Self::TokenReuse => "token_reuse",

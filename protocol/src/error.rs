@@ -75,6 +75,10 @@ pub enum ErrorCode {
     ReportNotFound,
     /// The link of a mail is used, too old, or was never sent.
     LinkNotFound,
+    /// Nobody of this name says who people are.
+    ProviderNotFound,
+    /// No such identity.
+    IdentityNotFound,
     /// The path exists, but not with this method.
     MethodNotAllowed,
     /// Another account has this username.
@@ -91,6 +95,10 @@ pub enum ErrorCode {
     LastOwner,
     /// The server is not left without an admin.
     LastAdmin,
+    /// Another account has this identity.
+    IdentityTaken,
+    /// An account is not left without a way into it.
+    LastWayIn,
     /// It does not go together with how things are.
     Conflict,
     /// It is larger than it may be.
@@ -141,7 +149,9 @@ impl ErrorCode {
             | Self::HookNotFound
             | Self::FileNotFound
             | Self::ReportNotFound
-            | Self::LinkNotFound => 404,
+            | Self::LinkNotFound
+            | Self::ProviderNotFound
+            | Self::IdentityNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::UsernameTaken
             | Self::EmailTaken
@@ -150,6 +160,8 @@ impl ErrorCode {
             | Self::RoomFull
             | Self::LastOwner
             | Self::LastAdmin
+            | Self::IdentityTaken
+            | Self::LastWayIn
             | Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -197,6 +209,8 @@ impl ErrorCode {
             Self::FileNotFound => "no such file, or not for this",
             Self::ReportNotFound => "no such report",
             Self::LinkNotFound => "the link is used, or too old: ask for another one",
+            Self::ProviderNotFound => "nobody of this name says who people are",
+            Self::IdentityNotFound => "no such identity",
             Self::MethodNotAllowed => "this method is not served here",
             Self::UsernameTaken => "another account has this username",
             Self::EmailTaken => "another account has this email address",
@@ -207,6 +221,8 @@ impl ErrorCode {
             Self::RoomFull => "the room is full",
             Self::LastOwner => "hand the room over first: it would be left without an owner",
             Self::LastAdmin => "make somebody else server admin first: there would be none",
+            Self::IdentityTaken => "another account has this identity",
+            Self::LastWayIn => "set a password first: there would be no way into this account",
             Self::Conflict => "this does not go together with how things are now",
             Self::TooLarge => "this is larger than it may be",
             Self::UnsupportedMediaType => "a body of this type is not taken here",

@@ -45,6 +45,10 @@ pub enum OfWebhook {}
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OfHook {}
 
+/// Marks the id of an identity.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OfIdentity {}
+
 /// Names a room.
 pub type RoomId = Id<OfRoom>;
 /// Names an account.
@@ -61,6 +65,8 @@ pub type WebhookId = Id<OfWebhook>;
 pub type HookId = Id<OfHook>;
 /// Names what somebody told moderators of a message.
 pub type ReportId = Id<OfReport>;
+/// Names an account elsewhere that somebody may log in by.
+pub type IdentityId = Id<OfIdentity>;
 /// Names one socket.
 pub type ConnectionId = Id<OfConnection>;
 

@@ -38,7 +38,8 @@ pub mod socket;
 pub use error::{ErrorBody, ErrorCode};
 pub use fields::{Fields, Parse, Violation};
 pub use ids::{
-    ConnectionId, EventId, FileId, HookId, ReportId, RoomId, SessionId, UserId, WebhookId,
+    ConnectionId, EventId, FileId, HookId, IdentityId, ReportId, RoomId, SessionId, UserId,
+    WebhookId,
 };
 pub use limits::Limits;
 pub use roles::{Act, Role};

@@ -34,6 +34,11 @@ pub fn print(loaded: &Loaded, out: &mut impl Write) -> io::Result<()> {
             setting.name
         )?;
     }
+    for row in &loaded.of_providers {
+        let value = row.shown.as_deref().unwrap_or("(hidden)");
+        let (name, origin) = (&row.name, &row.origin);
+        writeln!(out, "{name:name_width$}  {value:value_width$}  {origin}")?;
+    }
     Ok(())
 }
 

@@ -28,6 +28,7 @@ use crate::{
     limiter::Limiter,
     mail::{self, Post},
     news::News,
+    oidc::Oidc,
     passwords::Passwords,
     presence::Presence,
     redis_link::Redis,
@@ -53,6 +54,8 @@ pub struct App {
     pub secrets: Secrets,
     /// Hashing and checking passwords.
     pub passwords: Passwords,
+    /// Who else says who somebody is.
+    pub oidc: Oidc,
     /// What is in the files that people upload.
     pub files: Files,
     /// How often somebody may do something.
@@ -194,6 +197,7 @@ impl App {
         Ok(Self {
             appender: Appender::start(&store, writers, tracker, cancel),
             passwords: Passwords::new(cores),
+            oidc: Oidc::new(&settings, clock.clone()),
             files: Files::new(&settings)?,
             tickets: Tickets::new(secrets.clone(), settings.ticket, redis),
             bot_tokens: BotTokens::new(

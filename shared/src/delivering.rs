@@ -3,7 +3,6 @@
 //! What was posted and not noted is posted again, so events come at least once.
 
 mod post;
-mod public;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,8 +21,6 @@ use crate::{
     store::{self, Lease, Pending, Step, Store},
     token::Secrets,
 };
-
-pub use public::is_public;
 
 /// How long a webhook is held without a word: who was killed holds it no longer than this.
 const HELD_FOR: Duration = Duration::from_secs(8);

@@ -11,7 +11,7 @@ use protocol::{ErrorCode, FileId, RoomId, Seq};
 use serde_json::json;
 
 use crate::{
-    App, Caller, files,
+    App, Caller, files, identities,
     store::{self, OwnFile, Reaction, Walk},
 };
 use archive::Archive;
@@ -101,6 +101,7 @@ impl Export {
             "user": store.me(user).await.map_err(broken)?,
             "sessions": store.sessions(user, self.caller.session, now).await.map_err(broken)?,
             "blocks": store.blocks(user).await.map_err(broken)?,
+            "identities": identities::of(&self.app, user).await.map_err(broken)?,
         });
         self.archive.begin_text("account.json")?;
         self.archive.add(&serde_json::to_vec_pretty(&account)?)?;

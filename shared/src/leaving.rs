@@ -3,19 +3,18 @@
 
 use std::time::Duration;
 
-use protocol::{ErrorCode, UserId, accounts::CloseAccount, audit::AuditAction};
+use protocol::{UserId, accounts::CloseAccount, audit::AuditAction};
 use serde_json::json;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     App, Caller, Refusal,
+    proving::prove,
     store::{self, Leaving, Walk},
 };
 
 const EVERY: Duration = Duration::from_secs(2);
-/// For so long after a login somebody without a password has shown who they are.
-const FRESH: Duration = Duration::from_secs(600);
 
 /// Closes the caller's account, if they show that it is theirs.
 ///
@@ -23,35 +22,16 @@ const FRESH: Duration = Duration::from_secs(600);
 /// `invalid_credentials`, `conflict` if the password was changed at the same time.
 pub async fn close(app: &App, caller: &Caller, shown: &CloseAccount) -> Result<(), Refusal> {
     let user = caller.user.id;
-    let known = app.store.credentials_of(user).await?;
-    let seen = known.password_hash.as_deref();
-    let is_theirs = match (&shown.password, seen) {
-        (Some(password), Some(_)) => app.passwords.verify(password.as_str(), seen).await?,
-        (_, None) => has_just_come(app, caller).await?,
-        (None, Some(_)) => false,
-    };
-    if !is_theirs {
-        return Err(ErrorCode::InvalidCredentials.into());
-    }
+    let seen = prove(app, caller, shown.password.as_ref()).await?;
     let revoked = app
         .store
-        .close_for_good(user, seen, app.clock.now())
+        .close_for_good(user, seen.as_deref(), app.clock.now())
         .await?;
     app.revocations.spread(&revoked).await;
     app.audit(caller, AuditAction::AccountErase, None, json!({}))
         .await;
     tracing::info!(user.id = %user, "somebody left for good");
     Ok(())
-}
-
-async fn has_just_come(app: &App, caller: &Caller) -> Result<bool, Refusal> {
-    let now = app.clock.now();
-    let sessions = app
-        .store
-        .sessions(caller.user.id, caller.session, now)
-        .await?;
-    let own = sessions.iter().find(|session| session.current);
-    Ok(own.is_some_and(|own| own.created_at > now.before(FRESH)))
 }
 
 /// Takes away what is left of those who left, until `cancel`. Any number of nodes may do it at once.

@@ -12,11 +12,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 mod value;
 mod table;
+mod providers;
 mod load;
 mod document;
 
 pub use document::document;
-pub use load::{Loaded, Mistakes, Origin, Sources, load};
+pub use load::{Loaded, Mistakes, OfProvider, Origin, Sources, load};
+pub use providers::{PREFIX, PROVIDER_SETTINGS, Provider, ProviderSetting};
 pub use table::{SETTINGS, Section, Setting};
 
 /// Every setting of a server.
@@ -88,6 +90,8 @@ pub struct Settings {
     pub log: String,
     /// `CHATX_LOG_FORMAT`.
     pub log_format: LogFormat,
+    /// `CHATX_OIDC_…`: who else may say who somebody is, by their ids.
+    pub providers: Vec<Provider>,
     /// `CHATX_ORIGINS`: browser origins that are allowed beside the server's own.
     pub origins: Vec<String>,
     /// `TRUSTED_PROXIES`: whose `X-Forwarded-For` counts.
@@ -210,6 +214,7 @@ impl Default for Settings {
             metrics_listen: None,
             log: "info".to_owned(),
             log_format: LogFormat::Auto,
+            providers: Vec::new(),
             origins: Vec::new(),
             trusted_proxies: Vec::new(),
             admins: Vec::new(),

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     App, Caller, Refusal,
-    delivering::is_public,
+    outside::is_public,
     store::{NewWebhookRow, WebhookChanges, Webhooks},
     token::bearer::random_text,
 };

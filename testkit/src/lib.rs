@@ -1,4 +1,4 @@
-//! Real servers for tests: PostgreSQL, Redis, `PgBouncer`, S3, `chatx` itself and Chromium, each private to
+//! Real servers for tests: PostgreSQL, Redis, `PgBouncer`, S3, an OpenID provider, `chatx` itself and Chromium, each private to
 //! the test that starts it. Nothing here stands in for anything, and nothing outlives the test, even
 //! when the test is killed.
 //!
@@ -18,7 +18,9 @@ mod port;
 mod postgres;
 mod pgbouncer;
 mod redis;
+mod python;
 mod s3;
+mod oidc;
 mod chatx;
 #[cfg(feature = "database")]
 mod database;
@@ -38,6 +40,7 @@ pub use chromium::Chromium;
 pub use database::Database;
 #[cfg(feature = "database")]
 pub use ground::Ground;
+pub use oidc::OidcProvider;
 #[cfg(feature = "chromium")]
 pub use page::Page;
 pub use pgbouncer::PgBouncer;

@@ -1,19 +1,15 @@
 //! A private server that speaks S3, with one empty bucket: `moto`, from Python's package index.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::spawn_blocking,
 };
 
-use crate::{
-    apt, free_port,
-    home::{Home, run_quietly},
-    say,
-};
+use crate::{free_port, home::Home, python};
 
 /// As it is asked for from the index.
 const RELEASE: &str = "moto[server]==5.2.5";
@@ -33,7 +29,7 @@ impl S3 {
     pub async fn start() -> Result<Self> {
         let port = free_port();
         let mut s3 = spawn_blocking(move || {
-            let program = program()?;
+            let program = python::program(RELEASE, "moto_server")?;
             let mut home = Home::new("s3", "KILL")?;
             let mut command = Command::new(program);
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
@@ -91,24 +87,4 @@ impl S3 {
         stream.read_to_string(&mut answer).await?;
         Ok(answer)
     }
-}
-
-/// The server's program, installed beside whatever else was fetched for tests, once.
-fn program() -> Result<PathBuf> {
-    let cache = apt::cache_directory();
-    fs::create_dir_all(&cache)?;
-    let place = cache.join(RELEASE.replace(['[', ']', '='], "-"));
-    let (program, ready) = (place.join("bin/moto_server"), place.join("ready"));
-    let _lock = apt::lock(&cache)?;
-    if !ready.exists() {
-        say(format!("S3: installing {RELEASE} in {}", place.display()));
-        let mut environment = Command::new("python3");
-        run_quietly(environment.args(["-m", "venv", "--clear"]).arg(&place))
-            .context("there is no Python with venv here")?;
-        let mut install = Command::new(place.join("bin/python"));
-        run_quietly(install.args(["-m", "pip", "install", "--quiet", RELEASE]))
-            .context("it is not to be had from Python's package index")?;
-        fs::write(ready, "")?;
-    }
-    Ok(program)
 }

@@ -104,11 +104,11 @@ pub struct ProfileBody {
     )]
     #[schema(value_type = Option<bool>)]
     pub shows_reads: Option<Option<bool>>,
-    /// Another address, which is to be verified. It needs the `password`.
+    /// Another address, which is to be verified. It needs the `password`, from who has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(format = "email", max_length = 254)]
     pub email: Option<String>,
-    /// The account's password, with `email`.
+    /// The account's password, with `email`; who has none has logged in within the last 10 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(max_length = 256)]
     pub password: Option<String>,
@@ -125,8 +125,10 @@ pub struct ChangeProfile {
     pub status: Option<String>,
     /// Whether others see how far they have read.
     pub shows_reads: Option<bool>,
-    /// Another address, with the password that allows it.
-    pub email: Option<(EmailAddress, Password)>,
+    /// Another address.
+    pub email: Option<EmailAddress>,
+    /// The password that allows it, from who has one.
+    pub password: Option<Password>,
 }
 
 impl Parse for ChangeProfile {
@@ -155,12 +157,10 @@ impl Parse for ChangeProfile {
         let password = fields.optional("password", raw.password, |raw| {
             Password::attempt(&raw, limits)
         });
-        if email.is_some() && password.is_none() && fields.of("password").is_empty() {
-            fields.add("password", Violation::Required);
-        }
         if fields.is_empty() {
             Ok(Self {
-                email: email.zip(password),
+                email,
+                password,
                 display_name,
                 bio,
                 status,

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{SETTINGS, Section};
+use super::{PREFIX, PROVIDER_SETTINGS, ProviderSetting, SETTINGS, Section};
 
 const OPENING: &str = "\
 # Settings
@@ -21,6 +21,32 @@ comes from, and hides secrets.
 A rate is written `5/300s`: five at once, then one more every 300 seconds (`ms`, `s`, `min`, `h`).
 
 This page is made from the table in `shared/src/settings/table.rs`.
+";
+
+const OF_PROVIDERS: &str = "
+## Providers
+
+People may log in by whoever else knows them and speaks OpenID Connect: Google, Microsoft Entra, Okta, Keycloak, Authentik, GitLab …
+Register ChatX there as a web application (authorization code, PKCE) with the redirect url
+`<public url>/v1/auth/oidc/<id>/callback`, and give what you get by settings that have an `<ID>` of your choice in their names, of
+letters, digits and `_`; any number of providers is possible. The page then has a button for each. As a file:
+
+```toml
+public_url = \"https://chat.example.com\"
+[oidc.example]
+name = \"Example\"
+issuer = \"https://id.example.com\"
+client_id = \"chatx\"
+client_secret_file = \"/run/secrets/oidc_example\"
+```
+
+All processes that serve HTTP need the same ones. `CHATX_PUBLIC_URL` must be the url that people have in their browsers. Whoever the provider
+vouches for gets an account; one that is there already is theirs only if both sides have verified its address, else they log in and add the
+provider in the settings. A provider has signed its answers with RS256, PS256, ES256, EdDSA or a longer relative. How it goes is told in
+[protocol.md](protocol.md#logging-in-elsewhere).
+
+| setting | default | value | |
+|---|---|---|---|
 ";
 
 /// The page.
@@ -60,8 +86,23 @@ pub fn document() -> String {
                 setting.about
             );
         }
+        if section == Section::Access {
+            page.push_str(OF_PROVIDERS);
+            page.extend(PROVIDER_SETTINGS.iter().map(of_provider));
+        }
     }
     page
+}
+
+fn of_provider(setting: &ProviderSetting) -> String {
+    let ProviderSetting {
+        part,
+        about,
+        default,
+        shape,
+        ..
+    } = setting;
+    format!("| `{PREFIX}<ID>_{part}` | {default} | {shape} | {about} |\n")
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use super::{SETTINGS, Setting, Settings};
+use super::{SETTINGS, Setting, Settings, providers};
 
 /// Names that belong to us although they have no `CHATX_` in front.
 const FAMILIAR: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "TRUSTED_PROXIES"];
@@ -29,7 +29,19 @@ pub struct Sources<'a> {
 pub struct Loaded {
     /// The settings; those left out have their defaults.
     pub settings: Settings,
+    /// The settings of providers that were given, by their names.
+    pub of_providers: Vec<OfProvider>,
     origins: BTreeMap<&'static str, Origin>,
+}
+
+/// One setting of a provider, as it was given.
+pub struct OfProvider {
+    /// Its name.
+    pub name: String,
+    /// Its value; none if that is never shown.
+    pub shown: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 impl Loaded {
@@ -113,7 +125,7 @@ pub fn load(sources: &Sources<'_>) -> Result<Loaded, Mistakes> {
 
 struct Loading<'a> {
     sources: &'a Sources<'a>,
-    given: BTreeMap<&'static str, (String, Origin)>,
+    given: BTreeMap<String, (String, Origin)>,
     mistakes: Mistakes,
 }
 
@@ -191,34 +203,33 @@ impl Loading<'_> {
             if value.is_empty() {
                 continue;
             }
-            let Some((setting, value, origin)) = self.understand(name, value, origin) else {
+            let Some((name, value, origin)) = self.understand(name, value, origin) else {
                 continue;
             };
-            if !seen.insert(setting.name) {
-                self.mistakes.add(format_args!(
-                    "{0}: set either {0} or {0}_FILE",
-                    setting.name
-                ));
+            if !seen.insert(name.clone()) {
+                self.mistakes
+                    .add(format_args!("{name}: set either {name} or {name}_FILE"));
             }
-            self.given.insert(setting.name, (value, origin));
+            self.given.insert(name, (value, origin));
         }
     }
 
-    /// Which setting `name` means, and the value that it has by that.
+    /// The name of the setting that `name` means, and the value that it has by that.
     fn understand(
         &mut self,
         name: &str,
         value: &str,
         origin: &Origin,
-    ) -> Option<(&'static Setting, String, Origin)> {
-        if let Some(setting) = find(name) {
-            return Some((setting, value.to_owned(), origin.clone()));
+    ) -> Option<(String, String, Origin)> {
+        if is_known(name) {
+            return Some((name.to_owned(), value.to_owned(), origin.clone()));
         }
-        if let Some(setting) = name.strip_suffix("_FILE").and_then(find) {
+        if let Some(setting) = name.strip_suffix("_FILE").filter(|name| is_known(name)) {
             match (self.sources.read_file)(Path::new(value)) {
                 Ok(text) => {
                     let text = text.trim_end_matches(['\r', '\n']).to_owned();
-                    return Some((setting, text, Origin::FileNamedBy(name.to_owned())));
+                    let origin = Origin::FileNamedBy(name.to_owned());
+                    return Some((setting.to_owned(), text, origin));
                 }
                 Err(error) => self
                     .mistakes
@@ -260,19 +271,35 @@ impl Loading<'_> {
             }
             origins.insert(setting.name, origin);
         }
+        // What is left is of providers.
+        settings.providers = providers::read(&self.given, &mut self.mistakes);
         settings.check(&mut self.mistakes);
-        self.mistakes.or(Loaded { settings, origins })
+        let of_providers = self.given.into_iter().map(of_provider).collect();
+        self.mistakes.or(Loaded {
+            settings,
+            of_providers,
+            origins,
+        })
     }
 }
 
-fn find(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|setting| setting.name == name)
+fn of_provider((name, (text, origin)): (String, (String, Origin))) -> OfProvider {
+    let is_secret = providers::parts(&name).is_none_or(|(_, setting)| setting.secret);
+    OfProvider {
+        shown: (!is_secret).then_some(text),
+        name,
+        origin,
+    }
 }
 
-fn nearest(name: &str) -> &'static str {
-    SETTINGS
-        .iter()
-        .map(|setting| setting.name)
+fn is_known(name: &str) -> bool {
+    SETTINGS.iter().any(|setting| setting.name == name) || providers::parts(name).is_some()
+}
+
+fn nearest(name: &str) -> String {
+    let known = SETTINGS.iter().map(|setting| setting.name.to_owned());
+    known
+        .chain(providers::nearest(name))
         .min_by_key(|known| strsim::damerau_levenshtein(known, name))
         .expect("there are settings")
 }
@@ -295,12 +322,18 @@ mod tests {
         body_max_chars = 13
         [rate]
         login = "7/250ms"
+        [oidc.example]
+        issuer = "https://id.example.com"
+        client_id = "chat"
+        client_secret_file = "secret"
+        scopes = ["openid", "email"]
     "#;
 
     fn read_file(path: &Path) -> io::Result<String> {
         match path.to_str() {
             Some("file.toml") => Ok(FILE.to_owned()),
             Some("url") => Ok("postgres://a:b@c/d\n".to_owned()),
+            Some("secret") => Ok("hunter2\n".to_owned()),
             _ => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -341,6 +374,7 @@ mod tests {
                 ("CHATX_CONFIG", "file.toml"),
                 ("CHATX_LISTEN", "127.0.0.1:2"),
                 ("CHATX_TICKET_S", "22"),
+                ("CHATX_OIDC_EXAMPLE_CLIENT_ID", "of the environment"),
                 ("PATH", "/"),
             ],
         );
@@ -357,7 +391,10 @@ mod tests {
         );
         assert_eq!(settings.origins, ["https://a.example", "https://b.example"]);
         assert_eq!(settings.database_url.expose_secret(), "postgres://a:b@c/d");
-        let origin = |name| loaded.origin(find(name).unwrap()).map(ToString::to_string);
+        let origin = |name| {
+            let setting = SETTINGS.iter().find(|setting| setting.name == name);
+            loaded.origin(setting.unwrap()).map(ToString::to_string)
+        };
         assert_eq!(origin("CHATX_LISTEN").as_deref(), Some("flag"));
         assert_eq!(origin("CHATX_TICKET_S").as_deref(), Some("environment"));
         assert_eq!(origin("CHATX_ACCESS_TOKEN_S").as_deref(), Some("file"));
@@ -366,6 +403,27 @@ mod tests {
             Some("file named by DATABASE_URL_FILE")
         );
         assert_eq!(origin("CHATX_REFRESH_TOKEN_S"), None);
+        let [provider] = settings.providers.as_slice() else {
+            panic!("{:?}", settings.providers);
+        };
+        assert_eq!(
+            (provider.id.as_str(), provider.name.as_str()),
+            ("example", "Example")
+        );
+        assert_eq!(provider.client_id, "of the environment");
+        assert_eq!(provider.scopes, "openid email");
+        let secret = provider.client_secret.as_ref().unwrap();
+        assert_eq!(secret.expose_secret(), "hunter2");
+        let shown = |row: &OfProvider| format!("{} {:?} {}", row.name, row.shown, row.origin);
+        let shown: Vec<_> = loaded.of_providers.iter().map(shown).collect();
+        assert_eq!(shown.len(), 4);
+        assert_eq!(
+            shown[..2],
+            [
+                r#"CHATX_OIDC_EXAMPLE_CLIENT_ID Some("of the environment") environment"#,
+                "CHATX_OIDC_EXAMPLE_CLIENT_SECRET None file named by CHATX_OIDC_EXAMPLE_CLIENT_SECRET_FILE"
+            ]
+        );
     }
 
     #[test]
@@ -381,12 +439,16 @@ mod tests {
                 ("TRUSTED_PROXIES", "10.0.0.0/8,10.0.0.0/33"),
                 ("CHATX_ORIGINS", "https://a.example/,b"),
                 ("CHATX_LIMIT_USERNAME_MIN_CHARS", "40"),
+                ("CHATX_OIDC_EXAMPLE_ISUER", "https://id.example.com"),
+                ("CHATX_OIDC_EXAMPLE_CLIENT_ID", "chat"),
                 ("CHATX_TEST_POSTGRES_URL", "of somebody else"),
             ],
         );
         let mistakes = mistakes.err().unwrap();
         for expected in [
             "CHATX_LISTEM: no such setting; did you mean CHATX_LISTEN?",
+            "CHATX_OIDC_EXAMPLE_ISUER: no such setting; did you mean CHATX_OIDC_EXAMPLE_ISSUER?",
+            "CHATX_OIDC_EXAMPLE_ISSUER: needed by the provider `example`",
             "CHATX_LISTEN (environment): `here` is no address and port",
             "DATABASE_URL (environment): its value begins with neither",
             "CHATX_CLUSTER_SECRET_FILE: cannot read nowhere",
@@ -399,7 +461,7 @@ mod tests {
             assert!(mistakes.contains(expected), "{expected}\n--\n{mistakes}");
         }
         assert!(!mistakes.contains("hunter2"), "{mistakes}");
-        assert_eq!(mistakes.lines().count(), 9, "{mistakes}");
+        assert_eq!(mistakes.lines().count(), 11, "{mistakes}");
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub struct Credentials {
 /// Another address for an account.
 #[derive(Clone)]
 pub struct ChangeEmail {
-    /// The hash that the password was checked against.
-    pub seen: String,
+    /// The hash that the password was checked against; none if there was no password.
+    pub seen: Option<String>,
     /// The address.
     pub email: String,
     /// What is written about it, to whom.
@@ -360,10 +360,11 @@ impl Store {
 async fn change_email(tx: &mut Tx, user: UserId, change: &ChangeEmail) -> Result<()> {
     let changed = on!(tx.connection(), connection => sqlx::query_scalar::<_, uuid::Uuid>(
         "update users set email = $3, email_verified_at = null \
-         where id = $1 and password_hash = $2 and erased_at is null returning id",
+         where id = $1 and (password_hash = $2 or (password_hash is null and $2 is null)) and erased_at is null \
+         returning id",
     )
     .bind(user.uuid())
-    .bind(&change.seen)
+    .bind(change.seen.as_deref())
     .bind(&change.email)
     .fetch_optional(connection))
     .map_err(|error| error.or_taken("email", ErrorCode::EmailTaken))?;

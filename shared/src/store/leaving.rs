@@ -214,6 +214,7 @@ async fn blank(tx: &mut Tx, user: UserId, at: Timestamp) -> Result<Vec<SessionId
         "delete from webhooks where user_id = $1",
         "delete from hooks where user_id = $1",
         "delete from recovery_codes where user_id = $1",
+        "delete from identities where user_id = $1",
         "delete from mailed_tokens where user_id = $1",
     ] {
         execute!(tx.connection(), sqlx::query(statement).bind(user.uuid()))?;

@@ -401,7 +401,7 @@ async fn grant(tx: &mut Tx, session: SessionId, row: &StandingRow) -> Result<Opt
     }))
 }
 
-async fn open_account(tx: &mut Tx, user: UserId) -> Result<Option<Me>> {
+pub(super) async fn open_account(tx: &mut Tx, user: UserId) -> Result<Option<Me>> {
     let row: Option<UserRow> = on!(tx.connection(), connection => sqlx::query_as(
         "select id, username, email, display_name, bio, status, admin, shows_reads, created_at, \
              email_verified_at is not null as email_verified, password_hash is not null as has_password, \
