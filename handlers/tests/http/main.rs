@@ -16,6 +16,8 @@ mod leaving;
 mod limits;
 mod mail;
 mod messages;
+mod oidc;
+mod provider;
 mod refusals;
 mod reports;
 mod rooms;

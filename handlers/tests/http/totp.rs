@@ -30,6 +30,19 @@ fn code(server: &Server, secret: &str) -> String {
     format!("{:06}", number % 1_000_000)
 }
 
+/// Makes the logins of somebody ask for codes.
+pub(crate) async fn turn_on(server: &Server, person: &Person<'_>) -> String {
+    let begun = person
+        .post("/v1/users/me/totp")
+        .json(json!({ "password": PASSWORD }));
+    let begun = begun.await_status(201).await;
+    let secret = begun.json["secret"].as_str().unwrap();
+    let body = json!({ "code": code(server, secret) });
+    let confirm = person.post("/v1/users/me/totp/confirm").json(body);
+    confirm.await_status(200).await;
+    secret.to_owned()
+}
+
 fn login(totp: Option<&str>) -> Value {
     let mut body = json!({ "login": "ada", "password": PASSWORD });
     if let Some(totp) = totp {
@@ -116,16 +129,9 @@ async fn codes_are_asked_for_and_good_once() {
 async fn of_many_who_show_one_code_at_once_one_comes_in() {
     for server in Server::each().await {
         let ada = server.register("ada").await;
-        let begun = ada
-            .post("/v1/users/me/totp")
-            .json(json!({ "password": PASSWORD }));
-        let secret = begun.await_status(201).await.json["secret"].clone();
-        let secret = secret.as_str().unwrap();
-        let body = json!({ "code": code(&server, secret) });
-        let confirm = ada.post("/v1/users/me/totp/confirm").json(body);
-        confirm.await_status(200).await;
+        let secret = turn_on(&server, &ada).await;
         server.advance(STEP);
-        let body = login(Some(&code(&server, secret)));
+        let body = login(Some(&code(&server, &secret)));
         let enter = || server.post("/v1/auth/login").json(body.clone()).answer();
         let answers = tokio::join!(enter(), enter(), enter(), enter());
         let statuses =

@@ -106,6 +106,8 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
         get("/v1/users?query=bo".to_owned(), 1),
         get("/v1/users/me/blocks".to_owned(), 1),
         get("/v1/auth/sessions".to_owned(), 1),
+        get("/v1/auth/providers".to_owned(), 0),
+        get("/v1/users/me/identities".to_owned(), 1),
         get("/v1/rooms".to_owned(), 1),
         get(room.to_owned(), 1),
         get(format!("{room}/members"), 1),

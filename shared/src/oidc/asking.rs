@@ -229,3 +229,41 @@ fn basic(client_id: &str, secret: &str) -> String {
 fn readable<T: DeserializeOwned>(what: &'static str, answer: &Answer) -> Result<T, NotVouched> {
     serde_json::from_slice(&answer.body).map_err(|error| NotVouched::Unreadable(what, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asking(issuer: &str, trusted_network: bool) -> Asking {
+        let provider = Provider {
+            id: "example".to_owned(),
+            issuer: issuer.to_owned(),
+            client_id: "chat".to_owned(),
+            client_secret: None,
+            name: "Example".to_owned(),
+            scopes: "openid".to_owned(),
+            trusted_network,
+        };
+        Asking::new(provider, Outside::new())
+    }
+
+    #[test]
+    fn a_provider_leads_nobody_into_a_network_that_trusts_us() {
+        let at = |issuer: &str, trusted: bool, url: &str| {
+            asking(issuer, trusted).targets(&url.parse().unwrap()).ok()
+        };
+        let (open, own) = (Some(Targets::Public), Some(Targets::Any));
+        let issuer = "https://id.example.com";
+        assert_eq!(at(issuer, false, "https://id.example.com/token"), own);
+        assert_eq!(at(issuer, false, "https://keys.example.com"), open);
+        assert_eq!(at(issuer, false, "https://169.254.169.254/"), open);
+        assert_eq!(at(issuer, false, "http://id.example.com/token"), None);
+        // It is let to this machine by its scheme, and turned away there by its address.
+        assert_eq!(at(issuer, false, "http://127.0.0.1:9/"), open);
+        assert_eq!(
+            at("http://127.0.0.1:9", false, "http://127.0.0.1:9/token"),
+            own
+        );
+        assert_eq!(at("http://id.internal", true, "http://10.0.0.1/token"), own);
+    }
+}
