@@ -111,9 +111,8 @@ async fn come_back(
     let mut headers = HeaderMap::new();
     let sealed = cookies::cookie(&stranger.headers, cookies::VISIT);
     let visit = sealed.and_then(|text| oidc::Visit::open(text, &app.secrets, app.clock.now()));
-    // Good for one way back, however that ends.
-    cookies::clear_visit(&app.settings, &mut headers);
     let Some(visit) = visit.filter(|visit| visit.provider == provider.id) else {
+        cookies::clear_visit(&app.settings, &mut headers);
         return redirect(headers, &refused("/", ErrorCode::Forbidden));
     };
     let done = match visit.linking {
@@ -130,6 +129,8 @@ async fn come_back(
             refused(&visit.return_to, refusal.code)
         }
     };
+    // It was good for one way back, however that ended.
+    cookies::clear_visit(&app.settings, &mut headers);
     redirect(headers, &to)
 }
 
@@ -171,7 +172,7 @@ async fn enter(
         protocol::accounts::TokenPlace::Cookies,
     )
     .await?;
-    headers.extend(answered);
+    *headers = answered;
     let by = || stranger.by(Some(user));
     let data = json!({ "provider": visit.provider });
     match how {

@@ -43,6 +43,15 @@ export const strings = {
     codeTitle: "One more step",
     code: "Code",
     codeHint: "Six digits of your authenticator, or one of your recovery codes",
+    logInBy: (name: string) => `Continue with ${name}`,
+    visitRefused: {
+      email_taken: "There is an account with your address already. Log in to it with its password, and add this one in its settings, under Security.",
+      forbidden: "This did not work. Try it again from here.",
+      unavailable: "They cannot be reached just now. Try again in a moment.",
+      suspended: "This account is closed by an administrator.",
+      unauthenticated: "You were logged out meanwhile. Log in and try it again.",
+      identity_taken: "Somebody else here logs in with that account.",
+    } as Record<string, string>,
   },
   connection: {
     live: "Connected",
@@ -427,6 +436,14 @@ export const strings = {
       turnOff: "Turn off codes",
       turnedOff: "Codes are off.",
     },
+    identities: {
+      title: "Log in with",
+      text: "Accounts elsewhere that open this one, without your password and without a code.",
+      add: (name: string) => `Add ${name}`,
+      remove: "Remove",
+      used: (when: string) => `last used ${when}`,
+    },
+    comeAgain: "It is more than ten minutes since you logged in. Log out, log in again, and then try it once more.",
     password: "Password",
     current: "Current password",
     next: "New password",
@@ -693,6 +710,8 @@ export const strings = {
         email_verify: "Verified an address",
         totp_on: "Turned on codes",
         totp_off: "Turned off codes",
+        identity_link: "Added an account elsewhere to log in with",
+        identity_unlink: "Removed an account elsewhere to log in with",
         recovery_codes: "Made recovery codes",
         identity_link: "Linked a provider",
         account_export: "Exported an account",
@@ -790,6 +809,8 @@ const refusals: Record<string, string> = {
   email_taken: "There is already an account with this email.",
   name_taken: "Another room has this name.",
   name_kept: "A room that you deleted still has this name. Bring it back, or wait until it is erased.",
+  last_way_in: "Set a password first: without this, there would be no way into your account.",
+  identity_taken: "Somebody else here logs in with that account.",
   last_admin: "Somebody has to be administrator.",
 };
 

@@ -4,8 +4,8 @@ import type { Method } from "./http.ts";
 import type { FileSource, UploadOptions } from "./platform.ts";
 import type {
   Account, AccountChanges, AdminRoom, AdminRoomChanges, AuditEntry, Ban, Block, Bot, BotToken, DeletedRoom, EventPage, FileRef, Hook,
-  Id, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewBot, NewBotToken, NewMessage, NewRoom, NewWebhook, Node, Page,
-  PasswordReset, Pin, ProfileChanges, Receipt, Report, ReportReason, ReportState, Role, Room, RoomChanges, SearchHit,
+  Id, Identity, Invite, Member, Message, MessagePage, MessageQuery, MyRoom, NewBot, NewBotToken, NewMessage, NewRoom, NewWebhook, Node, Page,
+  PasswordReset, Pin, ProfileChanges, Provider, Receipt, Report, ReportReason, ReportState, Role, Room, RoomChanges, SearchHit,
   SearchQuery, Seq, Session, SocketTicket, StorageUse, Timestamp, TotpSecret, User, Version, Webhook, WebhookChanges,
 } from "./protocol.ts";
 
@@ -79,6 +79,21 @@ export class Api {
   /** Takes the token of that mail. Every session of the account ends. */
   resetPassword(token: string, next: string): Promise<void> {
     return this.caller.call("POST", "/v1/auth/reset/confirm", { token, new: next });
+  }
+  async providers(): Promise<Provider[]> {
+    return (await this.get<{ providers: Provider[] }>("/auth/providers")).providers;
+  }
+  /** Accounts elsewhere that the caller logs in by. */
+  async identities(): Promise<Identity[]> {
+    return (await this.get<{ identities: Identity[] }>("/users/me/identities")).identities;
+  }
+  /** Begins to add one, and answers where a browser has to go for it; it comes back to the path `returnTo`. */
+  async linkIdentity(provider: string, password?: string, returnTo?: string): Promise<string> {
+    const wish = { provider, password, return_to: returnTo };
+    return (await this.caller.call<{ url: string }>("POST", "/v1/users/me/identities", wish)).url;
+  }
+  unlinkIdentity(id: Id): Promise<void> {
+    return this.caller.call("DELETE", `/v1/users/me/identities/${id}`);
   }
   /** Begins to guard logins by codes; nothing asks for them until `confirmTotp`. */
   beginTotp(password?: string): Promise<TotpSecret> {

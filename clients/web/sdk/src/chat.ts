@@ -85,6 +85,11 @@ export class ChatX {
     return this.session.logIn(credentials);
   }
 
+  /** Takes up the session that a visit to a provider (`GET /v1/auth/oidc/{provider}`) has begun. For `tokens: "cookie"`. */
+  enter(): Promise<User> {
+    return this.session.enter();
+  }
+
   logOut(): Promise<void> {
     return this.leave(() => this.session.logOut());
   }

@@ -106,6 +106,13 @@ export class Session {
     return this.begin("/v1/auth/login", credentials);
   }
 
+  /** Takes up the session whose cookies a visit to a provider has left in this browser. */
+  async enter(): Promise<User> {
+    await this.forgetCsrf();
+    const answer = await this.http.send("POST", `/v1/auth/refresh${this.query()}`, {}, await this.csrfHeaders());
+    return this.started(await read<SignedIn>(answer));
+  }
+
   /** Ends the session on the server too. */
   async logOut(): Promise<void> {
     await this.call("POST", "/v1/auth/logout");

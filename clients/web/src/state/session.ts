@@ -1,7 +1,9 @@
 /** Who is signed in, and how that begins and ends. What they then see is `chat.ts`. */
 
 import { batch, signal } from "@preact/signals";
-import { ChatX, type ProfileChanges, type Registration, type User } from "@chatx/sdk";
+import { asRefusal, ChatX, type ProfileChanges, type Registration, type User } from "@chatx/sdk";
+import { deviceName } from "./device";
+import { comeBack, visitRefused, type Visited } from "./providers";
 
 export type Phase = "starting" | "signed-out" | "signed-in";
 
@@ -29,8 +31,14 @@ chat.on("learnt", (user) => {
   if (phase.value === "signed-in") me.value = user;
 });
 
-/** Takes up the session of this browser, if there is one. */
+/** Takes up the session of this browser, if there is one, or that which a provider has just begun. */
 export async function start(): Promise<void> {
+  const visited: Visited = comeBack();
+  try {
+    if (visited !== undefined && "signedIn" in visited) return void (await chat.enter());
+  } catch (thrown) {
+    visitRefused.value = asRefusal(thrown).code;
+  }
   try {
     if ((await chat.restore()) === undefined && phase.value !== "signed-out") signedOut();
   } catch {
@@ -62,13 +70,4 @@ function signedOut(why?: "expired"): void {
     me.value = undefined;
     phase.value = "signed-out";
   });
-}
-
-/** How this browser is named in the list of sessions. */
-function deviceName(): string {
-  const agent = navigator.userAgent;
-  const name = /Edg\//.test(agent) ? "Edge" : /Firefox\//.test(agent) ? "Firefox" : /Chrome\//.test(agent) ? "Chrome" : "Safari";
-  const system = /Android/.test(agent) ? "Android" : /iPhone|iPad/.test(agent) ? "iOS" : /Mac OS/.test(agent) ? "macOS"
-    : /Windows/.test(agent) ? "Windows" : /Linux/.test(agent) ? "Linux" : undefined;
-  return system === undefined ? name : `${name}, ${system}`;
 }

@@ -10,6 +10,7 @@ import { Field, Problem, Submit, useForm } from "./form";
 import { Mark } from "./icons";
 import { LogIn } from "./log_in";
 import { Forgot, Reset, Verify } from "./mail_links";
+import { Providers } from "./providers";
 
 export function Auth() {
   const at = route.value;
@@ -80,6 +81,7 @@ function Register() {
         testid="password" autocomplete="new-password" />
       <Problem form={form} />
       <Submit form={form}>{strings.auth.register}</Submit>
+      <Providers />
       <p class="auth-other">
         {strings.auth.toLogIn} <a href={paths.logIn}>{strings.auth.logIn}</a>
       </p>

@@ -6,6 +6,7 @@ import { paths } from "../state/router";
 import { endedBy, logIn } from "../state/session";
 import { strings } from "../strings";
 import { Field, Problem, Submit, useForm } from "./form";
+import { Providers } from "./providers";
 
 interface Credentials {
   login: string;
@@ -37,6 +38,7 @@ function ByPassword({ onAsked }: { onAsked(credentials: Credentials): void }) {
       <p class="auth-forgot"><a href={paths.forgot} data-testid="forgot">{strings.auth.forgot}</a></p>
       <Problem form={form} />
       <Submit form={form}>{strings.auth.logIn}</Submit>
+      <Providers />
       <p class="auth-other">
         {strings.auth.toRegister} <a href={paths.register}>{strings.auth.register}</a>
       </p>

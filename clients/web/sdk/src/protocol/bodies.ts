@@ -58,6 +58,24 @@ export interface ProfileChanges {
   password?: string;
 }
 
+/** Who else can say who somebody is. */
+export interface Provider {
+  id: string;
+  name: string;
+}
+
+/** An account elsewhere that somebody logs in by. */
+export interface Identity {
+  id: Id;
+  /** Left out when the server no longer takes its word. */
+  provider?: Provider;
+  issuer: string;
+  /** What it was called there the last time. */
+  label: string;
+  created_at: Timestamp;
+  used_at: Timestamp;
+}
+
 /** What an authenticator is told. */
 export interface TotpSecret {
   secret: string;

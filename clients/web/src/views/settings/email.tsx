@@ -9,14 +9,16 @@ import { Field, Problem, Submit, useForm } from "../form";
 export function Email() {
   const [changing, setChanging] = useState(false);
   const user = me.value;
+  const hasPassword = user?.has_password !== false;
   const form = useForm(
     async (data) => {
-      await updateMe({ email: String(data.get("email")).trim(), password: String(data.get("password")) });
+      const email = String(data.get("email")).trim();
+      await updateMe(hasPassword ? { email, password: String(data.get("password")) } : { email });
       setChanging(false);
       toast(strings.settings.mailSent);
     },
-    { email_taken: "email", invalid_credentials: "password" },
-    { invalid_credentials: strings.settings.wrongCurrent },
+    hasPassword ? { email_taken: "email", invalid_credentials: "password" } : { email_taken: "email" },
+    { invalid_credentials: hasPassword ? strings.settings.wrongCurrent : strings.settings.comeAgain },
   );
   if (user === undefined) return null;
   const verified = user.email_verified === true;
@@ -36,13 +38,11 @@ export function Email() {
         )}
       </div>
       {!changing ? (
-        user.has_password !== false && (
-          <button type="button" class="button" data-testid="change-email" onClick={() => setChanging(true)}>{strings.settings.changeEmail}</button>
-        )
+        <button type="button" class="button" data-testid="change-email" onClick={() => setChanging(true)}>{strings.settings.changeEmail}</button>
       ) : (
         <form onSubmit={form.onSubmit} noValidate data-testid="email-form">
           <Field form={form} name="email" label={strings.settings.newEmail} type="email" testid="new-email" autocomplete="email" autofocus />
-          <Field form={form} name="password" label={strings.settings.current} type="password" testid="email-password" autocomplete="current-password" />
+          {hasPassword && <Field form={form} name="password" label={strings.settings.current} type="password" testid="email-password" autocomplete="current-password" />}
           <Problem form={form} />
           <Submit form={form}>{strings.settings.changeEmail}</Submit>
         </form>

@@ -3,7 +3,8 @@
 import { api, me } from "../../state/session";
 import { attempt, toast } from "../../state/toasts";
 import { strings } from "../../strings";
-import { AccountName, Field, Problem, Submit, useForm } from "../form";
+import { Field, Problem, Submit, useForm } from "../form";
+import { Identities } from "./identities";
 import { Totp } from "./totp";
 
 export function Security() {
@@ -11,6 +12,7 @@ export function Security() {
     <>
       {me.value?.has_password === false ? <NoPassword /> : <Password />}
       {me.value?.totp !== undefined && <Totp />}
+      <Identities />
     </>
   );
 }
