@@ -247,16 +247,20 @@ impl Known {
 /// What a visitor is told; the log says more.
 fn told(known: &Known, error: &NotVouched) -> Refusal {
     let provider = &known.provider().id;
-    let code = match error {
-        NotVouched::Denied => {
-            tracing::info!(provider, "a provider does not vouch for its visitor");
-            return ErrorCode::Forbidden.into();
-        }
-        NotVouched::OtherVisit | NotVouched::Code(_) | NotVouched::Untrue(_) => {
-            ErrorCode::Forbidden
-        }
-        _ => ErrorCode::Unavailable,
+    let (code, word) = match error {
+        NotVouched::Denied
+        | NotVouched::OtherVisit
+        | NotVouched::Code(_)
+        | NotVouched::Untrue(_) => (ErrorCode::Forbidden, "forbidden"),
+        _ => (ErrorCode::Unavailable, "unavailable"),
     };
-    tracing::warn!(provider, %error, "nobody is vouched for");
+    let labels = [("provider", provider.clone()), ("code", word.to_owned())];
+    metrics::counter!("chatx_provider_refusals_total", &labels).increment(1);
+    // A visitor may change their mind.
+    if matches!(error, NotVouched::Denied) {
+        tracing::info!(provider, %error, "nobody is vouched for");
+    } else {
+        tracing::warn!(provider, %error, "nobody is vouched for");
+    }
     code.into()
 }

@@ -11,7 +11,7 @@ use crate::{
     meeting::{by, register},
 };
 
-const PASSWORD: &str = "plain sailing 1843";
+pub(crate) const PASSWORD: &str = "plain sailing 1843";
 
 /// The mails that a server has sent, as files below its directory.
 struct Mailbox {
@@ -52,19 +52,19 @@ impl Mailbox {
     }
 }
 
-async fn go(page: &Page, hash: &str) -> Result<()> {
+pub(crate) async fn go(page: &Page, hash: &str) -> Result<()> {
     page.evaluate(&format!("location.hash = {hash:?}"))
         .await
         .map(drop)
 }
 
-async fn log_out(page: &Page) -> Result<()> {
+pub(crate) async fn log_out(page: &Page) -> Result<()> {
     go(page, "#/settings/profile").await?;
     page.click(&by("logout")).await?;
     page.until_visible(&by("login-form")).await
 }
 
-async fn log_in(page: &Page, login: &str, password: &str) -> Result<()> {
+pub(crate) async fn log_in(page: &Page, login: &str, password: &str) -> Result<()> {
     page.type_into(&by("username"), login).await?;
     page.type_into(&by("password"), password).await?;
     page.click(&by("submit")).await

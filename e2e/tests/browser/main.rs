@@ -12,3 +12,4 @@ mod messages;
 mod moderators;
 mod moving;
 mod programs;
+mod providers;

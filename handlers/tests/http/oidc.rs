@@ -229,7 +229,7 @@ async fn a_real_provider_brings_somebody_new_and_knows_them_again() {
         assert_eq!(identity["label"], "Ada@Example.com");
 
         // Of two with one name there, the second is called otherwise here: `ada2` is somebody already.
-        let body = r#"{"email":"other@example.com","preferred_username":"ada"}"#;
+        let body = r#"{"email":"ada@example.net","preferred_username":"ada"}"#;
         provider.knows("other", body).await.unwrap();
         let other = leave(&server, "mock")
             .await

@@ -29,7 +29,7 @@ pub struct ProviderList {
 }
 
 /// An account elsewhere that one may log in by.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Identity {
     /// Names it here.
     pub id: IdentityId,
@@ -49,7 +49,7 @@ pub struct Identity {
 }
 
 /// The caller's identities.
-#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
 pub struct IdentityList {
     /// The oldest first.
     pub identities: Vec<Identity>,

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Somebody for whom a provider vouches, just now.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Vouched {
     /// What the identity is named by here, should it be new.
     pub id: IdentityId,
@@ -49,7 +49,7 @@ pub enum Entered {
 }
 
 /// An identity as it is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KeptIdentity {
     /// Names it.
     pub id: IdentityId,
@@ -136,11 +136,11 @@ impl Store {
         at: Timestamp,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
-        lock_account(&mut tx, user).await?;
         match used(&mut tx, vouched, at).await? {
             Some(known) if known == user => {}
             Some(_) => return Err(ErrorCode::IdentityTaken.into()),
             None => {
+                lock_account(&mut tx, user).await?;
                 if identities_of(&mut tx, user).await? >= IDENTITIES_MAX {
                     return Err(ErrorCode::Conflict.into());
                 }
@@ -175,7 +175,6 @@ impl Store {
         issuers: &[String],
     ) -> Result<String> {
         let mut tx = self.begin().await?;
-        let has_password = lock_account(&mut tx, user).await?;
         let issuer: Option<String> = on!(tx.connection(), connection => sqlx::query_scalar(
             "delete from identities where id = $1 and user_id = $2 returning issuer",
         )
@@ -183,7 +182,8 @@ impl Store {
         .bind(user.uuid())
         .fetch_optional(connection))?;
         let issuer = issuer.ok_or(ErrorCode::IdentityNotFound)?;
-        if !has_password {
+        // Of two that are taken away at once the second finds out that it is the last.
+        if !lock_account(&mut tx, user).await? {
             let left: Vec<String> = on!(tx.connection(), connection => sqlx::query_scalar(
                 "select issuer from identities where user_id = $1",
             )
@@ -230,7 +230,7 @@ async fn owner_of_address(tx: &mut Tx, vouched: &Vouched) -> Result<Option<UserI
     };
     let sql = tx.connection().dialect(
         "select id, email_verified_at is not null as is_verified, suspended_at is not null as is_suspended, \
-         totp_since is not null as asks_for_codes from users where email = $1 and erased_at is null for update",
+         totp_since is not null as asks_for_codes from users where email = $1 and erased_at is null for no key update",
         "select id, email_verified_at is not null as is_verified, suspended_at is not null as is_suspended, \
          totp_since is not null as asks_for_codes from users where email = $1 and erased_at is null",
     );
@@ -295,11 +295,12 @@ async fn insert(tx: &mut Tx, vouched: &Vouched, user: UserId, at: Timestamp) -> 
     Ok(())
 }
 
-/// Lets nobody else change how `user` comes in, until the transaction ends; answers whether they have a password.
+/// Lets nobody else change how `user` comes in, until the transaction ends; answers whether they have a password. Identities
+/// are locked before it, by everybody.
 async fn lock_account(tx: &mut Tx, user: UserId) -> Result<bool> {
     let sql = tx.connection().dialect(
         "select password_hash is not null from users \
-         where id = $1 and suspended_at is null and erased_at is null for update",
+         where id = $1 and suspended_at is null and erased_at is null for no key update",
         "select password_hash is not null from users \
          where id = $1 and suspended_at is null and erased_at is null",
     );

@@ -12,6 +12,7 @@ mod direct;
 mod derived;
 mod faults;
 mod ground;
+mod identities;
 mod nodes;
 mod operations;
 mod people;
