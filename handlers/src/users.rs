@@ -9,7 +9,7 @@ use protocol::{
     text::{EmailAddress, Password},
 };
 use serde_json::json;
-use shared::{App, proving::prove, store::ChangeEmail};
+use shared::{App, profiles, proving::prove, store::ChangeEmail};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
