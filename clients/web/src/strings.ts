@@ -290,7 +290,7 @@ export const strings = {
   },
   person: {
     bot: "bot",
-    since: (day: string) => `Here since ${day}`,
+    since: (day: string) => `Account since ${day}`,
     edit: "Edit your profile",
   },
   details: {

@@ -11,6 +11,12 @@ export function nameOf(user: UserRef): string {
   return display_name === "" ? username : display_name;
 }
 
+/** What is enough where there is little room. */
+export function firstNameOf(user: UserRef): string {
+  const name = nameOf(user);
+  return name.split(/\s/, 1)[0] || name;
+}
+
 /** A direct conversation has no name of its own: it is called after whom one has it with. */
 export function roomTitle(room: RoomState): string {
   const { info, members } = room;

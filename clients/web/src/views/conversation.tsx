@@ -79,7 +79,7 @@ export function Conversation({ room }: { room: RoomState }) {
             <h1>{name}</h1>
             <p>
               {other === undefined ? (
-                <span class="online-count">{strings.conversation.online(room.onlineCount.value)}</span>
+                <span class="online-count">{followed ? strings.conversation.online(room.onlineCount.value) : strings.rooms.members(info.members)}</span>
               ) : (
                 <span data-testid="other-state">{strings.presence[room.online.value.get(other.id)?.state ?? "offline"]}</span>
               )}

@@ -7,7 +7,7 @@ import { nameOf } from "../state/names";
 import { profileOf, statusOf } from "../state/people";
 import { paths } from "../state/router";
 import { me } from "../state/session";
-import { dayName } from "../state/times";
+import { dayText } from "../state/times";
 import { attempt } from "../state/toasts";
 import { strings } from "../strings";
 import { Avatar } from "./avatar";
@@ -27,7 +27,7 @@ export function Person({ user }: { user: UserRef }) {
   const presence = profile.value?.presence ?? undefined;
   return (
     <Dialog title={nameOf(user)} onClose={closeDialog}>
-      <div class="person" data-testid="person">
+      <div class="profile" data-testid="person">
         <div class="person-head">
           <Avatar user={user} state={presence} />
           <div class="row-text">
@@ -35,12 +35,12 @@ export function Person({ user }: { user: UserRef }) {
             {profile.value?.bot === true && <span class="tag">{texts.bot}</span>}
           </div>
         </div>
-        {status !== "" && <p class="person-status" data-testid="person-status">{status}</p>}
+        {status !== "" && <p class="profile-status" data-testid="person-status">{status}</p>}
         <Loaded of={profile}>
           {({ bio, created_at }) => (
             <>
-              {bio != null && bio !== "" && <p class="person-bio">{bio}</p>}
-              {created_at !== undefined && <p class="hint">{texts.since(dayName(created_at))}</p>}
+              {bio != null && bio !== "" && <p class="profile-bio">{bio}</p>}
+              {created_at !== undefined && <p class="hint">{texts.since(dayText(created_at))}</p>}
             </>
           )}
         </Loaded>

@@ -3,7 +3,7 @@
 import { api, me } from "../../state/session";
 import { attempt, toast } from "../../state/toasts";
 import { strings } from "../../strings";
-import { Field, Problem, Submit, useForm } from "../form";
+import { AccountName, Field, Problem, Submit, useForm } from "../form";
 import { Identities } from "./identities";
 import { Totp } from "./totp";
 
