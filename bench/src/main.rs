@@ -90,6 +90,9 @@ enum What {
     /// Serves as the floor; started by the others
     #[command(hide = true)]
     Floor(Stand),
+    /// Serves as the floor that stores what is said; started by the others
+    #[command(hide = true)]
+    DurableFloor(Stand),
     /// Serves as axum with a broadcast channel; started by the others
     #[command(hide = true)]
     Afternoon(Stand),
@@ -107,7 +110,11 @@ fn main() -> anyhow::Result<()> {
     match what {
         What::Floor(stand) => {
             servers::end_with_parent();
-            floor::serve(stand.address(), stand.sizes())
+            floor::serve(stand.address(), stand.sizes(), false)
+        }
+        What::DurableFloor(stand) => {
+            servers::end_with_parent();
+            floor::serve(stand.address(), stand.sizes(), true)
         }
         What::Afternoon(stand) => {
             servers::end_with_parent();
@@ -149,7 +156,7 @@ async fn take(what: What, report: &mut Report) -> anyhow::Result<()> {
         What::Append(plan) => report.add(append::run(&plan).await?),
         What::Redis(plan) => report.add(redis::run(&plan).await?),
         What::Page(plan) => report.add(page::run(&plan).await?),
-        What::Floor(_) | What::Afternoon(_) => unreachable!("they serve"),
+        What::Floor(_) | What::DurableFloor(_) | What::Afternoon(_) => unreachable!("they serve"),
     }
     Ok(())
 }

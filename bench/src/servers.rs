@@ -46,7 +46,7 @@ pub(crate) struct Stand {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Stand {
-    /// Starts `floor` or `afternoon`.
+    /// Starts `floor`, `durable-floor` or `afternoon`.
     ///
     /// # Errors
     /// When it does not listen.

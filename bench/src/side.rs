@@ -52,7 +52,7 @@ const AT_ONCE: usize = 32;
 /// How long the answer to the last message may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What the sides have in common: ChatX on each of `engines`, then the floor and the afternoon's server, all with frames of
+/// What the sides have in common: ChatX on each of `engines`, then the floors and the afternoon's server, all with frames of
 /// the same weight.
 ///
 /// # Errors
@@ -64,6 +64,7 @@ pub(crate) async fn sides(scene: Scene, engines: &[Engine]) -> Result<Vec<Side>>
     }
     let sizes = sides[0].sizes()?;
     sides.push(Side::stand(scene, "floor", sizes)?);
+    sides.push(Side::stand(scene, "durable-floor", sizes)?);
     sides.push(Side::stand(scene, "afternoon", sizes)?);
     Ok(sides)
 }
@@ -101,6 +102,7 @@ impl Side {
         let like_an_id = "0".repeat(36);
         let (name, role) = match name {
             "floor" => ("floor, coalesced", Role::Base),
+            "durable-floor" => ("floor, durable", Role::Other),
             _ => ("axum + broadcast", Role::Other),
         };
         let named = (name.to_owned(), role);

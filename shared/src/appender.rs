@@ -18,6 +18,7 @@ use aside::Aside;
 use protocol::{ErrorCode, RoomId};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -137,6 +138,9 @@ struct Writer {
 impl Writer {
     async fn run(mut self, cancel: CancellationToken) {
         while let Some(first) = self.next(&cancel).await {
+            // Whoever is about to hand something in, too, does so first: what one turn of the process brings shares a
+            // batch.
+            yield_now().await;
             let batch = self.fill(first);
             if let Err(locked) = store_batch(&self.store, batch).await {
                 self.aside.put(&self.store, locked);

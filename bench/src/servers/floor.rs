@@ -1,5 +1,8 @@
 //! The least that a chat server can do: it upgrades, reads frames, acknowledges each, frames an event once and writes all
-//! that waits for a socket in one call. It stores nothing, checks nothing and knows nobody.
+//! that waits for a socket in one call. It checks nothing and knows nobody. It stores nothing, or, when it is durable, what
+//! was said in a file, on the disk before anybody hears it.
+
+mod journal;
 
 use std::{
     collections::HashMap,
@@ -15,12 +18,13 @@ use mio::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{Sizes, event_payload};
+use journal::Journal;
 
 /// Serves at `address` until the process ends. The room is the path of the upgrade.
 ///
 /// # Errors
 /// When the machine refuses.
-pub(crate) fn serve(address: SocketAddr, sizes: Sizes) -> Result<()> {
+pub(crate) fn serve(address: SocketAddr, sizes: Sizes, is_durable: bool) -> Result<()> {
     let mut listener = TcpListener::bind(address)?;
     let poll = Poll::new()?;
     poll.registry()
@@ -37,6 +41,7 @@ pub(crate) fn serve(address: SocketAddr, sizes: Sizes) -> Result<()> {
             "x".repeat(sizes.ack_bytes.saturating_sub(22))
         )),
         event_bytes: sizes.event_bytes,
+        journal: is_durable.then(Journal::open).transpose()?,
     };
     floor.run()
 }
@@ -51,6 +56,7 @@ struct Floor {
     scratch: Vec<u8>,
     ack: Vec<u8>,
     event_bytes: usize,
+    journal: Option<Journal>,
 }
 
 struct Socket {
@@ -94,6 +100,7 @@ impl Floor {
                     spoke.push(socket);
                 }
             }
+            self.store(&spoke)?;
             self.deliver(&spoke);
         }
     }
@@ -200,6 +207,21 @@ impl Floor {
             taken += header + length;
         }
         Some(taken)
+    }
+
+    /// Puts what was said in this turn on the disk, in one go.
+    fn store(&mut self, spoke: &[usize]) -> Result<()> {
+        let Some(mut journal) = self.journal.take() else {
+            return Ok(());
+        };
+        for &speaker in spoke {
+            if let Some(room) = self.room_of(speaker) {
+                journal.add(&room.said)?;
+            }
+        }
+        journal.commit()?;
+        self.journal = Some(journal);
+        Ok(())
     }
 
     /// One write to each socket that something waits for.

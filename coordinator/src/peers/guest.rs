@@ -96,6 +96,7 @@ pub(crate) async fn serve<S, R>(
         guest,
         rooms: &rooms,
         attached: BTreeSet::new(),
+        tally: Tally::new("in"),
     };
     gauge!("chatx_link_guests").increment(1.0);
     info!(peer = &**guest.node(), "a gateway is linked");
@@ -117,48 +118,50 @@ struct Saying<'a> {
     guest: &'a Guest,
     /// Keeps its room between two messages.
     taken: Vec<Item>,
+    tally: Tally,
 }
 
 impl<'a> Saying<'a> {
     const fn new(guest: &'a Guest) -> Self {
-        let taken = Vec::new();
-        Self { guest, taken }
+        Self {
+            guest,
+            taken: Vec::new(),
+            tally: Tally::new("out"),
+        }
+    }
+}
+
+fn say(frame: &Down, message: &mut Vec<u8>, tally: &mut Tally) {
+    tally.count(frame.kind());
+    frame.encode(message);
+}
+
+impl Says for Saying<'_> {
+    async fn filled(&self) {
+        self.guest.0.outbox.filled().await;
     }
 
     fn take(&mut self) -> Vec<u8> {
-        let lagging = self.guest.0.outbox.take(MESSAGE_BYTES, &mut self.taken);
-        let (mut message, mut tally) = (Vec::new(), Tally::default());
-        for item in self.taken.drain(..) {
+        let Self { taken, tally, .. } = self;
+        let lagging = self.guest.0.outbox.take(MESSAGE_BYTES, taken);
+        let mut message = Vec::new();
+        for item in taken.drain(..) {
             match item {
                 Item::Event(entry) => {
                     let frame = Down::Room(entry.room, News::Event(entry));
-                    say(&frame, &mut message, &mut tally);
+                    say(&frame, &mut message, tally);
                 }
-                Item::Gone(room) => say(&Down::Room(room, News::Gone), &mut message, &mut tally),
+                Item::Gone(room) => say(&Down::Room(room, News::Gone), &mut message, tally),
                 Item::Answer(frame) | Item::Passing(_, frame) => {
-                    tally.add(frame.kind);
+                    tally.count(frame.kind);
                     message.extend_from_slice(&frame.bytes);
                 }
             }
         }
         for room in lagging {
-            let frame = Down::Room(room, News::Lost);
-            say(&frame, &mut message, &mut tally);
+            say(&Down::Room(room, News::Lost), &mut message, tally);
         }
-        tally.count("out");
         message
-    }
-}
-
-fn say(frame: &Down, message: &mut Vec<u8>, tally: &mut Tally) {
-    tally.add(frame.kind());
-    frame.encode(message);
-}
-
-impl Says for Saying<'_> {
-    async fn next(&mut self) -> Vec<u8> {
-        self.guest.0.outbox.filled().await;
-        self.take()
     }
 
     fn ping(&self) -> Vec<u8> {
@@ -171,13 +174,14 @@ struct Hearing<'a, R> {
     rooms: &'a R,
     /// The rooms that the gateway is attached to.
     attached: BTreeSet<RoomId>,
+    tally: Tally,
 }
 
 impl<R: LocalRooms> Hears for Hearing<'_, R> {
     async fn hear(&mut self, message: &[u8]) -> Result<(), Garbled> {
         let frames = frame::read::<Up>(message)?;
-        Tally::of(&frames).count("in");
         for frame in frames {
+            self.tally.count(frame.kind());
             let Up::Room(room, word) = frame else {
                 continue;
             };

@@ -1,20 +1,21 @@
 //! One end of a link as bytes: messages out, messages in, and whether the other end still lives. Both
 //! ends stand on it; what they say is theirs.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{collections::BTreeMap, convert::Infallible, pin::Pin};
 
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
-use metrics::counter;
+use metrics::{Counter, counter};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    time::{Duration, timeout},
+    task::yield_now,
+    time::{Duration, Instant, Sleep, sleep, timeout},
 };
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{self, Message, protocol::WebSocketConfig},
 };
 
-use super::frame::{Frame, Garbled, MESSAGE_MAX_BYTES};
+use super::frame::{Garbled, MESSAGE_MAX_BYTES};
 
 /// Each end says something at least so often: a few of them fit into [`SILENT_FOR`], so that one that
 /// comes late is no failure.
@@ -31,8 +32,11 @@ const READ_BUFFER_BYTES: usize = 8 * 1_024;
 
 /// What one end has to say.
 pub(super) trait Says {
-    /// Waits for something to say, and takes about one message of it. Cancel-safe.
-    async fn next(&mut self) -> Vec<u8>;
+    /// Waits for something to say. Cancel-safe.
+    async fn filled(&self);
+
+    /// Takes about one message of what there is to say.
+    fn take(&mut self) -> Vec<u8>;
 
     /// "I live."
     fn ping(&self) -> Vec<u8>;
@@ -97,16 +101,24 @@ async fn speak(
     mut sink: impl Sink<Message, Error = tungstenite::Error> + Unpin,
     says: &mut impl Says,
 ) -> Result<Infallible, Lost> {
+    let (messages, bytes) = volume("out");
+    let mut quiet = Span::new(SAID_EVERY);
     let mut message = says.ping();
     loop {
-        let bytes = message.len();
+        messages.increment(1);
+        bytes.increment(message.len() as u64);
         let sent = timeout(STALLED_FOR, sink.send(Message::binary(message))).await;
         sent.map_err(|_| Lost::Stalled)??;
-        counter!("chatx_link_messages_total", "direction" => "out").increment(1);
-        counter!("chatx_link_bytes_total", "direction" => "out").increment(bytes as u64);
-        message = match timeout(SAID_EVERY, says.next()).await {
-            Ok(message) => message,
-            Err(_) => says.ping(),
+        quiet.begin_again();
+        message = tokio::select! {
+            biased;
+            () = says.filled() => {
+                // Whoever is about to say something, too, does so first: all that one turn of the node brings
+                // shares a message.
+                yield_now().await;
+                says.take()
+            }
+            () = quiet.over() => says.ping(),
         };
     }
 }
@@ -115,47 +127,89 @@ async fn listen(
     mut stream: impl Stream<Item = tungstenite::Result<Message>> + Unpin,
     hears: &mut impl Hears,
 ) -> Result<Infallible, Lost> {
+    let (messages, bytes) = volume("in");
+    let mut silence = Span::new(SILENT_FOR);
     loop {
-        // Counted from when it is listened: an end that is busy with what it heard is not deaf.
-        let message = timeout(SILENT_FOR, stream.next()).await;
-        match message.map_err(|_| Lost::Silent)?.ok_or(Lost::Closed)?? {
+        let message = tokio::select! {
+            biased;
+            message = stream.next() => message.ok_or(Lost::Closed)??,
+            () = silence.over() => return Err(Lost::Silent),
+        };
+        match message {
             Message::Binary(message) => {
-                counter!("chatx_link_messages_total", "direction" => "in").increment(1);
-                counter!("chatx_link_bytes_total", "direction" => "in")
-                    .increment(message.len() as u64);
+                messages.increment(1);
+                bytes.increment(message.len() as u64);
                 hears.hear(&message).await?;
             }
             Message::Close(_) => return Err(Lost::Closed),
             // Of another time or hand; it shows at least that somebody is there.
             Message::Text(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
         }
+        // Counted from when it is listened: an end that is busy with what it heard is not deaf.
+        silence.begin_again();
     }
 }
 
-/// Counts the frames of one message by kind.
-#[derive(Default)]
-pub(super) struct Tally(BTreeMap<&'static str, u64>);
+/// Counts messages and bytes.
+fn volume(direction: &'static str) -> (Counter, Counter) {
+    (
+        counter!("chatx_link_messages_total", "direction" => direction),
+        counter!("chatx_link_bytes_total", "direction" => direction),
+    )
+}
+
+/// A span of time that begins again and again, which costs nothing but a look at the clock.
+struct Span {
+    length: Duration,
+    begun: Instant,
+    /// At its end, or at that of one before.
+    alarm: Pin<Box<Sleep>>,
+}
+
+impl Span {
+    fn new(length: Duration) -> Self {
+        Self {
+            length,
+            begun: Instant::now(),
+            alarm: Box::pin(sleep(length)),
+        }
+    }
+
+    fn begin_again(&mut self) {
+        self.begun = Instant::now();
+    }
+
+    /// Waits until it is over. Cancel-safe.
+    async fn over(&mut self) {
+        let end = self.begun + self.length;
+        loop {
+            self.alarm.as_mut().await;
+            if self.alarm.deadline() >= end {
+                return;
+            }
+            self.alarm.as_mut().reset(end);
+        }
+    }
+}
+
+/// Counts the frames of one direction by kind, for whoever watches the node.
+pub(super) struct Tally {
+    direction: &'static str,
+    kinds: BTreeMap<&'static str, Counter>,
+}
 
 impl Tally {
-    /// Of these.
-    pub(super) fn of<F: Frame>(frames: &[F]) -> Self {
-        let mut tally = Self::default();
-        for frame in frames {
-            tally.add(frame.kind());
-        }
-        tally
+    pub(super) const fn new(direction: &'static str) -> Self {
+        let kinds = BTreeMap::new();
+        Self { direction, kinds }
     }
 
     /// One more.
-    pub(super) fn add(&mut self, kind: &'static str) {
-        *self.0.entry(kind).or_default() += 1;
-    }
-
-    /// Counts them for whoever watches the node.
-    pub(super) fn count(self, direction: &'static str) {
-        for (kind, frames) in self.0 {
-            counter!("chatx_link_frames_total", "direction" => direction, "kind" => kind)
-                .increment(frames);
-        }
+    pub(super) fn count(&mut self, kind: &'static str) {
+        let direction = self.direction;
+        let counter = self.kinds.entry(kind).or_insert_with(
+            || counter!("chatx_link_frames_total", "direction" => direction, "kind" => kind),
+        );
+        counter.increment(1);
     }
 }

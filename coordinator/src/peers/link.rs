@@ -51,6 +51,7 @@ struct Queue {
     is_up: bool,
     /// Messages, each of whole frames.
     messages: VecDeque<Batch>,
+    /// How many frames wait.
     frames: usize,
     bytes: usize,
     answers: BTreeMap<u64, oneshot::Sender<Answer>>,
@@ -61,8 +62,7 @@ struct Queue {
 #[derive(Default)]
 struct Batch {
     bytes: Vec<u8>,
-    frames: usize,
-    tally: Tally,
+    kinds: Vec<&'static str>,
 }
 
 /// What becomes of a message.
@@ -203,8 +203,7 @@ impl Queue {
         let last = self.messages.back_mut().expect("one was just made sure of");
         let before = last.bytes.len();
         frame.encode(&mut last.bytes);
-        last.frames += 1;
-        last.tally.add(frame.kind());
+        last.kinds.push(frame.kind());
         self.bytes += last.bytes.len() - before;
         self.frames += 1;
         Ok(())
@@ -213,7 +212,7 @@ impl Queue {
     fn pop(&mut self) -> Option<Batch> {
         let message = self.messages.pop_front()?;
         self.bytes -= message.bytes.len();
-        self.frames -= message.frames;
+        self.frames -= message.kinds.len();
         Some(message)
     }
 }
@@ -235,23 +234,34 @@ where
         peers,
         rooms,
         raised: None,
+        tally: Tally::new("in"),
     };
-    let lost = line::talk(socket, &mut Saying(&link), &mut hearing).await;
+    let mut saying = Saying {
+        link: &link,
+        tally: Tally::new("out"),
+    };
+    let lost = line::talk(socket, &mut saying, &mut hearing).await;
     (hearing.raised.is_some(), lost)
 }
 
-struct Saying<'a>(&'a Link);
+struct Saying<'a> {
+    link: &'a Link,
+    tally: Tally,
+}
 
 impl Says for Saying<'_> {
-    async fn next(&mut self) -> Vec<u8> {
-        loop {
-            let batch = self.0.queue().pop();
-            if let Some(Batch { bytes, tally, .. }) = batch {
-                tally.count("out");
-                return bytes;
-            }
-            self.0.0.filled.notified().await;
+    async fn filled(&self) {
+        while self.link.queue().messages.is_empty() {
+            self.link.0.filled.notified().await;
         }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        let Batch { bytes, kinds } = self.link.queue().pop().unwrap_or_default();
+        for kind in kinds {
+            self.tally.count(kind);
+        }
+        bytes
     }
 
     fn ping(&self) -> Vec<u8> {
@@ -265,6 +275,7 @@ struct Hearing<'a, R> {
     rooms: &'a R,
     /// Once the other end was heard.
     raised: Option<Raised<'a>>,
+    tally: Tally,
 }
 
 /// A link that is up, for as long as it lives.
@@ -276,8 +287,8 @@ struct Raised<'a> {
 impl<R: LocalRooms> Hears for Hearing<'_, R> {
     async fn hear(&mut self, message: &[u8]) -> Result<(), Garbled> {
         let frames = frame::read::<Down>(message)?;
-        Tally::of(&frames).count("in");
         for frame in frames {
+            self.tally.count(frame.kind());
             match frame {
                 Down::Ping => {}
                 Down::Staying(is_staying) => {

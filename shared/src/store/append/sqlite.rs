@@ -25,6 +25,9 @@ use crate::store::{
 
 /// Most rows of one insert.
 const INSERT_ROWS: usize = 128;
+/// Above so many rows an insert has a multiple of them: few statements, which stay prepared, serve batches of every size, and
+/// hardly a batch needs more than two.
+const INSERT_STEP: usize = 16;
 
 pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<Vec<Appended>> {
     let batch = Batch::of(entries);
@@ -125,8 +128,10 @@ async fn insert(connection: &mut SqliteConnection, placed: &mut [(&Append, Place
     placed.sort_unstable_by_key(|(entry, place)| (entry.room.uuid(), place.seq));
     let mut rest = &*placed;
     while !rest.is_empty() {
-        // Powers of two, so that few statements serve batches of every size, and stay prepared.
-        let rows = INSERT_ROWS.min(1 << rest.len().ilog2());
+        let rows = match rest.len().min(INSERT_ROWS) {
+            few @ ..=INSERT_STEP => few,
+            many => many - many % INSERT_STEP,
+        };
         let (now, later) = rest.split_at(rows);
         let mut statement = QueryBuilder::<Sqlite>::new(
             "insert into events
