@@ -193,6 +193,9 @@ pub async fn change_room(
             app.hints.hint(room, event.seq).await;
             let data = json!({ "archived": archived });
             note(app, caller, AuditAction::RoomChange, room, data).await;
+            if !archived {
+                rooms::tell_members(app, room).await?;
+            }
         }
     }
     Ok(app.store.admin_room(room).await?)

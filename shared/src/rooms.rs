@@ -10,7 +10,7 @@ mod members;
 use protocol::{
     ErrorCode, RoomId, Seq, UserId,
     audit::AuditAction,
-    events::Event,
+    events::{Event, EventKind},
     frame::UnsubscribeReason,
     rooms::{ChangeRoom, CreateRoom, DeletedRoom, FindRooms, MyRoom, Room, RoomList},
     text::RoomPassword,
@@ -28,7 +28,7 @@ pub use bans::{ban, bans, unban};
 pub use invites::{delete_invite, invite, invites};
 pub use members::{change_member, join, kick, leave, members};
 
-/// How many members are told that their room is back. The others find it when they next read their rooms.
+/// How many members are told that their room is back, or open again. The others find it when they next read their rooms.
 const TOLD_AT_ONCE: u32 = 1_000;
 
 /// Makes a room, which the caller then has.
@@ -105,6 +105,11 @@ pub async fn change(
         note(app, caller, AuditAction::RoomChange, room, data).await;
     }
     hint(app, events.last()).await;
+    let is_open_again =
+        |event: &Event| matches!(&event.kind, EventKind::Archive(archive) if !archive.archived);
+    if events.iter().any(is_open_again) {
+        tell_members(app, room).await?;
+    }
     Ok(changed)
 }
 
@@ -162,6 +167,11 @@ pub(crate) async fn restore_as(
         .restore_room(room, (caller.user.id, role), app.clock.now())
         .await?;
     note(app, caller, AuditAction::RoomRestore, room, json!({})).await;
+    tell_members(app, room).await
+}
+
+/// Tells the devices of a room's members that it can be followed again: whoever followed it was told that it ended.
+pub(crate) async fn tell_members(app: &App, room: RoomId) -> Result<(), Refusal> {
     let members = app.store.member_ids(room, TOLD_AT_ONCE).await?;
     app.news.tell(members, Word::RoomAdded { room }).await;
     Ok(())

@@ -8,7 +8,7 @@ use protocol::{
     direct::OpenDirect,
     frame::{ServerFrame, UnsubscribeReason},
     reports::{NewReport, ReportReason, ReportState},
-    rooms::NewBan,
+    rooms::{ChangeRoom, NewBan},
 };
 use serde_json::json;
 use shared::{direct, profiles, reports, rooms};
@@ -154,5 +154,18 @@ async fn every_device_hears_of_a_room_that_one_is_in_or_is_out_of() -> Result<()
     devices[1].subscribe(tea).await?;
     let sent = devices[1].send(tea, "we are back").await?;
     devices[1].reach(tea, sent.seq).await?;
+
+    // So is one that is archived no more.
+    let archived = |archived| ChangeRoom {
+        archived: Some(archived),
+        ..ChangeRoom::default()
+    };
+    rooms::change(&first.app, &ada.caller(), tea, &archived(true)).await?;
+    while devices[1].logs[&tea].ended.is_none() {
+        devices[1].next().await?;
+    }
+    rooms::change(&first.app, &ada.caller(), tea, &archived(false)).await?;
+    assert_eq!(added(&mut devices[1]).await?, tea);
+    devices[1].subscribe(tea).await?;
     cluster.stop().await
 }
