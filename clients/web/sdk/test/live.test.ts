@@ -118,6 +118,23 @@ test("a gap is filled by a resume from the last event, once", async () => {
   assert.deepEqual(events.map((event) => event.seq), [4, 5, 6, 7, 8]);
 });
 
+test("an archived room rests, and is gone on with where it stood once it is open again", async () => {
+  const world = new World();
+  const { events } = await live(world, 3);
+  world.socket.say({ type: "event", ...message(4) });
+  world.socket.say({ type: "unsubscribed", room, reason: "archived" });
+  world.socket.close(1006);
+  await world.pass(1_000);
+  world.socket.ready();
+  const asked = world.socket.of("subscribe").at(-1);
+  world.socket.say({ type: "error", id: asked?.id ?? "", code: "archived", message: "" });
+  assert.equal(world.socket.of("subscribe").length, 1);
+  world.socket.say({ type: "room_added", room });
+  assert.deepEqual(world.socket.of("subscribe").map(({ after }) => after), [4, 4]);
+  answerSubscribe(world.socket, 6, [message(5), message(6)]);
+  assert.deepEqual(events.map((event) => event.seq), [4, 5, 6]);
+});
+
 test("a lost last event is found by the head in a pong", async () => {
   const world = new World();
   await live(world, 3);

@@ -31,7 +31,7 @@ export interface LiveEvents {
   userChanged(frame: UserFrame): void;
   /** So many reports of a room wait for its moderators. */
   reports(frame: ReportsFrame): void;
-  /** A room cannot be followed, and is not any more. */
+  /** A room cannot be followed, and is not any more; of an archived one: until it is opened again. */
   refused(room: Id, refusal: Refusal): void;
   presence(frame: PresenceFrame): void;
   typing(frame: TypingFrame): void;
@@ -229,9 +229,11 @@ export class Live {
       case "subscribed":
         return this.subscriptions.subscribed(frame);
       case "unsubscribed":
-        this.subscriptions.forget(frame.room);
+        if (frame.reason === "archived") this.subscriptions.rest(frame.room);
+        else this.subscriptions.forget(frame.room);
         return this.events.unsubscribed(frame);
       case "room_added":
+        this.subscriptions.wake(frame.room);
         return this.events.roomAdded(frame);
       case "room_removed":
         return this.events.roomRemoved(frame);

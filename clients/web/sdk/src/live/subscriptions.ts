@@ -13,7 +13,7 @@ export interface SubscriptionEvents {
   /** A room is followed again; `events` are what was missed, or all that there is after a `reset`. */
   snapshot(frame: SubscribedFrame, events: RoomEvent[]): void;
   live(event: RoomEvent): void;
-  /** The room cannot be followed, and is not any more. */
+  /** The room cannot be followed, and is not any more; of an archived one: until it is opened again. */
   refused(room: Id, refusal: Refusal): void;
 }
 
@@ -33,8 +33,8 @@ export interface FollowOptions {
 interface Following {
   delivery: Delivery;
   readonly options: FollowOptions;
-  /** `due` to be asked for · `asked` · `filling` by HTTP · `live`. */
-  state: "due" | "asked" | "filling" | "live";
+  /** `due` to be asked for · `asked` · `filling` by HTTP · `live` · `resting` while the room is archived. */
+  state: "due" | "asked" | "filling" | "live" | "resting";
   /** Names the frame that was asked with last: an older answer is not the one we wait for. */
   ask: string;
   refusals: number;
@@ -78,13 +78,24 @@ export class Subscriptions {
     this.rooms.delete(room);
   }
 
+  /** The room is archived: nothing happens there. It is gone on with where it stood once it is opened again. */
+  rest(room: Id): void {
+    const following = this.rooms.get(room);
+    if (following !== undefined) following.state = "resting";
+  }
+
+  wake(room: Id): void {
+    const following = this.rooms.get(room);
+    if (following?.state === "resting") this.resume(following);
+  }
+
   isLive(room: Id): boolean {
     return this.rooms.get(room)?.state === "live";
   }
 
   /** Whether every room that is followed is live. */
   get complete(): boolean {
-    return [...this.rooms.values()].every((following) => following.state === "live");
+    return [...this.rooms.values()].every(({ state }) => state === "live" || state === "resting");
   }
 
   /** The newest seq that came out, or was skipped by the first snapshot. */
@@ -124,7 +135,7 @@ export class Subscriptions {
 
   event(frame: EventFrame): void {
     const following = this.rooms.get(frame.room);
-    if (following === undefined || following.state === "filling") return;
+    if (following === undefined || following.state === "filling" || following.state === "resting") return;
     this.take(following, frame);
   }
 
@@ -185,7 +196,8 @@ export class Subscriptions {
 
   private refused(room: Id, following: Following, refusal: Refusal): void {
     if (refusal.passing) return this.later(following, refusal);
-    this.rooms.delete(room);
+    if (refusal.code === "archived") this.rest(room);
+    else this.rooms.delete(room);
     this.events.refused(room, refusal);
   }
 

@@ -31,6 +31,8 @@ export interface EditEvent extends EventBase {
   kind: "edit";
   target: Seq;
   body: string;
+  /** Whom the new text calls; those whom the one before called are called no more. */
+  mentions?: readonly Mention[];
 }
 export interface DeleteEvent extends EventBase {
   kind: "delete";
