@@ -45,6 +45,21 @@ test("signs, pins and answers change their message, and are not counted twice ov
   assert.deepEqual(shown(applyAmendments(page, later, self)), whole);
 });
 
+test("an edit says whom a message calls, and an answer that is deleted counts no more", () => {
+  const ben = { id: "user-ben", username: "ben" };
+  const items = fold([], [
+    message(1, { mentions: [ben] }), message(2, { thread: 1 }), message(3, { thread: 1 }), message(4, { mentions: [ben] }),
+    { ...base, kind: "edit", seq: 5, id: "e5", target: 1, body: "nobody" },
+    { ...base, kind: "delete", seq: 6, id: "e6", target: 2 },
+    { ...base, kind: "delete", seq: 7, id: "e7", target: 4 },
+    // One that was deleted before it came.
+    message(8, { thread: 1, body: "", deleted_at: "2026-11-22T07:17:00.000Z" }),
+    { ...base, kind: "delete", seq: 9, id: "e9", target: 8 },
+  ], self);
+  const shown = items.map((item) => (item.type === "message" ? [item.replies, item.mentions.length] : []));
+  assert.deepEqual(shown, [[1, 0], [0, 0], [0, 0], [0, 0], [0, 0]]);
+});
+
 test("messages stand under one name only when close in time and from one person", () => {
   const [a, b, late, someone] = fold([], [
     message(1), message(2, { at: "2026-11-22T07:17:00.000Z" }), message(3, { at: "2026-11-22T07:30:00.000Z" }),

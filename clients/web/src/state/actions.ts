@@ -95,7 +95,7 @@ export async function deleteRoom(room: Id): Promise<void> {
 }
 
 export async function updateRoom(room: RoomState, changes: RoomChanges): Promise<void> {
-  room.info.value = { ...room.info.value, ...(await api.updateRoom(room.id, changes)) };
+  room.learn(await api.updateRoom(room.id, changes));
 }
 
 /** Gives a sign, or takes it back if it was given. */

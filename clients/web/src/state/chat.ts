@@ -35,6 +35,9 @@ const typingTimers = new Map<string, () => void>();
 const memberTimers = new Map<Id, () => void>();
 /** Several people may come and go at once; the list of members is then read once. */
 const membersAfterMs = 400;
+/** The same of what is unread where only the server knows. */
+const recountAfterMs = 400;
+let cancelRecount = () => {};
 /** Told of each new message of somebody else that came while it was followed. */
 export const arrived = signal<{ room: RoomState; message: MessageEvent } | undefined>(undefined);
 
@@ -100,9 +103,14 @@ export async function loadRooms(): Promise<void> {
   keep(me.value?.id, listed);
   // What is open is followed first, for that is what somebody waits for.
   const open = openRoom.value?.id;
-  if (open !== undefined) chat.live?.follow(open);
-  for (const id of rooms.value.keys()) chat.live?.follow(id);
+  if (open !== undefined) follow(open);
+  for (const id of rooms.value.keys()) follow(id);
   if (openRoom.value !== undefined) markReadIfSeen(openRoom.value);
+}
+
+/** Goes on where the list ends, so that nothing is missed between the two. */
+function follow(id: Id): void {
+  chat.live?.follow(id, { from: { after: rooms.value.get(id)?.info.value.head ?? 0 } });
 }
 
 function show(listed: readonly MyRoom[]): void {
@@ -111,6 +119,8 @@ function show(listed: readonly MyRoom[]): void {
   for (const room of listed) {
     const known = before.get(room.id);
     known?.refresh(room);
+    // What the server said may have been older than what was heard meanwhile.
+    if (known?.isMiscounted === true) recountSoon();
     next.set(room.id, known ?? newRoom(room));
   }
   for (const id of before.keys()) if (!next.has(id)) chat.unfollow(id);
@@ -155,15 +165,26 @@ function received(event: RoomEvent): void {
     count(room, event);
     noticed(room, event);
   });
-  if (event.kind === "message" && event.user.id !== me.value?.id) arrived.value = { room, message: event };
+  if (event.kind === "message") {
+    // Who writes has read what came before; on a socket it is the client that says so.
+    if (event.user.id === me.value?.id) chat.live?.markRead(room.id, event.seq);
+    else arrived.value = { room, message: event };
+  }
   markReadIfSeen(room);
 }
 
 /** What comes while nobody looks is unread, and the first of it gets a line before it. */
 function count(room: RoomState, event: RoomEvent): void {
-  if (event.kind !== "message" || event.user.id === me.value?.id) return;
-  const first = room.unread.value === 0;
-  if (room.count(event) && first && !seen(room)) room.divider.value = room.read.value;
+  const before = room.unread.value;
+  room.count(event);
+  if (before === 0 && room.unread.value > 0 && !seen(room)) room.divider.value = room.read.value;
+  if (room.isMiscounted) recountSoon();
+}
+
+/** Asks the server what is unread, once for all that happens meanwhile. */
+function recountSoon(): void {
+  cancelRecount();
+  cancelRecount = after(recountAfterMs, () => void inBackground(loadRooms));
 }
 
 /** What an event changes beside the log itself. */
@@ -187,8 +208,7 @@ function noticed(room: RoomState, event: RoomEvent): void {
     case "leave":
     case "kick":
     case "mute": {
-      const change = event.kind === "join" ? 1 : event.kind === "mute" ? 0 : -1;
-      room.info.value = { ...room.info.value, members: Math.max(1, room.info.value.members + change) };
+      room.passage(event.seq, event.kind === "join" ? 1 : event.kind === "mute" ? 0 : -1);
       reloadMembersSoon(room);
     }
   }
@@ -196,7 +216,7 @@ function noticed(room: RoomState, event: RoomEvent): void {
 
 async function refreshRoom(room: RoomState): Promise<void> {
   await inBackground(async () => {
-    room.info.value = { ...room.info.value, ...(await api.room(room.id)) };
+    room.learn(await api.room(room.id));
   });
 }
 
@@ -236,6 +256,7 @@ function unsubscribed(frame: UnsubscribedFrame): void {
 
 function refused(id: Id, refusal: Refusal): void {
   const room = rooms.value.get(id);
+  if (refusal.code === "archived") return room?.rest();
   if (room !== undefined) toast(`${roomTitle(room)}: ${refusalText(refusal)}`, "bad");
   dropRoom(id);
 }
@@ -276,6 +297,10 @@ function read({ room: id, user, seq }: ReadFrame): void {
   batch(() => {
     room.read.value = Math.max(room.read.value, seq);
     if (seq >= (room.lastMessage.value?.seq ?? 0)) room.nothingUnread();
+    else {
+      room.isMiscounted = true;
+      recountSoon();
+    }
   });
 }
 

@@ -2,11 +2,11 @@
 
 import { batch, computed, signal } from "@preact/signals";
 import type {
-  Id, Member, Message, MessagePage, MyRoom, OnlineUser, OutboxEntry, PresenceState, RoomEvent, Seq, SubscribedFrame, UserRef,
+  Id, Member, Message, MessagePage, MyRoom, OnlineUser, OutboxEntry, PresenceState, Room, RoomEvent, Seq, SubscribedFrame, UserRef,
 } from "@chatx/sdk";
 import { me } from "./session";
 import {
-  type Amendment, applyAmendments, fold, indexOfSeq, isAmendment, type Item, mentions, type MessageItem, pageItems,
+  type Amendment, applyAmendments, fold, indexOfSeq, isAmendment, type Item, mentions, type MessageItem, pageItems, withThread,
 } from "./timeline";
 
 /** What stays in memory of a room that nobody looks at. */
@@ -60,9 +60,18 @@ export class RoomState {
   readonly activeAt = computed(() => this.lastMessage.value?.at ?? this.info.value.created_at ?? "");
   /** The lowest seq that is loaded, and the lowest that may be. */
   private lowest: Seq | undefined;
+  /** Whether no snapshot has come because the room is archived. */
+  private isResting = false;
   private first: Seq = 1;
-  /** Up to where messages are counted in `unread`. */
+  /** Up to where events are counted in `unread` and `mentions`. */
   private counted: Seq;
+  /** Which of the unread messages above `told` call this person; of those up to it only the server knows. */
+  private calling = new Set<Seq>();
+  private told: Seq;
+  /** Who came and went since the server said how many there are. */
+  private passages: { seq: Seq; by: number }[] = [];
+  /** Whether only the server knows how much is unread. */
+  isMiscounted = false;
   private amendments: Amendment[] = [];
   /** What came while `items` did not reach the end. */
   private below: RoomEvent[] = [];
@@ -73,7 +82,7 @@ export class RoomState {
     this.unread = signal(room.unread ?? 0);
     this.mentions = signal(room.mentions ?? 0);
     this.read = signal(room.read);
-    this.counted = room.head ?? 0;
+    this.told = this.counted = room.head ?? 0;
     this.lastMessage = signal<LastMessage | null>(room.last_message ?? null);
   }
 
@@ -141,9 +150,20 @@ export class RoomState {
     });
   }
 
+  /** It is archived, and so not followed: what it has is read as what is older. */
+  rest(): void {
+    if (this.lowest !== undefined) return;
+    batch(() => {
+      this.lowest = (this.info.value.head ?? 0) + 1;
+      this.isResting = true;
+      this.followed.value = true;
+    });
+  }
+
   snapshot(frame: SubscribedFrame, events: readonly RoomEvent[]): void {
     batch(() => {
-      if (frame.reset === true || this.lowest === undefined) {
+      if (frame.reset === true || this.lowest === undefined || this.isResting) {
+        this.isResting = false;
         this.items.value = [];
         this.attached.value = true;
         this.below = [];
@@ -151,6 +171,7 @@ export class RoomState {
         this.amendments = [];
       }
       this.first = frame.first;
+      this.letGoBelow(frame.first);
       this.complete.value = this.lowest <= this.first;
       this.followed.value = true;
       // What failed while there was no connection may work now.
@@ -162,48 +183,95 @@ export class RoomState {
     });
   }
 
+  /** Who comes back to a room that shows what was said since one joined reads what came before no more. */
+  private letGoBelow(first: Seq): void {
+    if ((this.lowest ?? first) >= first) return;
+    this.lowest = first;
+    this.items.value = this.items.value.filter((item) => item.seq >= first);
+    if ((this.lastMessage.value?.seq ?? first) < first) this.lastMessage.value = null;
+  }
+
   add(events: readonly RoomEvent[]): void {
     if (events.length === 0) return;
-    for (const event of events) {
-      if (isAmendment(event)) this.amended(event);
-      if (event.kind === "message" && event.deleted_at == null) this.lastMessage.value = event;
-    }
-    if (this.attached.value) this.items.value = fold(this.items.value, events, me.value?.id);
-    else {
+    for (const event of events) if (event.kind === "message") this.lastMessage.value = event;
+    if (this.attached.value) {
+      this.items.value = fold(this.items.value, events, me.value?.id, (amendment) => this.amended(amendment));
+    } else {
       // What is shown may be amended all the same.
-      this.items.value = applyAmendments([...this.items.value], events.filter(isAmendment), me.value?.id);
+      const amendments = events.filter(isAmendment).map((event) => withThread(this.items.value, event));
+      for (const amendment of amendments) this.amended(amendment);
+      this.items.value = applyAmendments([...this.items.value], amendments, me.value?.id);
       this.below = [...this.below, ...events].slice(-keptBelow);
     }
+  }
+
+  /** Takes what the server says of the room itself, unless it has said something newer. */
+  learn(room: Room): void {
+    const head = room.head ?? 0;
+    if (head < (this.info.value.head ?? 0)) return;
+    this.passages = this.passages.filter((passage) => passage.seq > head);
+    const members = this.passages.reduce((sum, passage) => sum + passage.by, room.members);
+    // What it leaves out is not so any more, but for what is about this person alone.
+    const { read, mentions, last_message, unread } = this.info.value;
+    this.info.value = { read, mentions, last_message, ...room, unread: room.unread ?? unread, members };
+  }
+
+  /** Counts who came or went at `seq`, unless the server has counted them already. */
+  passage(seq: Seq, by: number): void {
+    const info = this.info.value;
+    if (by === 0 || seq <= (info.head ?? 0)) return;
+    this.passages = [...this.passages.slice(1 - keptAmendments), { seq, by }];
+    this.info.value = { ...info, members: Math.max(1, info.members + by) };
   }
 
   /** Takes what the server says of the room, unless more was heard since it said so. */
   refresh(room: MyRoom): void {
     batch(() => {
-      this.info.value = room;
+      this.learn(room);
       this.read.value = Math.max(room.read, this.read.value);
       if ((room.head ?? 0) >= this.counted) {
         this.unread.value = room.unread ?? 0;
         this.mentions.value = room.mentions ?? 0;
-        this.counted = room.head ?? 0;
+        this.told = this.counted = room.head ?? 0;
+        this.calling.clear();
+        this.isMiscounted = false;
       }
       const last = room.last_message;
       if (last != null && last.seq > (this.lastMessage.value?.seq ?? 0)) this.lastMessage.value = last;
     });
   }
 
-  /** Counts another person's message as unread, if it is not counted or read yet. */
-  count(message: Parameters<typeof mentions>[0] & { seq: Seq }): boolean {
-    if (message.seq <= this.counted) return false;
-    this.counted = message.seq;
-    if (message.seq <= this.read.value) return false;
-    this.unread.value += 1;
-    if (mentions(message, me.value?.id)) this.mentions.value += 1;
-    return true;
+  /** Counts what an event makes unread, or takes from it. */
+  count(event: RoomEvent): void {
+    if (event.seq <= this.counted) return;
+    this.counted = event.seq;
+    const self = me.value?.id;
+    if (event.kind === "message" && event.user.id === self) {
+      // Who writes has read what came before, on whatever device.
+      this.read.value = Math.max(this.read.value, event.seq);
+      this.nothingUnread();
+    } else if (event.kind === "message" && event.seq > this.read.value) {
+      this.unread.value += 1;
+      this.calls(event.seq, event.deleted_at == null && mentions(event, self));
+    } else if ((event.kind === "edit" || event.kind === "delete") && event.target > this.read.value) {
+      const calls = event.kind === "edit" && event.user.id !== self && mentions(event, self);
+      if (event.target > this.told) this.calls(event.target, calls);
+      else if (calls || this.mentions.value > 0) this.isMiscounted = true;
+    }
   }
 
   nothingUnread(): void {
     this.unread.value = 0;
     this.mentions.value = 0;
+    this.calling.clear();
+    this.isMiscounted = false;
+  }
+
+  private calls(seq: Seq, does: boolean): void {
+    if (does === this.calling.has(seq)) return;
+    if (does) this.calling.add(seq);
+    else this.calling.delete(seq);
+    this.mentions.value += does ? 1 : -1;
   }
 
   /** Whether that place of the log is among what is loaded. */

@@ -37,17 +37,33 @@ export interface NoticeItem {
 }
 export type Item = MessageItem | NoticeItem;
 /** What changes a message that was written before: its text, its end, its signs, its pin, or an answer in its thread. */
-export type Amendment = EditEvent | DeleteEvent | ReactionEvent | PinEvent | (MessageEvent & { thread: Seq });
+export type Amendment = EditEvent | (DeleteEvent & { thread?: Seq | undefined }) | ReactionEvent | PinEvent | (MessageEvent & { thread: Seq });
 
-/** Adds events to what is shown. Those that amend a message which is not shown change nothing. `self` is who reads. */
-export function fold(items: readonly Item[], events: readonly RoomEvent[], self: Id | undefined): Item[] {
+/**
+ * Adds events to what is shown. Those that amend a message which is not shown change nothing. `self` is who reads;
+ * `told` is told of each amendment, to apply it again to pages that are read later.
+ */
+export function fold(
+  items: readonly Item[], events: readonly RoomEvent[], self: Id | undefined, told: (amendment: Amendment) => void = () => {},
+): Item[] {
   const folded = [...items];
   for (const event of events) {
     const item = asItem(event);
     if (item !== undefined) folded.push(item);
-    if (isAmendment(event)) amend(folded, event, self);
+    if (!isAmendment(event)) continue;
+    const amendment = withThread(folded, event);
+    amend(folded, amendment, self);
+    told(amendment);
   }
   return folded;
+}
+
+/** An answer that is deleted is one less in its thread; the event does not say in which. */
+export function withThread(items: readonly Item[], event: Amendment): Amendment {
+  if (event.kind !== "delete") return event;
+  const answer = items[indexOfSeq(items, event.target)];
+  // One that came as deleted was never counted.
+  return answer?.type === "message" && !answer.deleted ? { ...event, thread: answer.thread } : event;
 }
 
 /** Applies amendments again to a page that may have been read before they were made. */
@@ -114,20 +130,26 @@ function asMessage(message: Message | MessageEvent, asOf: Seq): MessageItem {
 }
 
 function amend(items: Item[], event: Amendment, self: Id | undefined): void {
-  const index = indexOfSeq(items, event.kind === "message" ? event.thread : event.target);
-  const item = items[index];
-  if (item?.type !== "message" || event.seq <= item.asOf) return;
-  items[index] = { ...amended(item, event, self), asOf: event.seq };
+  if ((event.kind === "message" && event.deleted_at == null) || event.kind === "delete") {
+    const by = event.kind === "message" ? 1 : -1;
+    change(items, event.thread, event.seq, (root) => ({ ...root, replies: Math.max(0, root.replies + by) }));
+  }
+  if (event.kind !== "message") change(items, event.target, event.seq, (item) => (item.deleted ? item : amended(item, event, self)));
 }
 
-function amended(item: MessageItem, event: Amendment, self: Id | undefined): MessageItem {
-  if (event.kind === "message") return { ...item, replies: item.replies + 1 };
-  if (item.deleted) return item;
+/** Changes a message, unless what is shown of it is newer. */
+function change(items: Item[], seq: Seq | undefined, asOf: Seq, how: (item: MessageItem) => MessageItem): void {
+  const index = seq === undefined ? -1 : indexOfSeq(items, seq);
+  const item = items[index];
+  if (item?.type === "message" && asOf > item.asOf) items[index] = { ...how(item), asOf };
+}
+
+function amended(item: MessageItem, event: Exclude<Amendment, MessageEvent>, self: Id | undefined): MessageItem {
   switch (event.kind) {
     case "edit":
-      return { ...item, body: event.body, edited: true };
+      return { ...item, body: event.body, mentions: event.mentions ?? [], edited: true };
     case "delete":
-      return { ...item, body: "", files: [], deleted: true, reactions: [], pinned: false };
+      return { ...item, body: "", files: [], deleted: true, reactions: [], mentions: [], pinned: false };
     case "pin":
     case "unpin":
       return { ...item, pinned: event.kind === "pin" };
