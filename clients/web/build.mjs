@@ -3,6 +3,7 @@
 //   node build.mjs            dist/, minified, the same bytes on every machine
 //   node build.mjs --watch    dist/ again after each change
 //   node build.mjs --test     the tests of `test/`, under node's own runner
+//   node build.mjs --bundle FILE OUT   one program of `test/` for Node, for tests that do not run in it
 import { spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,6 +30,17 @@ const bundle = {
   minify: true,
   legalComments: "none",
   charset: "utf8",
+  logLevel: "warning",
+};
+
+/** What runs in Node keeps its names, and the lines of its source. */
+const forNode = {
+  absWorkingDir: here,
+  conditions: ["source"],
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  sourcemap: "inline",
   logLevel: "warning",
 };
 
@@ -65,19 +77,7 @@ async function test() {
     const tests = ["test", "sdk/test"].flatMap((folder) =>
       readdirSync(join(here, folder)).filter((name) => name.endsWith(".test.ts")).sort().map((name) => `${folder}/${name}`),
     );
-    await esbuild.build({
-      absWorkingDir: here,
-      entryPoints: tests,
-      outdir: out,
-      outbase: ".",
-      conditions: ["source"],
-      outExtension: { ".js": ".mjs" },
-      bundle: true,
-      platform: "node",
-      format: "esm",
-      sourcemap: "inline",
-      logLevel: "warning",
-    });
+    await esbuild.build({ ...forNode, entryPoints: tests, outdir: out, outbase: ".", outExtension: { ".js": ".mjs" } });
     const files = tests.map((name) => join(out, name.replace(/\.ts$/, ".mjs")));
     // Node has a WebSocket of its own from version 22; version 20 has it behind this flag.
     const webSocket = Number(process.versions.node.split(".")[0]) < 22 ? ["--experimental-websocket"] : [];
@@ -88,6 +88,11 @@ async function test() {
   }
 }
 
-if (process.argv.includes("--test")) process.exitCode = await test();
+async function program(entry, outfile) {
+  await esbuild.build({ ...forNode, entryPoints: [entry], outfile });
+}
+
+if (process.argv[2] === "--bundle") await program(process.argv[3], process.argv[4]);
+else if (process.argv.includes("--test")) process.exitCode = await test();
 else if (process.argv.includes("--watch")) await watch();
 else await build();
