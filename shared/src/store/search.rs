@@ -40,7 +40,7 @@ pub(super) use walk::Ground;
 const READ_AT_ONCE: i64 = 2_048;
 /// How many stretches are read at once, of all rooms beside one of each: the rarer what is looked for, the more. After that a
 /// page ends as it is.
-const ROUNDS: [i64; 3] = [32, 64, 128];
+const ROUNDS: [i64; 4] = [32, 64, 128, 128];
 /// How many are read for a page of all rooms, beside one of each.
 const STRETCHES: i64 = 128;
 /// So many stretches after the one that a moment is in may have what came before it: clocks differ.
@@ -151,7 +151,7 @@ impl Store {
         for more in ROUNDS {
             // Of rooms that are equally busy one of each must be read to come to what was said before all of them.
             let stretches = rooms_count.saturating_add(more).min(left);
-            if stretches < rooms_count {
+            if stretches <= 0 {
                 break;
             }
             let is_enough = |far| texts.iter().filter(|text| text.moment() >= far).count() > limit;
