@@ -42,7 +42,7 @@ client_secret_file = \"/run/secrets/oidc_example\"
 
 All processes that serve HTTP need the same ones. `CHATX_PUBLIC_URL` must be the url that people have in their browsers. Whoever the provider
 vouches for gets an account; one that is there already is theirs only if both sides have verified its address, else they log in and add the
-provider in the settings. A provider has signed its answers with RS256, PS256, ES256, EdDSA or a longer relative. How it goes is told in
+provider in the settings. Its ID tokens are signed with RS256, PS256, ES256, EdDSA or a longer relative of these. How it goes is told in
 [protocol.md](protocol.md#logging-in-elsewhere).
 
 | setting | default | value | |

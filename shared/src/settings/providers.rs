@@ -142,15 +142,15 @@ impl Provider {
         if self.issuer.is_empty() {
             return;
         }
-        let reason = match self.issuer.parse::<Uri>() {
-            Ok(url) if url.host().is_none() || url.query().is_some() => {
-                "is no url like https://id.example.com"
-            }
-            Err(_) => "is no url like https://id.example.com",
-            Ok(url) if !self.may_be_asked_at(&url) => {
+        let url = self.issuer.parse::<Uri>().ok();
+        // A word alone reads as the name of a host.
+        let url = url.filter(|url| url.scheme().is_some() && url.query().is_none());
+        let reason = match url {
+            None => "is no url like https://id.example.com",
+            Some(url) if !self.may_be_asked_at(&url) => {
                 "must be https, or a provider on this machine, or of a trusted network"
             }
-            Ok(_) => return,
+            Some(_) => return,
         };
         let (name, issuer) = (self.setting("ISSUER"), &self.issuer);
         mistakes.add(format_args!("{name}: `{issuer}` {reason}"));
