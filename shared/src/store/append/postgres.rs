@@ -108,7 +108,8 @@ fn column<'a, T>(entries: &[&'a Append], of: impl Fn(&'a Append) -> T) -> Vec<T>
 #[derive(FromRow)]
 struct Answer {
     heads: Vec<Option<i64>>,
-    totals: Vec<Option<i64>>,
+    /// Of the rooms that are there: nothing, if none of them is.
+    totals: Option<Vec<Option<i64>>>,
     others: Option<Json<Vec<Verdict>>>,
     calls: Option<Called>,
     files: Option<Attached>,
@@ -116,12 +117,13 @@ struct Answer {
 
 impl Answer {
     fn stood(&self) -> Vec<Option<Stood>> {
-        let stood = |(head, messages): (&Option<i64>, &Option<i64>)| {
+        let totals = self.totals.as_deref().unwrap_or_default();
+        let stood = |(place, head): (usize, &Option<i64>)| {
             Some(Stood {
                 head: (*head)?,
-                messages: (*messages)?,
+                messages: (*totals.get(place)?)?,
             })
         };
-        self.heads.iter().zip(&self.totals).map(stood).collect()
+        self.heads.iter().enumerate().map(stood).collect()
     }
 }
