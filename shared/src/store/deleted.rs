@@ -38,12 +38,17 @@ impl Store {
         restorable_until: Option<Timestamp>,
         at: Timestamp,
     ) -> Result<()> {
-        let mut change = match role {
-            As::Owner => self.change_as(room, by, Act::DeleteRoom, at).await?,
-            As::ServerAdmin => self.change(room, by, at).await?,
+        let mut change = self.change(room, by, at).await?;
+        let may = match role {
+            As::Owner => change.role()?.may(Act::DeleteRoom),
+            As::ServerAdmin => true,
         };
+        // Nobody has a conversation, so it is not the role of who asks that stands in the way.
         if change.room.visibility() == Visibility::Direct {
             return Err(ErrorCode::Conflict.into());
+        }
+        if !may {
+            return Err(ErrorCode::Forbidden.into());
         }
         let owner = (role == As::Owner).then_some(by);
         change.mark_deleted(owner, restorable_until).await?;

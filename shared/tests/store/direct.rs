@@ -193,7 +193,7 @@ async fn everybody_pins_and_nobody_rules(ground: Ground) -> Result<()> {
     assert_eq!(refused(store.erase(room, bob.id, seq, at).await), Forbidden);
     assert_eq!(
         refused(store.delete_room(room, (ada.id, As::Owner), None, at).await),
-        Forbidden
+        Conflict
     );
     let wish = ChangeRoom {
         archived: Some(true),
