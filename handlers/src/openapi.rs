@@ -139,6 +139,11 @@ fn complete(operation: &mut Operation, effect: Effect) {
             "`unauthenticated`: no access token, or one that is no longer good",
         );
         add(operation, 429, "`rate_limited`");
+        add(
+            operation,
+            403,
+            "`missing_scope`: the token of a bot does not open it",
+        );
         if effect == Effect::Changes {
             add(operation, 403, "`csrf`: only with cookies");
         }
