@@ -12,7 +12,7 @@ use crate::server::{Answer, Ask, Person, Server};
 const UNSENT_MAX: Duration = Duration::from_secs(12 * 3_600);
 
 /// An upload of `bytes` under a name.
-fn upload<'a>(person: &Person<'a>, room: &str, name: &str, bytes: &[u8]) -> Ask<'a> {
+pub(crate) fn upload<'a>(person: &Person<'a>, room: &str, name: &str, bytes: &[u8]) -> Ask<'a> {
     let head = format!(
         "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
          content-type: text/html\r\n\r\n"
@@ -39,7 +39,7 @@ fn path(file: &Value) -> String {
     format!("/v1/files/{}", file["id"].as_str().unwrap())
 }
 
-fn picture(format: ImageFormat) -> Vec<u8> {
+pub(crate) fn picture(format: ImageFormat) -> Vec<u8> {
     let mut bytes = Vec::new();
     let image = DynamicImage::new_rgb8(800, 600);
     image

@@ -25,7 +25,7 @@ fn into(directory: &Path) -> impl Fn(&mut Settings) {
 }
 
 /// What was mailed since the last time, as `(to, text)`.
-async fn mailed(server: &Server, directory: &Path) -> Vec<(String, String)> {
+pub(crate) async fn mailed(server: &Server, directory: &Path) -> Vec<(String, String)> {
     let post = Post::new(&server.app.settings).unwrap().unwrap();
     send_due(&server.app, &post).await.unwrap();
     let mut mails = Vec::new();
@@ -41,7 +41,7 @@ async fn mailed(server: &Server, directory: &Path) -> Vec<(String, String)> {
 }
 
 /// The token of the link to `page` in a mail.
-fn token(text: &str, page: &str) -> String {
+pub(crate) fn token(text: &str, page: &str) -> String {
     let (_, rest) = text.split_once(&format!("/#/{page}/")).unwrap();
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c));
     rest[..end.unwrap()].to_owned()

@@ -20,6 +20,7 @@ mod oidc;
 mod provider;
 mod refusals;
 mod reports;
+mod rows;
 mod rooms;
 mod search;
 mod server;

@@ -10,7 +10,7 @@ use crate::server::{PASSWORD, Person, Server};
 const STEP: Duration = Duration::from_secs(30);
 
 /// What an authenticator shows: RFC 6238 once more, from the secret as people type it, by another library than the server's.
-fn code(server: &Server, secret: &str) -> String {
+pub(crate) fn code(server: &Server, secret: &str) -> String {
     let bits = secret.chars().flat_map(|c| {
         let value = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).unwrap();
         (0..5).rev().map(move |place| value >> place & 1 == 1)
