@@ -103,13 +103,13 @@ fn come_and_go(bencher: Bencher, people: u128) {
         Via::Socket(connection)
     };
     for number in 0..people {
-        let entered = Happening::Entered(way(number), user(number), PresenceState::Online);
+        let entered = Happening::Entered(way(number), user(number).into(), PresenceState::Online);
         roster.apply(entered, now);
     }
     bencher.bench_local(|| {
         let one = user(people);
         let gone = Happening::Gone(way(people), one.id);
-        let entered = Happening::Entered(way(people), one, PresenceState::Online);
+        let entered = Happening::Entered(way(people), one.into(), PresenceState::Online);
         roster.apply(entered, now).len() + roster.apply(gone, now).len()
     });
 }

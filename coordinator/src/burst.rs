@@ -88,9 +88,9 @@ impl Burst {
         &self.entries
     }
 
-    /// Whether any of them ends `user`'s subscription.
-    pub(crate) fn ends_for(&self, user: UserId) -> bool {
-        let ends = |entry: &Arc<Entry>| entry.ends_for(user).is_some();
+    /// Whether any of them ends `user`'s subscription. Who that is, is not looked at in the ordinary case.
+    pub(crate) fn ends_for(&self, user: &UserId) -> bool {
+        let ends = |entry: &Arc<Entry>| entry.ends_for(*user).is_some();
         self.ends && self.entries.iter().any(ends)
     }
 

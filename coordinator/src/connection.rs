@@ -25,9 +25,11 @@ pub(crate) use wire::Begun;
 pub(crate) use wire::Wire;
 
 use std::{
+    future::poll_fn,
     net::IpAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, OnceLock},
+    task::{Context, Poll},
 };
 
 use ending::End;
@@ -42,17 +44,17 @@ use protocol::{
 };
 use pulse::{Due, HEARTBEAT, Pulse};
 use requests::Requests;
-use sends::Sends;
+use sends::{Sends, Turn};
 use socket::Socket;
+use subscriptions::Answer;
 use tokio::{
-    sync::Notify,
-    time::{Instant, sleep_until},
+    task::coop::has_budget_remaining,
+    time::{Instant, Sleep, sleep_until},
 };
 use tracing::{Span, debug, info, info_span};
 
 use crate::{
     Node,
-    connections::Registered,
     encoded::Encoded,
     errand::Errand,
     outbox::{Backlog, Capacity, Outbox, TryWrite},
@@ -80,15 +82,14 @@ pub(crate) struct Connection {
     /// Names the socket.
     pub(crate) id: ConnectionId,
     /// Who is on it.
-    pub(crate) user: UserSummary,
+    pub(crate) user: Arc<UserSummary>,
     /// The session that it stands on.
     pub(crate) session: SessionId,
     /// Its way out.
     pub(crate) outbox: Outbox,
+    opened_at: Instant,
     /// Why it ends, once it shall.
     ends: OnceLock<CloseReason>,
-    /// Tells that it shall.
-    ending: Notify,
 }
 
 impl Connection {
@@ -101,28 +102,18 @@ impl Connection {
     ) -> Self {
         Self {
             id,
-            user: passport.user.clone(),
+            user: Arc::new(passport.user.clone()),
             session: passport.session,
             outbox: Outbox::new(capacity, line),
+            opened_at: Instant::now(),
             ends: OnceLock::new(),
-            ending: Notify::new(),
         }
     }
 
     /// Ends it. The first reason counts.
     pub(crate) fn close(&self, reason: CloseReason) {
         self.ends.get_or_init(|| reason);
-        self.ending.notify_one();
-    }
-
-    /// Waits for [`Connection::close`]. Only the owner may.
-    async fn closing(&self) -> CloseReason {
-        loop {
-            if let Some(reason) = self.ends.get() {
-                return *reason;
-            }
-            self.ending.notified().await;
-        }
+        self.outbox.wake();
     }
 
     /// Where what is logged about what it asks for belongs. Made when it is needed: one for each idle socket
@@ -133,12 +124,13 @@ impl Connection {
     }
 }
 
-/// Serves one socket until it ends. Everything is made before the future, which so has room for it once only.
+/// Serves one socket until it ends. Everything is made before the future, which so has room for it once only; and
+/// that is apart from its task, because what is as large and aligned as tokio's tasks are is rounded up a lot.
 pub(crate) fn run(
     node: Node,
     begun: Begun,
     passport: &Passport,
-) -> impl Future<Output = ()> + Send + use<> {
+) -> Pin<Box<impl Future<Output = ()> + Send + use<>>> {
     let id = node.app.clock.id();
     let Begun {
         wire,
@@ -151,15 +143,14 @@ pub(crate) fn run(
     connection.outbox.hold(greeting(&node, &connection));
     let connection = Arc::new(connection);
     let here = Here::new(&node, Arc::clone(&connection));
-    let opened_at = Instant::now();
     debug!(connection.id = %id, user.id = %passport.user.id, ip = %passport.ip, "connection opened");
 
     let outbox = connection.outbox.clone();
     let socket = Socket::new(wire, outbox, &read, &node.app.settings.limits);
     let mut owner = Owner::new(node, connection, socket, passport);
-    async move {
+    Box::pin(async move {
         let end = owner.run_inner().await;
-        let span = owner.connection.span();
+        let (span, opened_at) = (owner.connection.span(), owner.connection.opened_at);
         drop(here);
         // On the heap, so that live sockets do not carry it around.
         Box::pin(owner.finish(end)).await;
@@ -168,14 +159,14 @@ pub(crate) fn run(
         let duration_ms = u64::try_from(opened_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (code, reason) = (end.code(), end.as_str());
         span.in_scope(|| info!(close.code = code, reason, duration_ms, "connection closed"));
-    }
+    })
 }
 
 /// The first frame of every socket.
 fn greeting(node: &Node, connection: &Connection) -> Encoded {
     Encoded::of(&ServerFrame::Ready(Ready {
         connection: connection.id,
-        user: connection.user.clone(),
+        user: UserSummary::clone(&connection.user),
         node: node.name.to_string(),
         heartbeat_s: HEARTBEAT.as_secs(),
         limits: node.app.settings.limits.clone(),
@@ -185,7 +176,7 @@ fn greeting(node: &Node, connection: &Connection) -> Encoded {
 /// What the node knows of a live socket, taken back however the socket ends.
 struct Here {
     node: Node,
-    registered: Registered,
+    connection: Arc<Connection>,
 }
 
 impl Here {
@@ -193,19 +184,52 @@ impl Here {
         let (id, user) = (connection.id, connection.user.id);
         node.presences.note(user, id, PresenceState::Online);
         gauge!("chatx_sockets").increment(1.0);
+        node.connections.add(&connection);
         Self {
             node: node.clone(),
-            registered: node.connections.add(connection),
+            connection,
         }
     }
 }
 
 impl Drop for Here {
     fn drop(&mut self) {
-        let connection = &self.registered.connection;
+        let connection = &self.connection;
+        self.node.connections.remove(connection);
         self.node.presences.clear(connection.user.id, connection.id);
         gauge!("chatx_sockets").decrement(1.0);
     }
+}
+
+/// What a socket's owner does next.
+enum Next {
+    /// Some time has come.
+    Time,
+    /// The store has answered.
+    Answer(Answer),
+    /// A message may go, or one more may come.
+    Turn(Turn),
+    /// A new token is checked.
+    Renewed(Renewed),
+    /// Rooms need attention, or the socket shall end.
+    Concerns,
+    /// A room can catch up.
+    Behind,
+    /// The kernel may take more.
+    Space,
+    /// The peer has said something.
+    Peer,
+}
+
+/// What a socket's owner looks for beside what it always does.
+#[derive(Clone, Copy)]
+struct Heeds {
+    /// What the store answers, because there is space for it.
+    answers: bool,
+    /// What the peer says.
+    peer: bool,
+    /// That the kernel takes more.
+    space: bool,
 }
 
 /// The task that owns the socket.
@@ -213,9 +237,6 @@ struct Owner {
     node: Node,
     connection: Arc<Connection>,
     socket: Socket,
-    presence: PresenceState,
-    /// What they may do, if they are a bot.
-    scopes: Option<Scopes>,
     subscriptions: Subscriptions,
     sends: Sends,
     requests: Requests,
@@ -231,12 +252,10 @@ impl Owner {
         let (rooms, tasks) = (node.rooms.clone(), node.tasks.clone());
         let subscriptions = Subscriptions::new(rooms, tasks, Arc::clone(&connection));
         Self {
-            sends: Sends::new(node.clone(), Arc::clone(&connection)),
-            requests: Requests::new(&node, Arc::clone(&connection), passport),
-            pace: Pace::new(&node.app.settings.rates, now),
+            sends: Sends::default(),
+            requests: Requests::new(passport),
+            pace: Pace::new(now),
             pulse: Pulse::new(now, expires_at),
-            presence: PresenceState::Online,
-            scopes: passport.scopes,
             renewal: Errand::idle(),
             node,
             connection,
@@ -265,6 +284,9 @@ impl Owner {
             if backlog.is_over {
                 return End::Peer;
             }
+            if let Some(reason) = self.connection.ends.get() {
+                return End::Closed(*reason);
+            }
             let now = Instant::now();
             self.pulse.watch(now, backlog.bytes, backlog.written);
             let deadline = self.pulse.deadline();
@@ -277,13 +299,14 @@ impl Owner {
                 // Nobody listens, so that it is silent means nothing; that it stalls still does.
                 self.pulse.heard(now);
             }
-            // Ending comes first, then time, because both are rare. Next come the answers of the
-            // store: as many as were asked for, and taken only when they find space. The socket is
-            // last, since a peer that never pauses is always ready.
-            tokio::select! {
-                biased;
-                reason = self.connection.closing() => return End::Closed(reason),
-                () = &mut timer => {
+            let heeds = Heeds {
+                answers: has_space,
+                peer: listens,
+                space: backlog.is_stuck,
+            };
+            let next = poll_fn(|cx| self.poll_next(cx, timer.as_mut(), heeds));
+            match next.await {
+                Next::Time => {
                     // Others may have written since.
                     let Backlog { bytes, written, .. } = self.connection.outbox.backlog();
                     let now = Instant::now();
@@ -295,22 +318,63 @@ impl Owner {
                         Due::Lost => return End::Lost,
                     }
                 }
-                answer = self.subscriptions.answered(), if has_space => {
-                    self.subscriptions.take(answer);
-                }
-                turn = self.sends.turn() => self.sends.take(&turn),
-                renewed = self.renewal.done() => self.renewed(renewed),
-                () = self.connection.outbox.due() => self.subscriptions.attend(),
-                () = std::future::ready(()), if has_space && self.subscriptions.is_behind() => {
-                    self.subscriptions.catch_up();
-                }
-                () = self.socket.writable(), if backlog.is_stuck => {}
-                () = self.socket.readable(), if listens => {
+                Next::Answer(answer) => self.subscriptions.take(answer),
+                Next::Turn(turn) => self.sends.take(&self.node, &turn),
+                Next::Renewed(renewed) => self.renewed(renewed),
+                Next::Concerns => self.subscriptions.attend(),
+                Next::Behind => self.subscriptions.catch_up(),
+                Next::Space => {}
+                Next::Peer => {
                     if let Some(end) = self.listen() {
                         return end;
                     }
                 }
             }
         }
+    }
+
+    /// What is to be done next. It keeps nothing between two looks, as waiting for one future for each would in
+    /// every idle socket.
+    ///
+    /// Time comes first, because it is rare. Next come the answers of the store: as many as were asked for, and
+    /// taken only when they find space. The peer is last, since one that never pauses is always ready.
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+        heeds: Heeds,
+    ) -> Poll<Next> {
+        if !has_budget_remaining() {
+            // A socket that is always busy lets others have their turn.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if timer.poll(cx).is_ready() {
+            return Poll::Ready(Next::Time);
+        }
+        if heeds.answers
+            && let Poll::Ready(answer) = self.subscriptions.poll_answered(cx)
+        {
+            return Poll::Ready(Next::Answer(answer));
+        }
+        if let Poll::Ready(turn) = self.sends.poll_turn(cx) {
+            return Poll::Ready(Next::Turn(turn));
+        }
+        if let Poll::Ready(renewed) = self.renewal.poll_done(cx) {
+            return Poll::Ready(Next::Renewed(renewed));
+        }
+        if self.connection.outbox.poll_due(cx).is_ready() {
+            return Poll::Ready(Next::Concerns);
+        }
+        if heeds.answers && self.subscriptions.is_behind() {
+            return Poll::Ready(Next::Behind);
+        }
+        if heeds.space && self.socket.poll_writable(cx).is_ready() {
+            return Poll::Ready(Next::Space);
+        }
+        if heeds.peer && self.socket.poll_readable(cx).is_ready() {
+            return Poll::Ready(Next::Peer);
+        }
+        Poll::Pending
     }
 }

@@ -2,13 +2,14 @@
 //! somebody on all of their devices is told here.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use metrics::counter;
 use protocol::{
-    ConnectionId, SessionId, UserId,
+    SessionId, UserId,
     frame::{CloseReason, ReportsFrame, RoomAdded, RoomRemoved, ServerFrame, UserFrame},
 };
 use shared::{
@@ -17,7 +18,6 @@ use shared::{
 };
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{connection::Connection, encoded::Encoded};
 
@@ -27,35 +27,31 @@ pub(crate) struct Connections(Arc<Mutex<Live>>);
 
 #[derive(Default)]
 struct Live {
-    by_session: BTreeMap<(SessionId, ConnectionId), Arc<Connection>>,
-    by_user: BTreeSet<(UserId, SessionId, ConnectionId)>,
+    by_session: HashMap<SessionId, Sockets>,
+    by_user: HashMap<UserId, Sockets>,
 }
 
-/// A socket that is live until this is dropped.
-pub(crate) struct Registered {
-    connections: Connections,
-    /// The socket.
-    pub(crate) connection: Arc<Connection>,
-}
+/// Some sockets; mostly one.
+type Sockets = Vec<Arc<Connection>>;
 
 impl Connections {
-    /// Adds a socket, for as long as the answer lives.
-    pub(crate) fn add(&self, connection: Arc<Connection>) -> Registered {
-        let (user, session, id) = (connection.user.id, connection.session, connection.id);
+    /// Adds a socket, until it is removed.
+    pub(crate) fn add(&self, connection: &Arc<Connection>) {
         let mut live = self.live();
-        live.by_session
-            .insert((session, id), Arc::clone(&connection));
-        live.by_user.insert((user, session, id));
-        drop(live);
-        Registered {
-            connections: self.clone(),
-            connection,
-        }
+        add(&mut live.by_session, connection.session, connection);
+        add(&mut live.by_user, connection.user.id, connection);
+    }
+
+    /// Removes a socket.
+    pub(crate) fn remove(&self, connection: &Arc<Connection>) {
+        let mut live = self.live();
+        remove(&mut live.by_user, connection.user.id, connection);
+        remove(&mut live.by_session, connection.session, connection);
     }
 
     /// Every socket.
     pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
-        self.live().by_session.values().cloned().collect()
+        self.live().by_session.values().flatten().cloned().collect()
     }
 
     /// Closes the sockets of sessions that are revoked, until `cancel`.
@@ -112,48 +108,21 @@ impl Connections {
 
     /// The sockets of these people.
     fn of(&self, users: &[UserId]) -> Vec<Arc<Connection>> {
-        let (nil, max) = (Uuid::nil(), Uuid::max());
         let live = self.live();
-        let sockets = users.iter().flat_map(|user| {
-            let first = (
-                *user,
-                SessionId::from_uuid(nil),
-                ConnectionId::from_uuid(nil),
-            );
-            let last = (
-                *user,
-                SessionId::from_uuid(max),
-                ConnectionId::from_uuid(max),
-            );
-            live.by_user.range(first..=last)
-        });
-        sockets
-            .filter_map(|(_, session, id)| live.by_session.get(&(*session, *id)).cloned())
-            .collect()
+        let sockets = users.iter().filter_map(|user| live.by_user.get(user));
+        sockets.flatten().cloned().collect()
     }
 
     fn close(&self, session: SessionId) {
-        let id = |uuid| ConnectionId::from_uuid(uuid);
-        let all = (session, id(Uuid::nil()))..=(session, id(Uuid::max()));
-        for connection in self
-            .live()
-            .by_session
-            .range(all)
-            .map(|(_, connection)| connection)
-        {
+        let live = self.live();
+        for connection in live.by_session.get(&session).into_iter().flatten() {
             connection.close(CloseReason::SessionEnded);
         }
     }
 
     /// Asks about every session, when too many were revoked to hear of each.
     async fn close_revoked(&self, revocations: &Revocations) {
-        let mut sessions: Vec<_> = self
-            .live()
-            .by_session
-            .keys()
-            .map(|(session, _)| *session)
-            .collect();
-        sessions.dedup();
+        let sessions: Vec<_> = self.live().by_session.keys().copied().collect();
         for session in sessions {
             if revocations.is_revoked(session).await.unwrap_or(false) {
                 self.close(session);
@@ -168,15 +137,23 @@ impl Connections {
     }
 }
 
-impl Drop for Registered {
-    fn drop(&mut self) {
-        let connection = &self.connection;
-        let (user, session, id) = (connection.user.id, connection.session, connection.id);
-        let mut live = self.connections.live();
-        live.by_user.remove(&(user, session, id));
-        let gone = live.by_session.remove(&(session, id));
-        drop(live);
-        // Not while the sockets are held.
-        drop(gone);
+fn add<K: Eq + Hash>(all: &mut HashMap<K, Sockets>, key: K, connection: &Arc<Connection>) {
+    let sockets = all.entry(key).or_default();
+    if sockets.is_empty() {
+        sockets.reserve_exact(1);
+    }
+    sockets.push(Arc::clone(connection));
+}
+
+fn remove<K: Eq + Hash>(all: &mut HashMap<K, Sockets>, key: K, connection: &Arc<Connection>) {
+    let Some(sockets) = all.get_mut(&key) else {
+        return;
+    };
+    // Even a program's thousands are looked through in microseconds: they are compared by where they are.
+    if let Some(at) = sockets.iter().position(|it| Arc::ptr_eq(it, connection)) {
+        sockets.swap_remove(at);
+    }
+    if sockets.is_empty() {
+        all.remove(&key);
     }
 }

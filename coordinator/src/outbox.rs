@@ -14,16 +14,17 @@ mod waiting;
 pub(crate) mod tests;
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     mem,
     sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::Bytes;
 use metrics::counter;
 use places::Places;
 use protocol::{RoomId, Seq, frame::ServerFrame};
-use tokio::sync::Notify;
 use waiting::Waiting;
 
 pub(crate) use places::Place;
@@ -49,8 +50,6 @@ pub(crate) trait TryWrite: Send + Sync {
 
 struct Shared {
     leaving: Mutex<Leaving>,
-    /// Wakes the owner.
-    due: Notify,
     capacity: Capacity,
 }
 
@@ -91,7 +90,12 @@ struct Leaving {
     places: Places,
     /// Whether the owner watches for space.
     is_stuck: bool,
-    concerns: Concerns,
+    /// Seldom any.
+    concerns: Option<Box<Concerns>>,
+    /// Whether the owner has to look, and does not know it yet.
+    is_due: bool,
+    /// Wakes the owner.
+    owner: Option<Waker>,
 }
 
 /// Rooms that need the owner's attention.
@@ -128,9 +132,10 @@ impl Outbox {
                 written: 0,
                 places: Places::default(),
                 is_stuck: false,
-                concerns: Concerns::default(),
+                concerns: None,
+                is_due: false,
+                owner: None,
             }),
-            due: Notify::new(),
             capacity,
         }))
     }
@@ -219,9 +224,10 @@ impl Outbox {
     /// Tells that a room is gone.
     pub(crate) fn gone(&self, room: RoomId) {
         let mut leaving = self.leaving();
-        let is_new = !leaving.concerns.gone.contains(&room);
+        let concerns = leaving.concerns.get_or_insert_default();
+        let is_new = !concerns.gone.contains(&room);
         if is_new {
-            leaving.concerns.gone.push(room);
+            concerns.gone.push(room);
         }
         self.release(leaving, is_new);
     }
@@ -233,10 +239,19 @@ impl Outbox {
             .expect("nothing panics while it holds what leaves")
     }
 
-    fn release(&self, leaving: MutexGuard<'_, Leaving>, is_due: bool) {
-        drop(leaving);
+    /// Has the owner look.
+    pub(crate) fn wake(&self) {
+        self.release(self.leaving(), true);
+    }
+
+    fn release(&self, mut leaving: MutexGuard<'_, Leaving>, is_due: bool) {
         if is_due {
-            self.0.due.notify_one();
+            leaving.is_due = true;
+            let owner = leaving.owner.take();
+            drop(leaving);
+            if let Some(owner) = owner {
+                owner.wake();
+            }
         }
     }
 }
@@ -244,8 +259,22 @@ impl Outbox {
 /// What the owner alone does.
 impl Outbox {
     /// Waits until there is something for the owner: a backlog that has begun, or concerns. Cancel-safe.
-    pub(crate) async fn due(&self) {
-        self.0.due.notified().await;
+    pub(crate) fn due(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| self.poll_due(cx))
+    }
+
+    /// Whether there is something for the owner, who is woken otherwise once there is.
+    pub(crate) fn poll_due(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut leaving = self.leaving();
+        if mem::take(&mut leaving.is_due) {
+            return Poll::Ready(());
+        }
+        // Told of every turn, it mostly knows whom to wake.
+        let is_known = |owner: &Waker| owner.will_wake(cx.waker());
+        if !leaving.owner.as_ref().is_some_and(is_known) {
+            leaving.owner = Some(cx.waker().clone());
+        }
+        Poll::Pending
     }
 
     /// How the peer takes what it is sent.
@@ -263,7 +292,8 @@ impl Outbox {
 
     /// Takes the rooms that need attention.
     pub(crate) fn take_concerns(&self) -> Concerns {
-        mem::take(&mut self.leaving().concerns)
+        let concerns = self.leaving().concerns.take();
+        concerns.map(|concerns| *concerns).unwrap_or_default()
     }
 
     /// Follows a room in which everything before `next` is sent, or held.
@@ -373,7 +403,7 @@ impl Leaving {
     fn fall_behind(&mut self, room: RoomId) -> bool {
         let falls = self.places.fall_behind(room);
         if falls {
-            self.concerns.behind.push(room);
+            self.concerns.get_or_insert_default().behind.push(room);
         }
         falls
     }
@@ -383,3 +413,7 @@ impl Leaving {
         self.waiting = Waiting::closed();
     }
 }
+
+/// How many bytes each socket's takes, beside what waits.
+#[cfg(test)]
+pub(crate) const WEIGHT: usize = size_of::<Shared>();

@@ -2,6 +2,7 @@
 
 mod commands;
 mod keeper;
+mod resting;
 mod behind;
 mod history;
 mod following;
@@ -40,9 +41,9 @@ use protocol::{
     frame::{Online, PresenceState},
 };
 use recent::Recent;
+use resting::Resting;
 use shared::Refusal;
 use tokio::sync::oneshot;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
     connection::Connection,
@@ -50,7 +51,7 @@ use crate::{
         Guest, Link,
         frame::{News, Word},
     },
-    rooms::Rooms,
+    rooms::{Rooms, WeakRooms},
 };
 
 /// A live room. Cloning gives the same room.
@@ -59,6 +60,8 @@ pub(crate) struct Room(Arc<Shared>);
 
 /// What a room's task and everybody else know of it.
 struct Shared {
+    /// Those of its node, who hold it.
+    rooms: WeakRooms,
     commands: Commands,
     recent: Recent,
     /// Whether another node says everything that happens in it.
@@ -123,15 +126,32 @@ impl Room {
     pub(crate) fn start(
         id: RoomId,
         rooms: Rooms,
-        cancel: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let room = Self(Arc::new(Shared {
+            rooms: rooms.downgrade(),
             commands: Commands::new(),
             recent: Recent::new(),
             is_told: AtomicBool::new(false),
         }));
-        let kept = Keeper::keep(id, rooms, room.clone(), cancel);
+        let kept = Keeper::load(id, rooms, room.clone());
         (room, kept)
+    }
+
+    /// Lays down what its task keeps, if nothing waits to be done; that task must end then.
+    fn rest(&self, resting: Box<Resting>) -> Result<(), Box<Resting>> {
+        self.0.commands.rest(resting)
+    }
+
+    /// Starts a task for it again.
+    fn wake(&self, resting: Box<Resting>) {
+        match self.0.rooms.upgrade() {
+            Some(rooms) => {
+                let tasks = rooms.tasks().clone();
+                tasks.spawn(Keeper::take_up(*resting, rooms, self.clone()));
+            }
+            // The node is gone, and nobody should wait for the room.
+            None => drop(self.close()),
+        }
     }
 
     /// Ends it, for everybody: what waits is given out, and nothing more is taken.
@@ -184,12 +204,15 @@ impl Room {
 
     /// Says something; gives it back if the room is too busy.
     pub(crate) fn tell(&self, command: Command) -> Result<(), Command> {
-        self.0
-            .commands
-            .push(command)
-            .map_err(|refused| match refused {
-                NotTold::Full(command) | NotTold::Closed(command) => command,
-            })
+        match self.0.commands.push(command) {
+            Ok(resting) => {
+                if let Some(resting) = resting {
+                    self.wake(resting);
+                }
+                Ok(())
+            }
+            Err(NotTold::Full(command) | NotTold::Closed(command)) => Err(command),
+        }
     }
 
     /// Says that a socket's user may read here, and hears who else is here.
@@ -208,11 +231,10 @@ impl Room {
             member_count,
             online,
         });
-        self.0
-            .commands
-            .push_in_turn(enter)
-            .await
-            .map_err(|_| ErrorCode::Unavailable)?;
+        let told = self.0.commands.push_in_turn(enter).await;
+        if let Some(resting) = told.map_err(|_| ErrorCode::Unavailable)? {
+            self.wake(resting);
+        }
         answer.await.map_err(|_| ErrorCode::Unavailable.into())
     }
 }
@@ -250,3 +272,12 @@ impl Drop for Attached {
         drop(self.room.tell(Command::Detach(self.connection)));
     }
 }
+
+/// How many bytes the parts of an idle room take, and how many they may.
+#[cfg(test)]
+pub(crate) const WEIGHTS: [(&str, usize, usize); 4] = [
+    ("a room", size_of::<Shared>(), 192),
+    ("a room that rests", size_of::<Resting>(), 192),
+    ("a socket that follows a room", size_of::<Listener>(), 48),
+    ("its hold on the room", size_of::<Attached>(), 48),
+];

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     ops::Bound,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard, Weak},
     time::Duration,
 };
 
@@ -27,6 +27,9 @@ use crate::{
 /// Every live room. Cloning gives the same rooms.
 #[derive(Clone)]
 pub(crate) struct Rooms(Arc<Inner>);
+
+/// The same rooms, for who must not keep them.
+pub(crate) struct WeakRooms(Weak<Inner>);
 
 struct Inner {
     log: Arc<dyn Log>,
@@ -68,6 +71,16 @@ impl Rooms {
             tasks,
             cancel,
         }))
+    }
+
+    /// The same, for who must not keep them.
+    pub(crate) fn downgrade(&self) -> WeakRooms {
+        WeakRooms(Arc::downgrade(&self.0))
+    }
+
+    /// Ends their tasks.
+    pub(crate) fn cancel(&self) -> &CancellationToken {
+        &self.0.cancel
     }
 
     /// The logs of the rooms.
@@ -206,19 +219,18 @@ impl Rooms {
     /// Says something to a room, which is loaded if it is not live. It is said under the lock, see
     /// [`Rooms::retire`].
     fn with_room<T>(&self, id: RoomId, say: impl FnOnce(&Room) -> T) -> T {
-        let Inner { tasks, cancel, .. } = &*self.0;
         let mut started = None;
         let said = {
             let mut live = self.live();
             say(live.entry(id).or_insert_with(|| {
-                let (room, task) = Room::start(id, self.clone(), cancel.clone());
+                let (room, task) = Room::start(id, self.clone());
                 started = Some(task);
                 gauge!("chatx_rooms").increment(1.0);
                 room
             }))
         };
         if let Some(task) = started {
-            tasks.spawn(task);
+            self.0.tasks.spawn(task);
         }
         said
     }
@@ -228,6 +240,13 @@ impl Rooms {
             .live
             .lock()
             .expect("nothing panics while it holds the rooms")
+    }
+}
+
+impl WeakRooms {
+    /// The rooms, if anybody still keeps them.
+    pub(crate) fn upgrade(&self) -> Option<Rooms> {
+        self.0.upgrade().map(Rooms)
     }
 }
 

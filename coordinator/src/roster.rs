@@ -5,6 +5,7 @@
 //! knows who is on each of its guests, and tells each guest of all the others.
 
 mod here;
+mod people;
 mod reading;
 mod typing;
 
@@ -19,6 +20,9 @@ use std::{
 
 use here::Here;
 pub(crate) use here::Via;
+pub(crate) use people::People;
+#[cfg(test)]
+pub(crate) use people::WEIGHTS;
 use protocol::{
     ConnectionId, Limits, Seq, UserId,
     accounts::UserSummary,
@@ -40,7 +44,7 @@ pub(crate) struct Roster {
     /// the meantime is passed over.
     leaving: VecDeque<(Instant, UserId)>,
     /// How many of those here the others are told of by name.
-    visible_count: usize,
+    visible_count: u32,
     /// The rest of those here, by when they came.
     hidden: BTreeMap<u64, UserId>,
     /// How many of those here others see as here.
@@ -50,14 +54,14 @@ pub(crate) struct Roster {
     /// Counts arrivals, so that those who came first are shown first.
     arrivals: u64,
     named_max_members: u32,
-    visible_max: usize,
+    visible_max: u32,
 }
 
 /// Something that happens in a room.
 #[derive(Clone, Debug)]
 pub(crate) enum Happening {
     /// Somebody is there, or is there in another way.
-    Entered(Via, UserSummary, PresenceState),
+    Entered(Via, Arc<UserSummary>, PresenceState),
     /// A socket's user is here in another way, if it follows the room.
     Changed(ConnectionId, UserId, PresenceState),
     /// Somebody is there no more.
@@ -127,7 +131,7 @@ impl Roster {
             member_count: 0,
             arrivals: 0,
             named_max_members: limits.presence_named_max_members,
-            visible_max: limits.presence_visible_max,
+            visible_max: u32::try_from(limits.presence_visible_max).unwrap_or(u32::MAX),
         }
     }
 
@@ -201,7 +205,7 @@ impl Roster {
                 .collect();
             visible.sort_unstable_by_key(|here| here.arrival);
             let online = |here: &Here| OnlineUser {
-                user: here.user.clone(),
+                user: UserSummary::clone(&here.user),
                 state: here.told,
             };
             users.extend(visible.into_iter().map(online));
@@ -248,14 +252,14 @@ impl Roster {
     fn enter(
         &mut self,
         via: Via,
-        user: UserSummary,
+        user: Arc<UserSummary>,
         state: PresenceState,
         effects: &mut Vec<Effect>,
     ) {
         let id = user.id;
         let here = self.here.get_or_insert_with(id, || {
             let is_visible = self.visible_count < self.visible_max;
-            self.visible_count += usize::from(is_visible);
+            self.visible_count += u32::from(is_visible);
             self.arrivals += 1;
             if !is_visible {
                 self.hidden.insert(self.arrivals, id);
@@ -358,7 +362,7 @@ impl Roster {
             self.shown_count += u32::from(state != PresenceState::Offline);
             here.told = state;
             if here.is_visible && is_named {
-                effects.push(Effect::Presence(here.user.clone(), state));
+                effects.push(Effect::Presence(UserSummary::clone(&here.user), state));
             }
         }
     }
@@ -377,7 +381,8 @@ impl Roster {
             return;
         }
         if was_shown && self.is_named() {
-            effects.push(Effect::Presence(here.user, PresenceState::Offline));
+            let user = Arc::unwrap_or_clone(here.user);
+            effects.push(Effect::Presence(user, PresenceState::Offline));
         }
         self.visible_count -= 1;
         // Whoever waited longest to be seen takes the place.
@@ -386,7 +391,7 @@ impl Roster {
             next.is_visible = true;
             self.visible_count += 1;
             let shown = next.told != PresenceState::Offline;
-            let effect = Effect::Presence(next.user.clone(), next.told);
+            let effect = Effect::Presence(UserSummary::clone(&next.user), next.told);
             if shown && self.is_named() {
                 effects.push(effect);
             }

@@ -82,7 +82,7 @@ impl Owner {
             // The same order as while the socket lived.
             tokio::select! {
                 biased;
-                turn = self.sends.turn() => self.sends.take(&turn),
+                turn = self.sends.turn() => self.sends.take(&self.node, &turn),
                 () = outbox.due() => self.subscriptions.attend(),
                 () = &mut answered, if !all_answered => all_answered = true,
                 () = self.socket.writable(), if backlog.is_stuck => {}

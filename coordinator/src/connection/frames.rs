@@ -2,6 +2,7 @@
 
 use protocol::{
     ErrorCode,
+    accounts::UserSummary,
     bots::Scope,
     frame::{
         ClientFrame, CloseReason, FrameId, Incoming, Pong, Refresh, Rejected, ServerFrame, decode,
@@ -20,7 +21,8 @@ impl Owner {
     /// Why the socket ends.
     pub(super) fn hear(&mut self, text: &str) -> Result<(), CloseReason> {
         self.node.frames_in.increment(1);
-        let paced = self.pace.frame(Instant::now());
+        let rates = &self.node.app.settings.rates;
+        let paced = self.pace.frame(rates, Instant::now());
         if paced == Paced::Flooding {
             return Err(CloseReason::Flooding);
         }
@@ -54,7 +56,7 @@ impl Owner {
     /// Why a bot may not say this, if it may not.
     fn withheld(&self, frame: &ClientFrame) -> Option<Refusal> {
         let scope = needed(frame)?;
-        must_have(self.scopes, Some(scope)).err()
+        must_have(self.requests.scopes(), Some(scope)).err()
     }
 
     fn obey(&mut self, id: Option<FrameId>, frame: ClientFrame) {
@@ -63,7 +65,7 @@ impl Owner {
                 let wish = Wish {
                     id,
                     subscribe,
-                    presence: self.presence,
+                    presence: self.subscriptions.presence(),
                 };
                 if let Err((id, refusal)) = self.subscriptions.subscribe(wish) {
                     self.refuse(id, refusal);
@@ -73,7 +75,9 @@ impl Owner {
                 self.subscriptions.unsubscribe(room);
                 self.connection.outbox.answer(&answers::done(id));
             }
-            ClientFrame::Send(send) => self.sends.push(id, send),
+            ClientFrame::Send(send) => {
+                self.sends.push(&self.node, &self.connection, id, send);
+            }
             ClientFrame::Read(room, seq) => match self.subscriptions.room(room) {
                 Some(followed) => {
                     let seq = seq.min(followed.head());
@@ -84,12 +88,12 @@ impl Owner {
             ClientFrame::Typing(room, on) => {
                 // Only those who follow a room type in it; and it may be lost.
                 if let Some(followed) = self.subscriptions.room(room) {
-                    drop(followed.tell(Command::Typing(self.connection.user.clone(), on)));
+                    let user = UserSummary::clone(&self.connection.user);
+                    drop(followed.tell(Command::Typing(user, on)));
                 }
             }
             ClientFrame::Presence(state) => {
                 let user = self.connection.user.id;
-                self.presence = state;
                 self.subscriptions.tell_presence(user, state);
                 self.node.presences.note(user, self.connection.id, state);
             }
@@ -119,7 +123,8 @@ impl Owner {
     }
 
     fn request(&mut self, id: Option<FrameId>, request: Request) {
-        if let Err((id, refusal)) = self.requests.begin(id, request) {
+        let (node, connection) = (&self.node, &self.connection);
+        if let Err((id, refusal)) = self.requests.begin(node, connection, id, request) {
             self.refuse(id, refusal);
         }
     }

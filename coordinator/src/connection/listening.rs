@@ -57,7 +57,7 @@ impl Owner {
             Heard::Pong => {}
         }
         // Pings cost little, and a flood of them is a flood.
-        let is_flood = self.pace.frame(now) == Paced::Flooding;
+        let is_flood = self.pace.frame(&self.node.app.settings.rates, now) == Paced::Flooding;
         is_flood.then_some(End::Closed(CloseReason::Flooding))
     }
 

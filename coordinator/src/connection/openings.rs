@@ -1,7 +1,11 @@
 //! What one socket asks the store when it begins to follow rooms: what was missed, and where live
 //! events begin.
 
-use std::{panic::resume_unwind, sync::Arc};
+use std::{
+    panic::resume_unwind,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use protocol::{
     ErrorCode, RoomId, Seq,
@@ -21,13 +25,19 @@ use super::Connection;
 use crate::{delivery::Next, encoded::Encoded, room::Room, rooms::Rooms};
 
 /// The questions of one socket that have no answer yet.
+#[derive(Default)]
 pub(super) struct Openings {
-    rooms: Rooms,
-    tasks: TaskTracker,
-    connection: Arc<Connection>,
     begun: u64,
     /// Nothing while there are none.
-    asked: Option<Asked>,
+    asked: Option<Box<Asked>>,
+}
+
+/// Who asks, and whom.
+pub(super) struct Asking {
+    pub(super) rooms: Rooms,
+    /// Counts what is asked.
+    pub(super) tasks: TaskTracker,
+    pub(super) connection: Arc<Connection>,
 }
 
 struct Asked {
@@ -77,16 +87,6 @@ pub(super) struct Missed {
 const AT_ONCE: usize = 8;
 
 impl Openings {
-    pub(super) fn new(rooms: Rooms, tasks: TaskTracker, connection: Arc<Connection>) -> Self {
-        Self {
-            rooms,
-            tasks,
-            connection,
-            begun: 0,
-            asked: None,
-        }
-    }
-
     /// How many are under way or wait.
     pub(super) fn len(&self) -> usize {
         self.asked.as_ref().map_or(0, |asked| asked.under_way.len())
@@ -96,16 +96,19 @@ impl Openings {
     /// missed between the store's answer and what is live.
     pub(super) fn begin(
         &mut self,
+        asking: &Asking,
         room: Room,
         wish: Wish,
         loaded: Option<oneshot::Receiver<Result<(), Refusal>>>,
     ) -> Opening {
         self.begun += 1;
         let opening = Opening(self.begun);
-        let (rooms, connection) = (self.rooms.clone(), Arc::clone(&self.connection));
-        let asked = self.asked.get_or_insert_with(|| Asked {
-            under_way: JoinSet::new(),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        let (rooms, connection) = (asking.rooms.clone(), Arc::clone(&asking.connection));
+        let asked = self.asked.get_or_insert_with(|| {
+            Box::new(Asked {
+                under_way: JoinSet::new(),
+                turns: Arc::new(Semaphore::new(AT_ONCE)),
+            })
         });
         let turns = Arc::clone(&asked.turns);
         let opening_task = async move {
@@ -146,23 +149,29 @@ impl Openings {
                 turn,
             }
         };
-        asked.under_way.spawn(self.tasks.track_future(opening_task));
+        let opening_task = asking.tasks.track_future(opening_task);
+        asked.under_way.spawn(opening_task);
         opening
     }
 
-    /// Waits for the next answer; nothing if there is no question. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Opened> {
-        let asked = self.asked.as_mut()?;
-        let joined = asked.under_way.join_next().await?;
+    /// The next answer, if there is a question.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Opened> {
+        let Some(asked) = &mut self.asked else {
+            return Poll::Pending;
+        };
+        let Some(joined) = ready!(asked.under_way.poll_join_next(cx)) else {
+            return Poll::Pending;
+        };
         if asked.under_way.is_empty() {
             self.asked = None;
         }
         match joined {
-            Ok(opened) => Some(opened),
-            Err(error) => error
-                .try_into_panic()
-                .ok()
-                .map(|panic| resume_unwind(panic)),
+            Ok(opened) => Poll::Ready(opened),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                // Nobody aborts them but who drops them all.
+                Err(_) => Poll::Pending,
+            },
         }
     }
 }

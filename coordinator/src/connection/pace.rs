@@ -7,9 +7,9 @@ use tokio::time::{Duration, Instant};
 /// The frames of one socket.
 #[derive(Debug)]
 pub(super) struct Pace {
-    frames: Option<Bucket>,
+    frames: Bucket,
     /// How many refusals are suffered before it counts as flooding.
-    patience: Option<Bucket>,
+    patience: Bucket,
 }
 
 /// What becomes of a frame.
@@ -28,30 +28,29 @@ pub(super) enum Paced {
 const PATIENCE_BURSTS: u32 = 100;
 
 impl Pace {
-    pub(super) fn new(rates: &Rates, now: Instant) -> Self {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            frames: Bucket { full_at: now },
+            patience: Bucket { full_at: now },
+        }
+    }
+
+    /// One more frame, where these rates hold.
+    pub(super) fn frame(&mut self, rates: &Rates, now: Instant) -> Paced {
+        if !rates.on {
+            return Paced::Heard;
+        }
+        let Err(wait) = self.frames.take(rates.frames, now) else {
+            return Paced::Heard;
+        };
         let Rate { burst, every } = rates.frames;
         let patience = Rate {
             burst: burst.saturating_mul(PATIENCE_BURSTS),
             every,
         };
-        let bucket = |rate| rates.on.then_some(Bucket { rate, full_at: now });
-        Self {
-            frames: bucket(rates.frames),
-            patience: bucket(patience),
-        }
-    }
-
-    /// One more frame.
-    pub(super) fn frame(&mut self, now: Instant) -> Paced {
-        let Some(frames) = &mut self.frames else {
-            return Paced::Heard;
-        };
-        let Err(wait) = frames.take(now) else {
-            return Paced::Heard;
-        };
-        match self.patience.as_mut().map(|patience| patience.take(now)) {
-            Some(Err(_)) => Paced::Flooding,
-            _ => Paced::Refused(wait),
+        match self.patience.take(patience, now) {
+            Err(_) => Paced::Flooding,
+            Ok(()) => Paced::Refused(wait),
         }
     }
 }
@@ -59,14 +58,13 @@ impl Pace {
 /// A token bucket, told by the one moment at which it is full again.
 #[derive(Debug)]
 struct Bucket {
-    rate: Rate,
     full_at: Instant,
 }
 
 impl Bucket {
-    fn take(&mut self, now: Instant) -> Result<(), Duration> {
-        let full_at = self.full_at.max(now) + self.rate.every;
-        let latest = now + self.rate.every * self.rate.burst;
+    fn take(&mut self, rate: Rate, now: Instant) -> Result<(), Duration> {
+        let full_at = self.full_at.max(now) + rate.every;
+        let latest = now + rate.every * rate.burst;
         if full_at > latest {
             return Err(full_at - latest);
         }
@@ -85,15 +83,15 @@ mod tests {
         fn no_more_are_heard_than_the_rate_allows(gaps_ms in proptest::collection::vec(0_u64..300, 1..500)) {
             let rates = Rates::default();
             let start = Instant::now();
-            let mut pace = Pace::new(&rates, start);
+            let mut pace = Pace::new(start);
             let mut now = start;
             let mut heard = 0;
             for gap_ms in gaps_ms {
                 now += Duration::from_millis(gap_ms);
-                match pace.frame(now) {
+                match pace.frame(&rates, now) {
                     Paced::Heard => heard += 1,
                     Paced::Refused(wait) => {
-                        prop_assert_eq!(pace.frame(now + wait), Paced::Heard);
+                        prop_assert_eq!(pace.frame(&rates, now + wait), Paced::Heard);
                         now += wait;
                         heard += 1;
                     }
@@ -108,8 +106,8 @@ mod tests {
     #[test]
     fn three_thousand_at_once_are_refused_and_a_flood_is_closed() {
         let now = Instant::now();
-        let mut pace = Pace::new(&Rates::default(), now);
-        let frames: Vec<_> = (0..3_000).map(|_| pace.frame(now)).collect();
+        let (rates, mut pace) = (Rates::default(), Pace::new(now));
+        let frames: Vec<_> = (0..3_000).map(|_| pace.frame(&rates, now)).collect();
         assert_eq!(
             frames
                 .iter()
@@ -118,19 +116,17 @@ mod tests {
             60
         );
         assert!(!frames.contains(&Paced::Flooding));
-        assert!((0..10_000).any(|_| pace.frame(now) == Paced::Flooding));
+        assert!((0..10_000).any(|_| pace.frame(&rates, now) == Paced::Flooding));
     }
 
     #[test]
     fn without_limits_everything_is_heard() {
         let now = Instant::now();
-        let mut pace = Pace::new(
-            &Rates {
-                on: false,
-                ..Rates::default()
-            },
-            now,
-        );
-        assert!((0..100_000).all(|_| pace.frame(now) == Paced::Heard));
+        let mut pace = Pace::new(now);
+        let rates = Rates {
+            on: false,
+            ..Rates::default()
+        };
+        assert!((0..100_000).all(|_| pace.frame(&rates, now) == Paced::Heard));
     }
 }

@@ -9,8 +9,9 @@ pub(super) struct Pulse {
     ping_at: Instant,
     heard_at: Instant,
     expires_at: Instant,
-    /// Since when the kernel has taken nothing of what waits, and how much it had taken by then.
-    stalled: Option<(Instant, u64)>,
+    /// Since when the kernel has taken nothing of what waits, and how much it had taken by then. Mostly nothing
+    /// waits.
+    stalled: Option<Box<(Instant, u64)>>,
 }
 
 /// What is due.
@@ -55,16 +56,21 @@ impl Pulse {
 
     /// So many bytes wait and so many were written until now.
     pub(super) fn watch(&mut self, now: Instant, queued_bytes: usize, written_bytes: u64) {
-        self.stalled = match self.stalled {
-            _ if queued_bytes == 0 => None,
-            Some((since, written)) if written == written_bytes => Some((since, written)),
-            _ => Some((now, written_bytes)),
-        };
+        if queued_bytes == 0 {
+            self.stalled = None;
+            return;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::new((now, written_bytes)));
+        if stalled.1 != written_bytes {
+            **stalled = (now, written_bytes);
+        }
     }
 
     /// When something is due.
     pub(super) fn deadline(&self) -> Instant {
-        let stalled = self.stalled.map(|(since, _)| since + STALL);
+        let stalled = self.stalled_until();
         let times = [self.ping_at, self.heard_at + SILENCE, self.expires_at];
         times
             .into_iter()
@@ -73,11 +79,15 @@ impl Pulse {
             .expect("three is more than none")
     }
 
+    fn stalled_until(&self) -> Option<Instant> {
+        self.stalled.as_ref().map(|stalled| stalled.0 + STALL)
+    }
+
     /// What is due at `now`.
     pub(super) fn due(&mut self, now: Instant) -> Due {
         if now >= self.expires_at {
             Due::End(CloseReason::SessionEnded)
-        } else if self.stalled.is_some_and(|(since, _)| now >= since + STALL) {
+        } else if self.stalled_until().is_some_and(|until| now >= until) {
             Due::End(CloseReason::TooSlow)
         } else if now >= self.heard_at + SILENCE {
             Due::Lost

@@ -17,7 +17,7 @@ pub(super) struct Reader {
     /// What one message may have at most.
     max_bytes: usize,
     /// Bytes that were given and not yet understood.
-    rest: Vec<u8>,
+    rest: Box<[u8]>,
     /// A message of which more is to come; rare, so it weighs nothing when there is none.
     fragments: Option<Box<Fragments>>,
 }
@@ -117,7 +117,7 @@ impl Reader {
     pub(super) fn new(max_bytes: usize, early: &[u8]) -> Self {
         Self {
             max_bytes,
-            rest: early.to_vec(),
+            rest: early.into(),
             fragments: None,
         }
     }
@@ -134,7 +134,7 @@ impl Reader {
     /// The messages in what was left and `bytes`, which are unmasked in place.
     pub(super) fn messages<'a>(&'a mut self, bytes: &'a mut [u8]) -> Messages<'a> {
         Messages {
-            old: mem::take(&mut self.rest),
+            old: mem::take(&mut self.rest).into_vec(),
             old_at: 0,
             reader: self,
             new: bytes,
@@ -243,7 +243,7 @@ impl Drop for Messages<'_> {
     fn drop(&mut self) {
         let (old, new) = (&self.old[self.old_at..], &self.new[self.new_at..]);
         if !old.is_empty() || !new.is_empty() {
-            self.reader.rest = [old, new].concat();
+            self.reader.rest = [old, new].concat().into();
         }
     }
 }

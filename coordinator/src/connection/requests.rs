@@ -1,10 +1,11 @@
 //! What a socket may ask for beside messages: the same operations as over HTTP, each as a task of
 //! its own, so that a slow answer does not keep the socket from anything else.
 
-use std::{net::IpAddr, sync::Arc};
+use std::net::IpAddr;
 
 use protocol::{
     ErrorCode, RoomId, Seq,
+    accounts::UserSummary,
     bots::Scopes,
     events::Event,
     frame::{Ack, EditFrame, FrameId, ServerFrame},
@@ -20,12 +21,10 @@ use crate::{Node, answers, encoded::Encoded};
 
 /// The requests of one socket that have no answer yet.
 pub(super) struct Requests {
-    node: Node,
-    connection: Arc<Connection>,
     ip: IpAddr,
     admin: bool,
     scopes: Option<Scopes>,
-    unanswered: Unanswered,
+    unanswered: Unanswered<AT_ONCE>,
 }
 
 /// Something to be done for a client.
@@ -51,38 +50,42 @@ pub(super) enum Request {
 const AT_ONCE: u32 = 16;
 
 impl Requests {
-    pub(super) fn new(node: &Node, connection: Arc<Connection>, passport: &Passport) -> Self {
+    pub(super) const fn new(passport: &Passport) -> Self {
         Self {
-            node: node.clone(),
-            connection,
             ip: passport.ip,
             admin: passport.admin,
             scopes: passport.scopes,
-            unanswered: Unanswered::at_most(AT_ONCE),
+            unanswered: Unanswered::none_yet(),
         }
+    }
+
+    /// What the socket's user may do, if they are a bot.
+    pub(super) const fn scopes(&self) -> Option<Scopes> {
+        self.scopes
     }
 
     /// Begins a request; its answer goes into the outbox.
     pub(super) fn begin(
         &mut self,
+        node: &Node,
+        connection: &Connection,
         id: Option<FrameId>,
         request: Request,
     ) -> Result<(), (Option<FrameId>, Refusal)> {
         let Some(unanswered) = self.unanswered.add() else {
             return Err((id, ErrorCode::RateLimited.into()));
         };
-        let node = self.node.clone();
-        let (caller, outbox) = (self.caller(), self.connection.outbox.clone());
+        let app = node.app.clone();
+        let (caller, outbox) = (self.caller(connection), connection.outbox.clone());
         let task = async move {
-            match fitting(&node.app, &caller, id.as_ref(), request).await {
+            match fitting(&app, &caller, id.as_ref(), request).await {
                 Ok(Some(frame)) => outbox.answer(&frame),
                 Ok(None) => {}
                 Err(refusal) => outbox.answer(&answers::refused(id, refusal)),
             }
             drop(unanswered);
         };
-        let task = task.instrument(self.connection.span());
-        self.node.tasks.spawn(task);
+        node.tasks.spawn(task.instrument(connection.span()));
         Ok(())
     }
 
@@ -91,10 +94,9 @@ impl Requests {
         self.unanswered.none()
     }
 
-    fn caller(&self) -> Caller {
-        let connection = &self.connection;
+    fn caller(&self, connection: &Connection) -> Caller {
         Caller {
-            user: connection.user.clone(),
+            user: UserSummary::clone(&connection.user),
             session: connection.session,
             ip: self.ip,
             request_id: connection.id.to_string(),

@@ -1,7 +1,12 @@
 //! One WebSocket: what is read from it, and how it closes. It does not know what frames say, and what is
 //! written is the outbox's.
 
-use std::{future::poll_fn, io, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use protocol::{Limits, frame::CloseReason};
@@ -55,16 +60,27 @@ impl Socket {
     }
 
     /// Waits until there is something to hear, be it the end. Cancel-safe.
-    pub(super) async fn readable(&self) {
-        if !self.has_unheard {
-            // A connection that is lost can be read: that is how it is known.
-            drop(poll_fn(|cx| self.wire.poll_readable(cx)).await);
+    pub(super) fn readable(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| self.poll_readable(cx))
+    }
+
+    /// Whether there is something to hear, be it the end.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_unheard {
+            return Poll::Ready(());
         }
+        // A connection that is lost can be read: that is how it is known.
+        self.wire.poll_readable(cx).map(drop)
     }
 
     /// Waits until the kernel may take something again. Cancel-safe.
-    pub(super) async fn writable(&self) {
-        self.wire.writable().await;
+    pub(super) fn writable(&self) -> impl Future<Output = ()> {
+        poll_fn(|cx| self.poll_writable(cx))
+    }
+
+    /// Whether the kernel may take something again.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.wire.poll_writable(cx)
     }
 
     /// Reads what has come into `scratch`, unless some of what came before was not heard yet, and lends out

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
+    task::{Context, Poll},
 };
 
 use metrics::counter;
@@ -18,7 +19,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::{
     Connection,
-    openings::{Missed, Opened, Opening, Openings, Wish},
+    openings::{Asking, Missed, Opened, Opening, Openings, Wish},
 };
 #[cfg(test)]
 use crate::delivery::Next;
@@ -34,14 +35,19 @@ use crate::{
 
 /// The rooms that one socket follows, or is about to.
 pub(crate) struct Subscriptions {
-    rooms: Rooms,
-    tasks: TaskTracker,
-    connection: Arc<Connection>,
+    asking: Asking,
     /// How its user is here.
     presence: PresenceState,
     followed: Few<RoomId, Followed>,
     openings: Openings,
-    /// Rooms of which this socket missed something, in the order in which they catch up.
+    /// Mostly nothing.
+    catching_up: Option<Box<CatchingUp>>,
+}
+
+/// What a socket missed.
+#[derive(Default)]
+struct CatchingUp {
+    /// The rooms of which it missed something, in the order in which they catch up.
     behind: VecDeque<RoomId>,
     /// A page of the log, for a room that is far behind; one at a time.
     reading: Errand<Page>,
@@ -83,14 +89,15 @@ impl Subscriptions {
     /// Of a socket that follows nothing yet; what it asks the store is counted by `tasks`.
     pub(crate) fn new(rooms: Rooms, tasks: TaskTracker, connection: Arc<Connection>) -> Self {
         Self {
-            openings: Openings::new(rooms.clone(), tasks.clone(), Arc::clone(&connection)),
-            rooms,
-            tasks,
-            connection,
+            openings: Openings::default(),
+            asking: Asking {
+                rooms,
+                tasks,
+                connection,
+            },
             presence: PresenceState::Online,
             followed: Few::default(),
-            behind: VecDeque::new(),
-            reading: Errand::idle(),
+            catching_up: None,
         }
     }
 
@@ -98,26 +105,27 @@ impl Subscriptions {
     pub(crate) fn subscribe(&mut self, wish: Wish) -> Result<(), (Option<FrameId>, Refusal)> {
         let id = wish.subscribe.room;
         self.presence = wish.presence;
-        let max_rooms = self.rooms.limits().socket_max_rooms;
+        let max_rooms = self.asking.rooms.limits().socket_max_rooms;
         if self.openings.len() >= max_rooms {
             return Err((wish.id, ErrorCode::RateLimited.into()));
         }
         if let Some(followed) = self.followed.get_mut(id) {
             let room = followed.attached.room().clone();
-            followed.opening = self.openings.begin(room, wish, None);
+            followed.opening = self.openings.begin(&self.asking, room, wish, None);
             followed.is_opening = true;
-            self.connection.outbox.unfollow(id);
+            self.asking.connection.outbox.unfollow(id);
             return Ok(());
         }
         if self.followed.len() >= max_rooms {
             return Err((wish.id, ErrorCode::Conflict.into()));
         }
-        let Attaching { attached, loaded } = match self.rooms.attach(id, &self.connection) {
-            Ok(attaching) => attaching,
-            Err(refusal) => return Err((wish.id, refusal)),
-        };
+        let Attaching { attached, loaded } =
+            match self.asking.rooms.attach(id, &self.asking.connection) {
+                Ok(attaching) => attaching,
+                Err(refusal) => return Err((wish.id, refusal)),
+            };
         let room = attached.room().clone();
-        let opening = self.openings.begin(room, wish, Some(loaded));
+        let opening = self.openings.begin(&self.asking, room, wish, Some(loaded));
         self.followed.insert(
             id,
             Followed {
@@ -133,7 +141,7 @@ impl Subscriptions {
     /// Follows a room no more.
     pub(crate) fn unsubscribe(&mut self, room: RoomId) {
         self.followed.remove(room);
-        self.connection.outbox.unfollow(room);
+        self.asking.connection.outbox.unfollow(room);
     }
 
     /// The room, if it is followed.
@@ -142,11 +150,16 @@ impl Subscriptions {
         Some(followed.attached.room())
     }
 
+    /// How its user is here.
+    pub(crate) const fn presence(&self) -> PresenceState {
+        self.presence
+    }
+
     /// Tells every room how its user is here.
     pub(crate) fn tell_presence(&mut self, user: UserId, state: PresenceState) {
         self.presence = state;
         for followed in self.followed.values() {
-            let presence = Command::Presence(self.connection.id, user, state);
+            let presence = Command::Presence(self.asking.connection.id, user, state);
             // It may be lost when the room is too busy.
             drop(followed.attached.room().tell(presence));
         }
@@ -154,7 +167,7 @@ impl Subscriptions {
 
     /// Where every room stands. What this socket is behind it will be sent without asking.
     pub(crate) fn heads(&self) -> BTreeMap<RoomId, Seq> {
-        let outbox = &self.connection.outbox;
+        let outbox = &self.asking.connection.outbox;
         let head = |(room, followed): (RoomId, &Followed)| match outbox.place(room)? {
             Place::Live(next) => Some((room, followed.attached.room().head().max(next.last()))),
             Place::Behind(next) => Some((room, next.last())),
@@ -163,12 +176,19 @@ impl Subscriptions {
     }
 
     /// Waits for what the store has to say. Cancel-safe.
+    #[cfg(test)]
     pub(crate) async fn answered(&mut self) -> Answer {
-        tokio::select! {
-            // Who just comes would rather wait for less than who is behind.
-            biased;
-            Some(opened) = self.openings.next() => Answer::Opened(opened),
-            page = self.reading.done() => Answer::Page(page),
+        std::future::poll_fn(|cx| self.poll_answered(cx)).await
+    }
+
+    /// What the store has to say: who just comes would rather wait for less than who is behind.
+    pub(crate) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<Answer> {
+        if let Poll::Ready(opened) = self.openings.poll_next(cx) {
+            return Poll::Ready(Answer::Opened(opened));
+        }
+        match &mut self.catching_up {
+            Some(catching_up) => catching_up.reading.poll_done(cx).map(Answer::Page),
+            None => Poll::Pending,
         }
     }
 
@@ -195,8 +215,8 @@ impl Subscriptions {
             && presence != self.presence
         {
             // It has changed meanwhile. The room was told as it was, even by an opening that is overtaken.
-            let user = self.connection.user.id;
-            let changed = Command::Presence(self.connection.id, user, self.presence);
+            let user = self.asking.connection.user.id;
+            let changed = Command::Presence(self.asking.connection.id, user, self.presence);
             drop(followed.attached.room().tell(changed));
         }
         let Some(followed) = followed.filter(|it| it.opening == opening) else {
@@ -208,9 +228,9 @@ impl Subscriptions {
             Ok(Missed { frame, next, head }) => {
                 followed.member_at = head;
                 followed.is_opening = false;
-                self.connection.outbox.hold(frame);
-                self.connection.outbox.follow(room, next);
-                self.behind.push_back(room);
+                self.asking.connection.outbox.hold(frame);
+                self.asking.connection.outbox.follow(room, next);
+                self.behind().push_back(room);
             }
             Err(refusal) => {
                 self.followed.remove(room);
@@ -221,9 +241,11 @@ impl Subscriptions {
 
     /// Sees to the rooms for which the outbox wants it.
     pub(crate) fn attend(&mut self) {
-        let Concerns { behind, gone } = self.connection.outbox.take_concerns();
+        let Concerns { behind, gone } = self.asking.connection.outbox.take_concerns();
         counter!("chatx_lag_recoveries_total").increment(behind.len() as u64);
-        self.behind.extend(behind);
+        if !behind.is_empty() {
+            self.behind().extend(behind);
+        }
         for room in gone {
             // If it is opening, the store will refuse it.
             if self.room(room).is_some() {
@@ -235,52 +257,60 @@ impl Subscriptions {
     /// What is left of that when nobody cares about holes.
     #[cfg(test)]
     pub(crate) fn skip_what_was_missed(&mut self) {
-        for room in self.connection.outbox.take_concerns().behind {
+        for room in self.asking.connection.outbox.take_concerns().behind {
             if let Some(followed) = self.followed.get(room) {
                 let next = Next::after(followed.attached.room().head());
-                self.connection.outbox.follow(room, next);
-                self.behind.push_back(room);
+                self.asking.connection.outbox.follow(room, next);
+                self.behind().push_back(room);
             }
         }
     }
 
+    fn behind(&mut self) -> &mut VecDeque<RoomId> {
+        &mut self.catching_up.get_or_insert_default().behind
+    }
+
     /// Whether a room can catch up right now.
     pub(crate) fn is_behind(&self) -> bool {
-        !self.behind.is_empty() && self.reading.is_idle()
+        let catching_up = self.catching_up.as_ref();
+        catching_up.is_some_and(|it| !it.behind.is_empty() && it.reading.is_idle())
     }
 
     /// Sends what the rooms that are behind have missed, about as much as fits into one write.
     pub(crate) fn catch_up(&mut self) {
-        while self.connection.outbox.backlog().bytes < BURST_BYTES && self.is_behind() {
-            let Some(id) = self.behind.pop_front() else {
+        while self.asking.connection.outbox.backlog().bytes < BURST_BYTES && self.is_behind() {
+            let Some(id) = self.behind().pop_front() else {
                 break;
             };
             let Some(followed) = self.followed.get(id) else {
                 continue;
             };
-            let Some(Place::Behind(next)) = self.connection.outbox.place(id) else {
+            let Some(Place::Behind(next)) = self.asking.connection.outbox.place(id) else {
                 continue;
             };
             let room = followed.attached.room();
             match room.following(next.seq(), BURST_BYTES) {
                 Following::Nothing => {
-                    if !self.connection.outbox.go_live(id, || room.head()) {
-                        self.behind.push_back(id);
+                    if !self.asking.connection.outbox.go_live(id, || room.head()) {
+                        self.behind().push_back(id);
                     }
                 }
                 Following::Entries(entries) => {
                     for entry in entries {
                         self.send(&entry);
                     }
-                    self.behind.push_back(id);
+                    self.behind().push_back(id);
                 }
                 Following::Forgotten => self.read(id, next.last()),
             }
         }
-        if self.behind.is_empty() {
-            // Most never fall behind again.
-            self.behind = VecDeque::new();
-        }
+        self.settle();
+    }
+
+    /// Keeps nothing for rooms that are not behind: most never are again.
+    fn settle(&mut self) {
+        let is_over = |it: &mut Box<CatchingUp>| it.behind.is_empty() && it.reading.is_idle();
+        drop(self.catching_up.take_if(is_over));
     }
 
     /// Sends a page of the log.
@@ -289,16 +319,17 @@ impl Subscriptions {
         match events {
             Ok(events) if events.is_empty() => {
                 // Nothing to be had: the room is being deleted, and that will be said.
-                self.connection.outbox.go_live(room, || Seq::ZERO);
+                self.asking.connection.outbox.go_live(room, || Seq::ZERO);
             }
             Ok(events) => {
                 for event in events {
                     self.send(&Entry::new(event));
                 }
-                self.behind.push_back(room);
+                self.behind().push_back(room);
             }
-            Err(_) => self.behind.push_back(room),
+            Err(_) => self.behind().push_back(room),
         }
+        self.settle();
     }
 
     /// Sends an event of a room that is behind, if it is the next one.
@@ -307,10 +338,10 @@ impl Subscriptions {
             return;
         };
         let is_past = entry.seq <= followed.member_at;
-        if !self.connection.outbox.hold_behind(entry) || is_past {
+        if !self.asking.connection.outbox.hold_behind(entry) || is_past {
             return;
         }
-        if let Some(reason) = entry.ends_for(self.connection.user.id) {
+        if let Some(reason) = entry.ends_for(self.asking.connection.user.id) {
             self.end(entry.room, reason);
         }
     }
@@ -321,20 +352,21 @@ impl Subscriptions {
     }
 
     fn hold(&self, frame: &ServerFrame) {
-        self.connection.outbox.hold(Encoded::of(frame));
+        self.asking.connection.outbox.hold(Encoded::of(frame));
     }
 
     fn read(&mut self, room: RoomId, after: Seq) {
-        let events = self.rooms.log().events(room, after, PAGE_EVENTS);
+        let events = self.asking.rooms.log().events(room, after, PAGE_EVENTS);
         // A task, for the reason that openings are.
-        let reading = AbortOnDropHandle::new(self.tasks.spawn(async move {
+        let reading = AbortOnDropHandle::new(self.asking.tasks.spawn(async move {
             let events = events.await;
             if events.is_err() {
                 sleep(PAGE_RETRY).await;
             }
             events
         }));
-        self.reading.begin(async move {
+        let reading_on = &mut self.catching_up.get_or_insert_default().reading;
+        reading_on.begin(async move {
             let events = reading.await;
             let events = events.unwrap_or_else(|_| Err(ErrorCode::Unavailable.into()));
             Page { room, events }

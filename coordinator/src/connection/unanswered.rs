@@ -5,25 +5,20 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Counts. It takes memory from the first on.
-pub(super) struct Unanswered {
-    most: u32,
+pub(super) struct Unanswered<const MOST: u32> {
     permits: Option<Arc<Semaphore>>,
 }
 
-impl Unanswered {
-    pub(super) const fn at_most(most: u32) -> Self {
-        Self {
-            most,
-            permits: None,
-        }
+impl<const MOST: u32> Unanswered<MOST> {
+    pub(super) const fn none_yet() -> Self {
+        Self { permits: None }
     }
 
     /// Counts one more until the answer is dropped; nothing if it would be too many.
     pub(super) fn add(&mut self) -> Option<OwnedSemaphorePermit> {
-        let most = self.most as usize;
         let permits = self
             .permits
-            .get_or_insert_with(|| Arc::new(Semaphore::new(most)));
+            .get_or_insert_with(|| Arc::new(Semaphore::new(MOST as usize)));
         Arc::clone(permits).try_acquire_owned().ok()
     }
 
@@ -34,18 +29,21 @@ impl Unanswered {
     }
 
     /// Waits until there may be one more. Cancel-safe.
-    pub(super) async fn room(&self) {
-        if let Some(permits) = &self.permits {
-            drop(permits.acquire().await);
+    pub(super) fn room(&self) -> impl Future<Output = ()> + use<MOST> {
+        let permits = self.permits.clone();
+        async move {
+            if let Some(permits) = permits {
+                drop(permits.acquire_owned().await);
+            }
         }
     }
 
     /// Waits until all are answered.
-    pub(super) fn none(&self) -> impl Future<Output = ()> + use<> {
-        let (permits, most) = (self.permits.clone(), self.most);
+    pub(super) fn none(&self) -> impl Future<Output = ()> + use<MOST> {
+        let permits = self.permits.clone();
         async move {
             if let Some(permits) = permits {
-                drop(permits.acquire_many_owned(most).await);
+                drop(permits.acquire_many_owned(MOST).await);
             }
         }
     }

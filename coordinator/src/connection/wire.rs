@@ -2,7 +2,6 @@
 //! something for the socket writes to it. It knows nothing of frames.
 
 use std::{
-    future::poll_fn,
     io::{self, IoSlice},
     net::{self, Shutdown},
     os::fd::AsFd as _,
@@ -73,10 +72,10 @@ impl Wire {
         Self(Arc::new(stream))
     }
 
-    /// Waits until the kernel may take something again. Only one task may. Cancel-safe.
-    pub(crate) async fn writable(&self) {
+    /// Whether the kernel may take something again. Only one task may ask.
+    pub(crate) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         // A connection that is lost takes everything; the next write tells.
-        drop(poll_fn(|cx| self.0.poll_write_ready(cx)).await);
+        self.0.poll_write_ready(cx).map(drop)
     }
 
     /// Ends what this side says; it may hear on.

@@ -12,6 +12,7 @@ use protocol::{
 use tokio::{
     io::AsyncReadExt as _,
     net::{TcpListener, TcpStream},
+    sync::Notify,
     time::{Duration, sleep, timeout},
 };
 use uuid::Uuid;
@@ -305,7 +306,7 @@ async fn a_peer_that_reads_in_fits_and_starts_misses_nothing() {
             } = owned.backlog();
             tokio::select! {
                 () = owned.due() => {}
-                () = wire.writable(), if is_stuck => {}
+                () = poll_fn(|cx| wire.poll_writable(cx)), if is_stuck => {}
                 // All that found space was taken at once.
                 () = tokio::task::yield_now(), if bytes < SPACE && !behind.is_empty() => {}
             }

@@ -29,7 +29,7 @@ pub(crate) const MESSAGE_MAX_BYTES: usize = 64 * 1_024 * 1_024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Present {
     /// Who.
-    pub(crate) user: UserSummary,
+    pub(crate) user: Arc<UserSummary>,
     /// How.
     pub(crate) state: PresenceState,
 }

@@ -98,7 +98,7 @@ fn entry(number: u128, seq: u64) -> Arc<Entry> {
 async fn attach(gateway: &Neighbour, owner: &mut Neighbour) -> (Link, Guest) {
     let link = gateway.is_linked_to(owner).await;
     let here = vec![Present {
-        user: user(),
+        user: user().into(),
         state: PresenceState::Away,
     }];
     let word = Word::Attach {
@@ -170,7 +170,7 @@ async fn events_come_as_they_are_and_in_order() {
     let elsewhere = vec![(
         Arc::from("third"),
         Present {
-            user: user(),
+            user: user().into(),
             state: PresenceState::Online,
         },
     )];
@@ -341,10 +341,10 @@ async fn who_is_here_is_said_again_when_it_had_to_give_way() {
     let (_, guest) = attach(&gateway, &mut owner).await;
     let node: Arc<str> = "third".into();
     let present = Present {
-        user: UserSummary {
+        user: Arc::new(UserSummary {
             display_name: long(),
             ..user()
-        },
+        }),
         state: PresenceState::Online,
     };
     // So many that half of the queue and all that the network holds are full.
@@ -363,7 +363,10 @@ async fn who_is_here_is_said_again_when_it_had_to_give_way() {
     assert!(heard < said, "nothing gave way");
     // Who types is not said again.
     for _ in 0..said {
-        guest.pass(room(1), News::Typing(present.user.clone(), true));
+        guest.pass(
+            room(1),
+            News::Typing(UserSummary::clone(&present.user), true),
+        );
     }
     guest.tell(room(1), News::Head(Seq(1)));
     loop {

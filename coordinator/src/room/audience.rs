@@ -9,20 +9,29 @@ use metrics::{Counter, counter};
 use protocol::{ConnectionId, RoomId, Seq, UserId, accounts::UserSummary, frame::CloseReason};
 use tokio_util::task::TaskTracker;
 
-use super::{Attached, shard::Shard};
+use super::{
+    Attached,
+    shard::{self, SEATS, Shard},
+};
 use crate::{burst::Burst, connection::Connection, encoded::Encoded, few::Few};
 
 /// Everybody who gets what happens in a room.
 pub(super) struct Audience {
     room: RoomId,
     listeners: Few<ConnectionId, Listener>,
-    /// The same, as they are written to.
+    /// The same as they are written to, if they are many or were.
     shards: Vec<Shard>,
     /// Those that write to the shards of a large audience.
     tasks: TaskTracker,
     /// Whether something is held that must leave before the turn is over.
     holds: bool,
     deliveries: Counter,
+}
+
+/// Everybody, without what is only needed while something happens.
+pub(super) struct Listeners {
+    all: Few<ConnectionId, Listener>,
+    shards: Vec<Shard>,
 }
 
 /// One socket.
@@ -49,6 +58,20 @@ impl Audience {
         }
     }
 
+    /// The sockets alone.
+    pub(super) fn into_listeners(self) -> Listeners {
+        Listeners {
+            all: self.listeners,
+            shards: self.shards,
+        }
+    }
+
+    /// They listen.
+    pub(super) fn take_back(&mut self, listeners: Listeners) {
+        self.listeners = listeners.all;
+        self.shards = listeners.shards;
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.listeners.is_empty()
     }
@@ -58,17 +81,30 @@ impl Audience {
         let id = connection.id;
         match self.listeners.get(id) {
             Some(before) => listener.out_at = before.out_at,
-            None => self.spacious_shard().add(connection),
+            None => self.seat(connection),
         }
         self.listeners.insert(id, listener);
     }
 
-    fn spacious_shard(&mut self) -> Shard {
-        if let Some(shard) = self.shards.iter().find(|shard| shard.has_space()) {
+    /// Adds a socket to those that are written to in shards, if they are: from so many on that one shard is full.
+    fn seat(&mut self, connection: &Arc<Connection>) {
+        if self.shards.is_empty() {
+            if self.listeners.len() < SEATS {
+                return;
+            }
+            for listener in self.listeners.values() {
+                Self::spacious(&mut self.shards, self.room).add(&listener.connection);
+            }
+        }
+        Self::spacious(&mut self.shards, self.room).add(connection);
+    }
+
+    fn spacious(shards: &mut Vec<Shard>, room: RoomId) -> Shard {
+        if let Some(shard) = shards.iter().find(|shard| shard.has_space()) {
             return shard.clone();
         }
-        let shard = Shard::new(self.room);
-        self.shards.push(shard.clone());
+        let shard = Shard::new(room);
+        shards.push(shard.clone());
         shard
     }
 
@@ -78,7 +114,11 @@ impl Audience {
 
     /// Notes that the user of a socket was a member when the log stood at `head`; who it is, unless they were
     /// put out later than that. Of two openings the one that asked first may enter last.
-    pub(super) fn enter(&mut self, connection: ConnectionId, head: Seq) -> Option<UserSummary> {
+    pub(super) fn enter(
+        &mut self,
+        connection: ConnectionId,
+        head: Seq,
+    ) -> Option<Arc<UserSummary>> {
         let listener = self.listeners.get_mut(connection)?;
         if head < listener.out_at {
             return None;
@@ -124,6 +164,11 @@ impl Audience {
     /// Events that come next.
     pub(super) fn deliver(&self, burst: &Burst) {
         match &*self.shards {
+            [] => {
+                for listener in self.listeners.values() {
+                    shard::give(&listener.connection, &listener.connection.outbox, burst);
+                }
+            }
             [all] => all.deliver(burst),
             shards => {
                 for shard in shards {
@@ -151,6 +196,11 @@ impl Audience {
     pub(super) fn flush(&mut self) {
         if mem::take(&mut self.holds) {
             match &*self.shards {
+                [] => {
+                    for listener in self.listeners.values() {
+                        listener.connection.outbox.flush();
+                    }
+                }
                 [all] => all.flush(),
                 shards => {
                     for shard in shards {

@@ -13,10 +13,13 @@ use crate::{
 /// Every node that gets what happens in a room.
 pub(super) struct Guests {
     room: RoomId,
-    of: BTreeMap<Arc<str>, Guest>,
+    of: ByNode,
     /// When they are told where the log stands, if it moved on since they were.
     told_at: Option<Instant>,
 }
+
+/// The guests of a room, without more.
+pub(super) type ByNode = BTreeMap<Arc<str>, Guest>;
 
 /// After how long a guest that lost the last event learns that there is one.
 const HEAD_AFTER: Duration = Duration::from_secs(2);
@@ -28,6 +31,16 @@ impl Guests {
             of: BTreeMap::new(),
             told_at: None,
         }
+    }
+
+    /// The guests alone.
+    pub(super) fn into_following(self) -> ByNode {
+        self.of
+    }
+
+    /// They follow the room.
+    pub(super) fn take_back(&mut self, following: ByNode) {
+        self.of = following;
     }
 
     pub(super) fn is_empty(&self) -> bool {

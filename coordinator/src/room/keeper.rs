@@ -1,6 +1,6 @@
-//! The task that keeps one live room: it does what the room is told, and gives what is stored to everybody who
-//! follows the room here. It never waits for a socket or a link, and
-//! decides nothing that the store decides.
+//! The task that keeps one live room while something happens in it: it does what the room is told, and gives what
+//! is stored to everybody who follows the room here. It never waits for a socket or a link, and decides nothing
+//! that the store decides.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use tracing::debug;
 
 use super::{
     Command, Listen, Room, appends::Appends, audience::Audience, behind::Looked,
-    forwarded::Forwarded, guests::Guests, introductions::Introductions, upstream::Upstream,
+    forwarded::Forwarded, guests::Guests, introductions::Introductions, resting::Resting,
+    upstream::Upstream,
 };
 use crate::{
     burst::Burst,
@@ -27,9 +28,8 @@ use crate::{
 
 /// How often it is seen who is still attached, at most.
 const COUNTED_EVERY: Duration = Duration::from_secs(1);
-/// How often a room in which nothing happens sees so, in case it was not told: thousands are idle for each
-/// that is not.
-const SEEN_IDLE_EVERY: Duration = Duration::from_secs(30);
+/// How often it is seen if there is nothing else to do.
+const SEEN_EVERY: Duration = Duration::from_secs(30);
 /// How long a room that nobody follows stays loaded: a page that is loaded again takes less.
 const STAYS_LOADED: Duration = Duration::from_secs(10);
 
@@ -68,31 +68,66 @@ pub(super) struct Keeper {
     pub(super) introductions: Introductions,
     /// Since when nobody follows it.
     pub(super) unused_since: Instant,
+    /// When something last happened, but for time.
+    pub(super) active_at: Instant,
     /// When it was last seen who is still attached.
     counted_at: Instant,
 }
 
-/// Takes it out of those that are live when its task has ended, however it came to that.
-impl Drop for Keeper {
+/// A room's being live. It ends with its task, however that came to its end, unless the room rests.
+struct Life {
+    id: RoomId,
+    rooms: Rooms,
+    room: Room,
+    goes_on: bool,
+}
+
+impl Drop for Life {
     fn drop(&mut self) {
-        drop(self.room.close());
-        self.rooms.forget_ended(self.id);
+        if !self.goes_on {
+            drop(self.room.close());
+            self.rooms.forget_ended(self.id);
+        }
     }
 }
 
 impl Keeper {
-    /// Keeps a room until it ends. The keeper is made before the future, which so has room for it once only.
-    pub(super) fn keep(
-        id: RoomId,
-        rooms: Rooms,
-        room: Room,
-        cancel: CancellationToken,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    /// Loads a room, and keeps it until it rests or ends.
+    pub(super) async fn load(id: RoomId, rooms: Rooms, room: Room) {
         let mut keeper = Self::new(id, rooms, room);
-        async move { keeper.run(&cancel).await }
+        let mut life = keeper.life();
+        let cancel = keeper.rooms.cancel().clone();
+        let loaded = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(ErrorCode::Unavailable.into()),
+            loaded = keeper.read_head() => loaded,
+        };
+        if let Err(refusal) = loaded {
+            return keeper.refuse_all(&refusal);
+        }
+        debug!(room.id = %id, seq = keeper.next.last().0, "room loaded");
+        life.goes_on = keeper.serve(&cancel).await;
     }
 
-    fn new(id: RoomId, rooms: Rooms, room: Room) -> Self {
+    /// Keeps a room that has rested, until it rests again or ends.
+    pub(super) async fn take_up(resting: Resting, rooms: Rooms, room: Room) {
+        let keeper = resting.kept(rooms, room);
+        let mut life = keeper.life();
+        let cancel = keeper.rooms.cancel().clone();
+        life.goes_on = keeper.serve(&cancel).await;
+    }
+
+    fn life(&self) -> Life {
+        Life {
+            id: self.id,
+            rooms: self.rooms.clone(),
+            room: self.room.clone(),
+            goes_on: false,
+        }
+    }
+
+    /// One that has nothing to do yet.
+    pub(super) fn new(id: RoomId, rooms: Rooms, room: Room) -> Self {
         Self {
             id,
             roster: Roster::new(rooms.limits()),
@@ -112,29 +147,15 @@ impl Keeper {
             is_needed: false,
             introductions: Introductions::default(),
             unused_since: Instant::now(),
+            active_at: Instant::now(),
             counted_at: Instant::now(),
             rooms,
         }
     }
 
-    async fn run(&mut self, cancel: &CancellationToken) {
-        let loaded = tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(ErrorCode::Unavailable.into()),
-            loaded = self.load() => loaded,
-        };
-        if let Err(refusal) = loaded {
-            self.refuse_all(&refusal);
-            return;
-        }
-        debug!(room.id = %self.id, seq = self.next.last().0, "room loaded");
-        self.serve(cancel).await;
-        debug!(room.id = %self.id, seq = self.next.last().0, "room unloaded");
-    }
-
     /// Deliveries begin where the log stands now: whoever listens reads what came before it from
     /// the store.
-    async fn load(&mut self) -> Result<(), Refusal> {
+    async fn read_head(&mut self) -> Result<(), Refusal> {
         let heads = self.rooms.log().heads(vec![self.id]).await?;
         let head = heads.iter().find(|head| head.room == self.id && !head.gone);
         let head = head.ok_or(ErrorCode::RoomNotFound)?.seq;
@@ -166,7 +187,8 @@ impl Keeper {
         }
     }
 
-    async fn serve(&mut self, cancel: &CancellationToken) {
+    /// Serves the room until it rests or ends; whether it rests.
+    async fn serve(mut self, cancel: &CancellationToken) -> bool {
         while !self.is_over {
             self.ask_if_due();
             self.look_if_behind();
@@ -191,8 +213,15 @@ impl Keeper {
                     if self.tick() {
                         break;
                     }
+                    self.flush();
+                    match self.rest() {
+                        Ok(()) => return true,
+                        Err(awake) => self = awake,
+                    }
+                    continue;
                 }
             }
+            self.active_at = Instant::now();
             self.flush();
         }
         if self.is_over {
@@ -200,6 +229,8 @@ impl Keeper {
         }
         // What came in the very last moment is answered, not lost.
         self.refuse_all(&ErrorCode::Unavailable.into());
+        debug!(room.id = %self.id, seq = self.next.last().0, "room unloaded");
+        false
     }
 
     fn obey(&mut self, command: Command) {
@@ -288,33 +319,32 @@ impl Keeper {
         let own = if self.is_unused() {
             (self.unused_since + STAYS_LOADED).max(self.counted_at + COUNTED_EVERY)
         } else {
-            self.counted_at + SEEN_IDLE_EVERY
+            self.rests_at().unwrap_or(self.counted_at + SEEN_EVERY)
         };
-        let others = [
+        self.due_at().map_or(own, |due_at| due_at.min(own))
+    }
+
+    /// When something is to be done for those who follow the room.
+    pub(super) fn due_at(&self) -> Option<Instant> {
+        let upstream = self.upstream.as_ref();
+        let times = [
             self.roster.deadline(),
             self.guests.deadline(),
             self.introductions.deadline(),
-            self.upstream
-                .as_ref()
-                .and_then(|upstream| upstream.deadline()),
+            upstream.and_then(|upstream| upstream.deadline()),
         ];
-        others.into_iter().flatten().fold(own, Instant::min)
+        times.into_iter().flatten().min()
     }
 
     /// Whether it has nobody to serve, or no socket for whom it would need another node.
-    fn is_unused(&self) -> bool {
+    pub(super) fn is_unused(&self) -> bool {
         self.audience.is_empty() && (self.is_needed || self.guests.is_empty())
     }
 
     /// Lets time pass; whether the room is unloaded.
     fn tick(&mut self) -> bool {
-        let now = Instant::now();
-        if now >= self.counted_at + COUNTED_EVERY {
-            self.counted_at = now;
-            for (connection, user) in self.audience.take_detached() {
-                self.left(connection, user);
-            }
-            self.move_if_due();
+        if self.counted_at.elapsed() >= COUNTED_EVERY {
+            self.count();
         }
         self.happen(Happening::Tick);
         self.guests.tell_head(self.next.last());
@@ -329,5 +359,14 @@ impl Keeper {
         self.is_needed = false;
         self.move_if_due();
         self.guests.is_empty() && self.rooms.retire(self.id, &self.room)
+    }
+
+    /// Sees who is still attached, and where the room should be.
+    pub(super) fn count(&mut self) {
+        self.counted_at = Instant::now();
+        for (connection, user) in self.audience.take_detached() {
+            self.left(connection, user);
+        }
+        self.move_if_due();
     }
 }

@@ -1,13 +1,12 @@
-//! A part of a room's audience: the sockets to which one task at a time writes what happens. Small rooms have
-//! one, to which the room itself writes; large ones have many, so that processors share the work and the room
-//! goes on meanwhile. What comes in the meantime leaves together.
+//! A part of a large room's audience: the sockets to which one task at a time writes what happens, so that
+//! processors share the work and the room goes on meanwhile. What comes in the meantime leaves together.
 
 use std::{
     mem,
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use protocol::{ConnectionId, RoomId, UserId};
+use protocol::{ConnectionId, RoomId};
 use tokio::task::yield_now;
 use tokio_util::task::TaskTracker;
 
@@ -26,11 +25,10 @@ struct Inner {
     waiting: Waiting,
 }
 
-/// A socket.
+/// A socket, and its outbox beside it: of most events it sees nothing else.
 #[derive(Clone)]
 struct Seat {
-    connection: ConnectionId,
-    user: UserId,
+    connection: Arc<Connection>,
     outbox: Outbox,
 }
 
@@ -68,15 +66,9 @@ impl Shard {
         self.inner().seats.is_empty()
     }
 
-    pub(super) fn add(&self, connection: &Connection) {
-        let mut inner = self.inner();
-        let seats = Arc::make_mut(&mut inner.seats);
-        if seats.is_empty() {
-            seats.reserve_exact(1);
-        }
-        seats.push(Seat {
-            connection: connection.id,
-            user: connection.user.id,
+    pub(super) fn add(&self, connection: &Arc<Connection>) {
+        Arc::make_mut(&mut self.inner().seats).push(Seat {
+            connection: Arc::clone(connection),
             outbox: connection.outbox.clone(),
         });
     }
@@ -86,7 +78,7 @@ impl Shard {
         if let Some(at) = inner
             .seats
             .iter()
-            .position(|it| it.connection == connection)
+            .position(|it| it.connection.id == connection)
         {
             Arc::make_mut(&mut inner.seats).swap_remove(at);
         }
@@ -183,14 +175,19 @@ impl Waiting {
     }
 }
 
+/// Writes a burst to a socket.
+pub(super) fn give(connection: &Connection, outbox: &Outbox, burst: &Burst) {
+    if burst.ends_for(&connection.user.id) {
+        // What such an event means to a socket is for its owner to find out.
+        outbox.fall_behind(burst.room());
+    } else {
+        outbox.deliver(burst);
+    }
+}
+
 fn deliver(seats: &[Seat], burst: &Burst) {
-    for Seat { user, outbox, .. } in seats {
-        if burst.ends_for(*user) {
-            // What such an event means to a socket is for its owner to find out.
-            outbox.fall_behind(burst.room());
-        } else {
-            outbox.deliver(burst);
-        }
+    for seat in seats {
+        give(&seat.connection, &seat.outbox, burst);
     }
 }
 

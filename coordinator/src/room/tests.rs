@@ -1,6 +1,8 @@
 //! A room on two nodes of which each takes the other for its owner: real links and a real store, and nobody
 //! who would settle it.
 
+mod resting;
+
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},
@@ -22,13 +24,14 @@ use shared::{
     rooms,
     store::{Append, NewAccount, NewSession},
 };
+use tempfile::TempDir;
 use tokio::{
     io::duplex,
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{Duration, sleep, timeout},
 };
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::*;
 use crate::{
@@ -127,6 +130,52 @@ fn misled(app: &App, tasks: &TaskTracker, cancel: &CancellationToken) -> [Side; 
     sides
 }
 
+/// A store with a room in which two people are.
+struct House {
+    app: App,
+    tasks: TaskTracker,
+    cancel: CancellationToken,
+    people: [(Passport, Caller); 2],
+    room: RoomId,
+    directory: TempDir,
+}
+
+async fn house() -> House {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        database_url: format!("sqlite:{}", directory.path().join("chatx.db").display()).into(),
+        cluster_secret: "a secret that only tests know".into(),
+        node: "test".to_owned(),
+        ..Settings::default()
+    };
+    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
+    let connected = App::connect(settings, Clock::system(), None, &tasks, &cancel);
+    let app = connected.await.unwrap();
+    app.store.migrate().await.unwrap();
+    let people = [person(&app, "ada").await, person(&app, "bob").await];
+    let [(_, as_ada), (_, as_bob)] = &people;
+    let body = CreateRoomBody {
+        name: Some("tea".to_owned()),
+        topic: None,
+        visibility: None,
+        password: None,
+        max_members: None,
+        history: None,
+    };
+    let create = CreateRoom::parse(body, &Limits::default()).unwrap();
+    let room = rooms::create(&app, as_ada, create).await.unwrap().id;
+    let joined = rooms::join(&app, as_bob, room, Join::default()).await;
+    joined.unwrap();
+    House {
+        app,
+        tasks,
+        cancel,
+        people,
+        room,
+        directory,
+    }
+}
+
 async fn person(app: &App, name: &str) -> (Passport, Caller) {
     let (clock, at) = (&app.clock, app.clock.now());
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -190,24 +239,9 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
     follow(&connection, attached.room(), room, next);
     let permits = Arc::new(Semaphore::new(256));
     for number in 0..MESSAGES_EACH {
-        let text = format!("{} {number}", who.user.username);
-        side.rooms.send(Sending {
-            append: Append {
-                room,
-                id: app.clock.id(),
-                user: who.user.id,
-                client_id: ClientId::parse(&number.to_string()).unwrap(),
-                body: MessageBody::parse(text, &Limits::default()).unwrap(),
-                reply_to: None,
-                thread: None,
-                files: Vec::new(),
-                at: app.clock.now(),
-            },
-            user: who.user.clone(),
-            id: None,
-            outbox: connection.outbox.clone(),
-            unanswered: Arc::clone(&permits).acquire_owned().await.unwrap(),
-        });
+        let permit = Arc::clone(&permits).acquire_owned().await.unwrap();
+        let sending = sending(app, who, room, number, &connection, permit);
+        side.rooms.send(sending);
     }
     let mut answers = 0;
     while next.last() < head || answers < MESSAGES_EACH {
@@ -219,6 +253,35 @@ async fn converse(app: &App, side: &Side, who: &Passport, room: RoomId, head: Se
         }
     }
     assert_eq!(permits.available_permits(), 256, "each is answered once");
+}
+
+/// Somebody's message of that number.
+fn sending(
+    app: &App,
+    who: &Passport,
+    room: RoomId,
+    number: u64,
+    connection: &Connection,
+    unanswered: OwnedSemaphorePermit,
+) -> Sending {
+    let text = format!("{} {number}", who.user.username);
+    Sending {
+        append: Append {
+            room,
+            id: app.clock.id(),
+            user: who.user.id,
+            client_id: ClientId::parse(&number.to_string()).unwrap(),
+            body: MessageBody::parse(text, &Limits::default()).unwrap(),
+            reply_to: None,
+            thread: None,
+            files: Vec::new(),
+            at: app.clock.now(),
+        },
+        user: who.user.clone(),
+        id: None,
+        outbox: connection.outbox.clone(),
+        unanswered,
+    }
 }
 
 /// Has a socket follow a room from `next` on, as its owner would.
@@ -250,31 +313,14 @@ async fn nodes_that_take_each_other_for_the_owner_lose_nothing_and_let_go() {
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = recorder.handle();
     let _counted = metrics::set_default_local_recorder(&recorder);
-    let directory = tempfile::tempdir().unwrap();
-    let settings = Settings {
-        database_url: format!("sqlite:{}", directory.path().join("chatx.db").display()).into(),
-        cluster_secret: "a secret that only tests know".into(),
-        node: "test".to_owned(),
-        ..Settings::default()
-    };
-    let (tasks, cancel) = (TaskTracker::new(), CancellationToken::new());
-    let connected = App::connect(settings, Clock::system(), None, &tasks, &cancel);
-    let app = connected.await.unwrap();
-    app.store.migrate().await.unwrap();
-    let (ada, as_ada) = person(&app, "ada").await;
-    let (bob, as_bob) = person(&app, "bob").await;
-    let body = CreateRoomBody {
-        name: Some("tea".to_owned()),
-        topic: None,
-        visibility: None,
-        password: None,
-        max_members: None,
-        history: None,
-    };
-    let create = CreateRoom::parse(body, &Limits::default()).unwrap();
-    let room = rooms::create(&app, &as_ada, create).await.unwrap().id;
-    let joined = rooms::join(&app, &as_bob, room, Join::default()).await;
-    joined.unwrap();
+    let House {
+        app,
+        tasks,
+        cancel,
+        people: [(ada, _), (bob, _)],
+        room,
+        directory: _directory,
+    } = house().await;
 
     let sides = misled(&app, &tasks, &cancel);
     let is_misled = |side: &Side| side.peers.upstream(room).is_some();

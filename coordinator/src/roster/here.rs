@@ -20,7 +20,8 @@ pub(crate) enum Via {
 /// One person.
 #[derive(Debug)]
 pub(super) struct Here {
-    pub(super) user: UserSummary,
+    /// The same as their socket has, if that is on this node.
+    pub(super) user: Arc<UserSummary>,
     pub(super) ways: Ways,
     /// What the others were told last.
     pub(super) told: PresenceState,
@@ -37,7 +38,7 @@ pub(super) struct Here {
 
 impl Here {
     /// Somebody of whom nobody was told yet.
-    pub(super) fn new(user: UserSummary, arrival: u64, is_visible: bool) -> Self {
+    pub(super) fn new(user: Arc<UserSummary>, arrival: u64, is_visible: bool) -> Self {
         Self {
             user,
             ways: Ways::default(),

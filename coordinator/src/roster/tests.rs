@@ -35,7 +35,7 @@ fn happenings() -> impl Strategy<Value = (Happening, u64)> {
     let happening = prop_oneof![
         (0_u128..8, states()).prop_map(move |(s, state)| Happening::Entered(
             socket(s),
-            of(s),
+            of(s).into(),
             state
         )),
         (0_u128..8, states()).prop_map(move |(s, state)| Happening::Changed(
@@ -115,7 +115,7 @@ proptest! {
 fn a_page_that_is_loaded_again_is_not_noticed() {
     let mut roster = Roster::new(&Limits::default());
     let now = Instant::now();
-    let enter = |number| Happening::Entered(socket(number), user(1), PresenceState::Online);
+    let enter = |number| Happening::Entered(socket(number), user(1).into(), PresenceState::Online);
     let shown = |effects: Vec<Effect>| {
         effects
             .into_iter()
@@ -139,7 +139,7 @@ fn who_is_put_out_here_is_on_other_nodes_for_as_long_as_those_say() {
     let mut roster = Roster::new(&Limits::default());
     let now = Instant::now();
     let guest = Via::Guest(name(1));
-    let entered = Happening::Entered(guest.clone(), user(1), PresenceState::Online);
+    let entered = Happening::Entered(guest.clone(), user(1).into(), PresenceState::Online);
     roster.apply(entered, now);
     roster.apply(Happening::Removed(user(1).id), now);
     assert_eq!(roster.online().count, 1);
@@ -191,7 +191,7 @@ fn a_large_room_is_only_counted() {
     let mut roster = Roster::new(&Limits::default());
     let now = Instant::now();
     roster.apply(Happening::Counted(501), now);
-    let entered = Happening::Entered(socket(1), user(1), PresenceState::Online);
+    let entered = Happening::Entered(socket(1), user(1).into(), PresenceState::Online);
     let told = roster.apply(entered, now);
     assert!(matches!(told[..], [Effect::Here(Place::Own, _)]));
     assert_eq!(
@@ -339,7 +339,7 @@ fn steps() -> impl Strategy<Value = Step> {
             let connection = connection(number + 10 * person + 100 * node as u128);
             let via = Via::Socket(connection);
             Step::Socket(node, match what {
-                0 => Happening::Entered(via, user(person), state),
+                0 => Happening::Entered(via, user(person).into(), state),
                 1 => Happening::Changed(connection, user(person).id, state),
                 2 => Happening::Removed(user(person).id),
                 _ => Happening::Gone(via, user(person).id),
@@ -403,7 +403,7 @@ proptest! {
         let mut cluster = Cluster::new();
         (0..NODES).for_each(|node| cluster.attach(node));
         for (number, (node, person)) in people.into_iter().enumerate() {
-            let entered = Happening::Entered(socket(number as u128), user(person), PresenceState::Online);
+            let entered = Happening::Entered(socket(number as u128), user(person).into(), PresenceState::Online);
             cluster.happen(node, entered);
         }
         let before: Vec<_> = cluster.nodes.iter().map(|node| view_of(&node.online())).collect();

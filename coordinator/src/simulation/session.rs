@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use protocol::{
     EventId, SessionId,
+    accounts::UserSummary,
     frame::{ClientFrame, FrameId, Incoming, PresenceState, SendFrame},
 };
 use shared::store::Append;
@@ -135,7 +136,7 @@ impl Session {
             }
             ClientFrame::Typing(room, on) => {
                 if let Some(room) = self.subscriptions.room(room) {
-                    let user = self.connection.user.clone();
+                    let user = UserSummary::clone(&self.connection.user);
                     drop(room.tell(Command::Typing(user, on)));
                 }
             }
@@ -164,7 +165,7 @@ impl Session {
         };
         self.rooms.send(Sending {
             append,
-            user: self.connection.user.clone(),
+            user: UserSummary::clone(&self.connection.user),
             id,
             outbox: self.connection.outbox.clone(),
             unanswered: unanswered.expect("there are more than any client has under way"),

@@ -32,7 +32,10 @@ fn user() -> impl Strategy<Value = UserSummary> {
 fn present() -> impl Strategy<Value = Present> {
     use PresenceState::*;
     let state = prop::sample::select(vec![Offline, Invisible, Away, Dnd, Online]);
-    (user(), state).prop_map(|(user, state)| Present { user, state })
+    (user(), state).prop_map(|(user, state)| Present {
+        user: user.into(),
+        state,
+    })
 }
 
 fn append() -> impl Strategy<Value = Word> {
