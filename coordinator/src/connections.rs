@@ -45,8 +45,8 @@ impl Connections {
     /// Removes a socket.
     pub(crate) fn remove(&self, connection: &Arc<Connection>) {
         let mut live = self.live();
-        remove(&mut live.by_user, connection.user.id, connection);
-        remove(&mut live.by_session, connection.session, connection);
+        remove(&mut live.by_user, &connection.user.id, connection);
+        remove(&mut live.by_session, &connection.session, connection);
     }
 
     /// Every socket.
@@ -145,8 +145,8 @@ fn add<K: Eq + Hash>(all: &mut HashMap<K, Sockets>, key: K, connection: &Arc<Con
     sockets.push(Arc::clone(connection));
 }
 
-fn remove<K: Eq + Hash>(all: &mut HashMap<K, Sockets>, key: K, connection: &Arc<Connection>) {
-    let Some(sockets) = all.get_mut(&key) else {
+fn remove<K: Eq + Hash>(all: &mut HashMap<K, Sockets>, key: &K, connection: &Arc<Connection>) {
+    let Some(sockets) = all.get_mut(key) else {
         return;
     };
     // Even a program's thousands are looked through in microseconds: they are compared by where they are.
@@ -154,6 +154,6 @@ fn remove<K: Eq + Hash>(all: &mut HashMap<K, Sockets>, key: K, connection: &Arc<
         sockets.swap_remove(at);
     }
     if sockets.is_empty() {
-        all.remove(&key);
+        all.remove(key);
     }
 }

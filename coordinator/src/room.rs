@@ -143,11 +143,11 @@ impl Room {
     }
 
     /// Starts a task for it again.
-    fn wake(&self, resting: Box<Resting>) {
+    fn wake(&self, resting: Resting) {
         match self.0.rooms.upgrade() {
             Some(rooms) => {
                 let tasks = rooms.tasks().clone();
-                tasks.spawn(Keeper::take_up(*resting, rooms, self.clone()));
+                tasks.spawn(Keeper::take_up(resting, rooms, self.clone()));
             }
             // The node is gone, and nobody should wait for the room.
             None => drop(self.close()),
@@ -207,7 +207,7 @@ impl Room {
         match self.0.commands.push(command) {
             Ok(resting) => {
                 if let Some(resting) = resting {
-                    self.wake(resting);
+                    self.wake(*resting);
                 }
                 Ok(())
             }
@@ -233,7 +233,7 @@ impl Room {
         });
         let told = self.0.commands.push_in_turn(enter).await;
         if let Some(resting) = told.map_err(|_| ErrorCode::Unavailable)? {
-            self.wake(resting);
+            self.wake(*resting);
         }
         answer.await.map_err(|_| ErrorCode::Unavailable.into())
     }

@@ -1,6 +1,6 @@
 //! What a socket and a room weigh while nothing happens: thousands are idle for each that is not, so every byte
-//! is thousands of bytes. Each has so much of its own that the allocator need not round it up a lot; what `bench
-//! idle` measures in a whole process is the sum of these and of what lies between them.
+//! is thousands of bytes. The bounds are what the allocator has a size for, so that nothing is rounded up a lot;
+//! what `bench idle` measures in a whole process is the sum of these and of what lies between them.
 
 use super::{Begun, Connection, Owner, Passport, reading::Reader, run, socket::Socket};
 use crate::{Node, outbox, room, roster};
@@ -26,7 +26,6 @@ fn what_is_idle_stays_light() {
     ];
     let others = room::WEIGHTS.into_iter().chain(roster::WEIGHTS);
     for (what, bytes, most) in weights.into_iter().chain(others) {
-        println!("{bytes:>4} of {most}: {what}");
         assert!(bytes <= most, "{what} takes {bytes} bytes, of {most}");
     }
 }

@@ -215,8 +215,8 @@ impl Keeper {
                     }
                     self.flush();
                     match self.rest() {
-                        Ok(()) => return true,
-                        Err(awake) => self = awake,
+                        None => return true,
+                        Some(awake) => self = awake,
                     }
                     continue;
                 }

@@ -36,17 +36,18 @@ impl Keeper {
         is_idle.then(|| self.active_at + RESTS_AFTER)
     }
 
-    /// Lays down what it keeps, if the time has come and nothing waits to be done; otherwise it goes on.
-    pub(super) fn rest(mut self) -> Result<(), Self> {
+    /// Lays down what it keeps, if the time has come and nothing waits to be done; otherwise gives back the keeper,
+    /// which goes on.
+    pub(super) fn rest(mut self) -> Option<Self> {
         let is_time = |keeper: &Self| keeper.rests_at().is_some_and(|at| at <= Instant::now());
         if !is_time(&self) {
-            return Err(self);
+            return Some(self);
         }
         // Nobody will look for who left without a word; whoever does so later, leaves a room that has time
         // to hear it.
         self.count();
         if !is_time(&self) {
-            return Err(self);
+            return Some(self);
         }
         let (rooms, room) = (self.rooms, self.room);
         let resting = Resting {
@@ -58,8 +59,8 @@ impl Keeper {
             upstream: self.upstream,
             is_needed: self.is_needed,
         };
-        room.rest(Box::new(resting))
-            .map_err(|resting| resting.kept(rooms, room.clone()))
+        let refused = room.rest(Box::new(resting)).err()?;
+        Some(refused.kept(rooms, room))
     }
 }
 
