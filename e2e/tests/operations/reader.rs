@@ -195,6 +195,11 @@ impl State {
         Ok(())
     }
 
+    fn is_out_of(&self, room: RoomId) -> bool {
+        let following = self.rooms.get(&room);
+        following.is_some_and(|following| following.stand == Stand::Out)
+    }
+
     async fn hear(&mut self, frame: ServerFrame) -> Result<()> {
         match frame {
             ServerFrame::Subscribed(subscribed) => self.subscribed(subscribed).await?,
@@ -211,14 +216,8 @@ impl State {
                 }
             }
             ServerFrame::Unsubscribed(ended) => self.ended(ended)?,
-            ServerFrame::RoomAdded(added) => {
-                if self
-                    .rooms
-                    .get(&added.room)
-                    .is_some_and(|following| following.stand == Stand::Out)
-                {
-                    self.subscribe(added.room).await?;
-                }
+            ServerFrame::RoomAdded(added) if self.is_out_of(added.room) => {
+                self.subscribe(added.room).await?;
             }
             ServerFrame::Error(error) => {
                 let id = error

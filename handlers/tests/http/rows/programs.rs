@@ -117,7 +117,7 @@ async fn webhooks<'a>(rows: &mut Rows<'a>, scene: &Scene<'a>) {
     .await;
     rows.ask(
         ada,
-        &format!("GET /v1/webhooks?room={}", NOWHERE),
+        &format!("GET /v1/webhooks?room={NOWHERE}"),
         &[],
         NOTHING,
         404,
@@ -266,8 +266,8 @@ async fn administration<'a>(rows: &mut Rows<'a>, scene: &Scene<'a>) {
     let report = text(&reports["reports"][0]["id"]);
     let change = "PATCH /v1/admin/reports/{report}";
     let open = json!({ "state": "open" });
-    let closed = reports["reports"].as_array().unwrap().iter();
-    let closed = closed.filter(|report| report["state"] != "open").last();
+    let mut closed = reports["reports"].as_array().unwrap().iter();
+    let closed = closed.rfind(|report| report["state"] != "open");
     let closed = text(&closed.unwrap()["id"]);
     rows.ask(root, change, &[&closed], open, 409).await;
     rows.ask(
