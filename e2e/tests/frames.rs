@@ -169,14 +169,13 @@ impl Story {
             "members",
         ];
         let mut wrong = Vec::new();
-        let mut expect =
-            async |socket: &mut Socket, frame: Value, code: ErrorCode| -> Result<()> {
-                let refused = socket.refusal(&frame).await?;
-                if refused != Some(code) {
-                    wrong.push(format!("{frame}: {refused:?}, not {code:?}"));
-                }
-                Ok(())
-            };
+        let mut expect = async |socket: &mut Socket, frame: Value, code: ErrorCode| -> Result<()> {
+            let refused = socket.refusal(&frame).await?;
+            if refused != Some(code) {
+                wrong.push(format!("{frame}: {refused:?}, not {code:?}"));
+            }
+            Ok(())
+        };
         for name in about_a_room {
             let whole = |room: &str| {
                 json!({

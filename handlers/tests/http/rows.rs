@@ -66,6 +66,7 @@ pub(super) struct Rows<'a> {
     answered: BTreeMap<String, BTreeSet<u16>>,
     /// What was answered otherwise; all of it is told in the end.
     wrong: Vec<String>,
+    /// Whether what is answered otherwise is only noted: nothing that comes after it stands on it.
     is_lenient: bool,
 }
 

@@ -114,6 +114,7 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
         get(format!("{room}/bans"), 1),
         get(format!("{room}/invites"), 1),
         get(format!("{room}/pins"), 1),
+        get("/v1/users/me/rooms/deleted".to_owned(), 1),
         get(format!("{room}/receipts?seq=3"), 1),
         get(messages.clone(), 1),
         get(format!("{messages}?before=4"), 1),
@@ -127,6 +128,8 @@ fn requests(room: &str, bob: &str, helper: &str) -> Vec<Request> {
         // Whose the bot is, or whether the caller may ask; and what is asked for.
         get(format!("{helper}/tokens"), 2),
         get(format!("{room}/hooks"), 2),
+        // Whether the caller may see to them, and the reports.
+        get(format!("{room}/reports"), 2),
         // Those before, and as many after as there is room for.
         get(format!("{messages}?around=4&limit=2"), 2),
         // The message, and its earlier texts.
