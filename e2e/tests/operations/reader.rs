@@ -237,6 +237,12 @@ impl State {
         Ok(())
     }
 
+    fn is_out_of(&self, room: RoomId) -> bool {
+        self.rooms
+            .get(&room)
+            .is_some_and(|following| following.stand == Stand::Out)
+    }
+
     async fn subscribed(&mut self, subscribed: Subscribed) -> Result<()> {
         let following = self
             .rooms
