@@ -27,7 +27,7 @@ async fn every_frame_is_said_heard_and_refused_as_the_document_says() -> Result<
             said: BTreeSet::new(),
             heard: BTreeSet::from(["ready".to_owned()]),
         };
-        story.conversation(&ada).await?;
+        story.conversation(&ada, &ben).await?;
         story.refusals(&ada).await?;
         story.goodbye(chatx).await?;
         ensure!(
@@ -97,7 +97,7 @@ impl Story {
         until(&mut self.at_ada, &mut self.heard, wanted).await
     }
 
-    async fn conversation(&mut self, ada: &Person) -> Result<()> {
+    async fn conversation(&mut self, ada: &Person, ben: &Person) -> Result<()> {
         let new = json!({ "type": "create_room", "name": unique("room ") });
         let room = self.ada(new, "ok").await?["result"]["id"].clone();
         let in_room = |name: &str| json!({ "type": name, "room": room });
@@ -119,6 +119,16 @@ impl Story {
             again["duplicate"] == true && again["seq"] == seq,
             "{again:?}"
         );
+        let path = format!(
+            "/v1/rooms/{}/messages/{seq}/report",
+            room.as_str().context("an id")?
+        );
+        let spam = json!({ "reason": "spam" });
+        ben.http.post(&path, spam).await?.expect(201)?;
+        until(&mut self.at_ada, &mut self.heard, "reports").await?;
+        let name = json!({ "display_name": "Benjamin" });
+        ben.http.patch("/v1/users/me", name).await?.expect(200)?;
+        until(&mut self.at_ada, &mut self.heard, "user").await?;
         self.ada_hears(at("read", &seq), "read").await?;
         let edit = json!({ "type": "edit", "room": room, "seq": seq, "body": "tea!" });
         self.ada(edit, "ack").await?;
