@@ -195,11 +195,6 @@ impl State {
         Ok(())
     }
 
-    fn is_out_of(&self, room: RoomId) -> bool {
-        let following = self.rooms.get(&room);
-        following.is_some_and(|following| following.stand == Stand::Out)
-    }
-
     async fn hear(&mut self, frame: ServerFrame) -> Result<()> {
         match frame {
             ServerFrame::Subscribed(subscribed) => self.subscribed(subscribed).await?,
