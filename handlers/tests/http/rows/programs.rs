@@ -266,10 +266,8 @@ async fn administration<'a>(rows: &mut Rows<'a>, scene: &Scene<'a>) {
     let report = text(&reports["reports"][0]["id"]);
     let change = "PATCH /v1/admin/reports/{report}";
     let open = json!({ "state": "open" });
-    let closed = reports["reports"].as_array().unwrap().iter();
-    let closed = closed
-        .filter(|report| report["state"] != "open")
-        .next_back();
+    let mut closed = reports["reports"].as_array().unwrap().iter();
+    let closed = closed.rfind(|report| report["state"] != "open");
     let closed = text(&closed.unwrap()["id"]);
     rows.ask(root, change, &[&closed], open, 409).await;
     rows.ask(
