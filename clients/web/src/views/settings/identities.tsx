@@ -7,7 +7,7 @@ import { api, me } from "../../state/session";
 import { moment } from "../../state/times";
 import { attempt } from "../../state/toasts";
 import { strings } from "../../strings";
-import { Field, Problem, Submit, useForm } from "../form";
+import { AccountName, Field, Problem, Submit, useForm } from "../form";
 import { Loaded, useAnswer } from "../loaded";
 import { VisitRefused } from "../providers";
 
@@ -77,6 +77,7 @@ function Add({ provider }: { provider: Provider }) {
   );
   return (
     <form onSubmit={form.onSubmit} noValidate data-testid="identity-form">
+      {hasPassword && <AccountName />}
       {hasPassword && <Field form={form} name="password" label={strings.settings.current} type="password" testid="identity-password" autocomplete="current-password" autofocus />}
       <Problem form={form} />
       <Submit form={form}>{strings.auth.logInBy(provider.name)}</Submit>
