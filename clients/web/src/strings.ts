@@ -713,7 +713,6 @@ export const strings = {
         identity_link: "Added an account elsewhere to log in with",
         identity_unlink: "Removed an account elsewhere to log in with",
         recovery_codes: "Made recovery codes",
-        identity_link: "Linked a provider",
         account_export: "Exported an account",
         account_erase: "Erased an account",
         bot_create: "Made a bot",
