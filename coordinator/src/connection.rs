@@ -19,7 +19,7 @@ mod weight;
 
 pub(crate) use openings::Wish;
 pub(crate) use reading::with_scratch;
-pub(crate) use subscriptions::{BURST_BYTES, Subscriptions};
+pub(crate) use subscriptions::Subscriptions;
 pub(crate) use wire::Begun;
 #[cfg(test)]
 pub(crate) use wire::Wire;
@@ -57,7 +57,7 @@ use crate::{
     Node,
     encoded::Encoded,
     errand::Errand,
-    outbox::{Backlog, Capacity, Outbox, TryWrite},
+    outbox::{Backlog, Capacity, ENOUGH_BYTES, Outbox, TryWrite},
 };
 
 /// Somebody who was let in.
@@ -226,8 +226,6 @@ enum Next {
 struct Heeds {
     /// What the store answers, because there is space for it.
     answers: bool,
-    /// What the peer says.
-    peer: bool,
     /// That the kernel takes more.
     space: bool,
 }
@@ -293,15 +291,13 @@ impl Owner {
             if deadline != timer.deadline() {
                 timer.as_mut().reset(deadline);
             }
-            let has_space = backlog.bytes < BURST_BYTES / 2;
-            let listens = self.listens();
-            if !listens {
+            let has_space = backlog.bytes < ENOUGH_BYTES;
+            if !self.listens() {
                 // Nobody listens, so that it is silent means nothing; that it stalls still does.
                 self.pulse.heard(now);
             }
             let heeds = Heeds {
                 answers: has_space,
-                peer: listens,
                 space: backlog.is_stuck,
             };
             let next = poll_fn(|cx| self.poll_next(cx, timer.as_mut(), heeds));
@@ -372,7 +368,8 @@ impl Owner {
         if heeds.space && self.socket.poll_writable(cx).is_ready() {
             return Poll::Ready(Next::Space);
         }
-        if heeds.peer && self.socket.poll_readable(cx).is_ready() {
+        // Whether it listens is seen only now: a message that was answered since the turn began wakes nobody.
+        if self.listens() && self.socket.poll_readable(cx).is_ready() {
             return Poll::Ready(Next::Peer);
         }
         Poll::Pending

@@ -39,6 +39,9 @@ use crate::{
 #[derive(Clone)]
 pub(crate) struct Outbox(Arc<Shared>);
 
+/// While as many bytes wait, a room that is behind is brought nothing: half of what one write carries.
+pub(crate) const ENOUGH_BYTES: usize = 32 * 1_024;
+
 /// Where bytes leave.
 pub(crate) trait TryWrite: Send + Sync {
     /// Writes as much as is taken at once.
@@ -162,7 +165,7 @@ impl Outbox {
             return;
         }
         leaving.waiting.push(frame.clone().into_bytes());
-        let is_due = leaving.write();
+        let is_due = leaving.write(self.0.capacity);
         self.release(leaving, is_due);
     }
 
@@ -185,7 +188,7 @@ impl Outbox {
     /// Writes what waits.
     pub(crate) fn flush(&self) {
         let mut leaving = self.leaving();
-        let is_due = leaving.write();
+        let is_due = leaving.write(self.0.capacity);
         self.release(leaving, is_due);
     }
 
@@ -202,7 +205,7 @@ impl Outbox {
                 if !leaving.waiting.is_above(self.0.capacity, bytes.len()) =>
             {
                 leaving.places.set(burst.room(), Place::Live(then));
-                leaving.send(&bytes)
+                leaving.send(&bytes, self.0.capacity)
             }
             offered => {
                 if matches!(offered, Offered::Send(..)) {
@@ -280,12 +283,11 @@ impl Outbox {
     /// How the peer takes what it is sent.
     pub(crate) fn backlog(&self) -> Backlog {
         let (capacity, leaving) = (self.0.capacity, self.leaving());
-        let (bytes, answers) = (leaving.waiting.bytes(), leaving.waiting.answers());
         Backlog {
-            bytes,
+            bytes: leaving.waiting.bytes(),
             written: leaving.written,
             is_stuck: leaving.is_stuck,
-            has_many_answers: answers > capacity.frames / 2 || bytes > capacity.bytes,
+            has_many_answers: leaving.waiting.has_many_answers(capacity),
             is_over: leaving.line.is_none(),
         }
     }
@@ -351,10 +353,10 @@ impl Outbox {
 
 impl Leaving {
     /// Writes live events; whether the owner has to look.
-    fn send(&mut self, bytes: &Bytes) -> bool {
+    fn send(&mut self, bytes: &Bytes, capacity: Capacity) -> bool {
         if !self.waiting.is_empty() {
             self.waiting.push(bytes.clone());
-            return self.write();
+            return self.write(capacity);
         }
         // The ordinary case: nothing is kept, and nothing counted but what is written.
         let Some(line) = self.line.as_ref().filter(|_| !self.waiting.is_closed()) else {
@@ -368,18 +370,20 @@ impl Leaving {
             Ok(written) => {
                 self.written += written as u64;
                 self.waiting.push(bytes.slice(written..));
-                self.write()
+                self.write(capacity)
             }
             // It is found out again how it went wrong, where that is dealt with.
             Err(_) => {
                 self.waiting.push(bytes.clone());
-                self.write()
+                self.write(capacity)
             }
         }
     }
 
     /// Writes what waits; whether the owner has to look.
-    fn write(&mut self) -> bool {
+    fn write(&mut self, capacity: Capacity) -> bool {
+        // An owner that sees so much does nothing that adds to it, and somebody else may write it.
+        let was_much = self.waiting.is_much(capacity);
         let Some(line) = &self.line else {
             return false;
         };
@@ -396,7 +400,7 @@ impl Leaving {
             }
         }
         self.is_stuck = false;
-        false
+        was_much
     }
 
     /// Puts a room behind, if it is live; whether the owner has to look.

@@ -83,7 +83,7 @@ const PAGE_EVENTS: u32 = 100;
 /// How long to wait before a page is asked for again.
 const PAGE_RETRY: Duration = Duration::from_secs(1);
 /// About as much is written to a socket at once.
-pub(crate) const BURST_BYTES: usize = 64 * 1_024;
+const BURST_BYTES: usize = 64 * 1_024;
 
 impl Subscriptions {
     /// Of a socket that follows nothing yet; what it asks the store is counted by `tasks`.

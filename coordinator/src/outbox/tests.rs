@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use protocol::{
     EventId, Timestamp, UserId,
@@ -367,4 +368,18 @@ fn a_room_that_is_gone_is_told_once_and_nothing_follows_the_last_word() {
     outbox.answer(&pong(0));
     outbox.flush();
     assert_eq!(peer.taken().0, b"bye");
+}
+
+#[test]
+fn an_owner_that_saw_much_wait_is_told_when_somebody_else_has_written_it() {
+    let outbox = Outbox::new(CAPACITY, Peer::default());
+    for _ in 0..=CAPACITY.frames / 2 {
+        outbox.hold(Encoded::of(&pong(0)));
+    }
+    let is_due = || outbox.due().now_or_never().is_some();
+    // It reads no more questions, and waits.
+    assert!(outbox.backlog().has_many_answers);
+    assert!(!is_due());
+    outbox.flush();
+    assert!(is_due());
 }

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::{Buf as _, Bytes};
 
-use super::{Capacity, TryWrite};
+use super::{Capacity, ENOUGH_BYTES, TryWrite};
 
 /// Whole frames, but for the first, of which a part may be gone.
 #[derive(Default)]
@@ -54,8 +54,19 @@ impl Waiting {
     }
 
     /// How many of the frames are answers.
+    #[cfg(test)]
     pub(super) const fn answers(&self) -> usize {
         self.answers
+    }
+
+    /// Whether so many answers wait that no more questions should be read.
+    pub(super) const fn has_many_answers(&self, capacity: Capacity) -> bool {
+        self.answers > capacity.frames / 2 || self.bytes > capacity.bytes
+    }
+
+    /// Whether so much waits that nothing should be done that adds to it.
+    pub(super) const fn is_much(&self, capacity: Capacity) -> bool {
+        self.bytes >= ENOUGH_BYTES || self.has_many_answers(capacity)
     }
 
     /// Whether so many bytes more would be too much.
