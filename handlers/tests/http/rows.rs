@@ -11,14 +11,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use serde_json::{Value, json};
+use shared::settings::Provider;
 
-use crate::server::{Answer, Ask, Person, Server};
+use crate::{
+    provider::Issuer,
+    server::{Answer, Ask, Person, Server},
+};
 
 /// What is shown elsewhere: limits in `limits.rs`, a store that is away in the tests of whole systems.
 const ELSEWHERE: [u16; 3] = [429, 500, 503];
 
 /// Answers of the document that cannot be had here, and where they are.
-const NOT_HERE: [(&str, u16, &str); 4] = [
+const NOT_HERE: [(&str, u16, &str); 7] = [
     (
         "POST /v1/rooms/{room}/files",
         413,
@@ -31,6 +35,21 @@ const NOT_HERE: [(&str, u16, &str); 4] = [
     ),
     ("DELETE /v1/users/me", 409, "two changes at the same moment"),
     (
+        "POST /v1/users/me/identities",
+        201,
+        "a provider that answers: `oidc.rs`",
+    ),
+    (
+        "DELETE /v1/users/me/identities/{identity}",
+        204,
+        "an identity: `oidc.rs`",
+    ),
+    (
+        "DELETE /v1/users/me/identities/{identity}",
+        409,
+        "an identity: `oidc.rs`",
+    ),
+    (
         "PATCH /v1/admin/users/{user}",
         409,
         "the last server admin, where the settings name none: `administration.rs`",
@@ -41,8 +60,13 @@ const NOT_HERE: [(&str, u16, &str); 4] = [
 async fn every_operation_answers_as_the_document_says() {
     let mail = tempfile::tempdir().unwrap();
     let place = format!("dir:{}", mail.path().display());
+    let provider = Provider {
+        issuer: format!("http://127.0.0.1:{}", testkit::free_port()),
+        ..Issuer::start().await.settings("away")
+    };
     let set = |settings: &mut shared::Settings| {
         settings.admins = vec!["root1".to_owned()];
+        settings.providers = vec![provider.clone()];
         settings.mail = Some(place.clone().into());
     };
     for server in Server::each_with(set).await {

@@ -164,6 +164,7 @@ pub(super) async fn run<'a>(rows: &mut Rows<'a>, mail: &Path) -> [Person<'a>; 4]
     }
     rows.ask(&ada, "GET /v1/users/me/export", &[], NOTHING, 200)
         .await;
+    identities(rows, &ada).await;
     codes(rows, &ada).await;
     let gone = server.register("gone").await;
     rows.ask(
@@ -216,6 +217,27 @@ async fn cookies(rows: &mut Rows<'_>) {
             .header("cookie", &refresh);
         rows.note(row, ask, 403).await;
     }
+}
+
+/// A provider that cannot be asked: the way there leads back.
+async fn identities(rows: &mut Rows<'_>, ada: &Person<'_>) {
+    let server = rows.server();
+    for (row, path) in [
+        ("GET /v1/auth/oidc/{provider}", "/v1/auth/oidc/away"),
+        (
+            "GET /v1/auth/oidc/{provider}/callback",
+            "/v1/auth/oidc/away/callback?code=1",
+        ),
+    ] {
+        rows.note(row, server.get(path), 303).await;
+    }
+    rows.ask_openly("GET /v1/auth/providers", &[], NOTHING, 200)
+        .await;
+    rows.ask(ada, "GET /v1/users/me/identities", &[], NOTHING, 200)
+        .await;
+    let unknown = json!({ "provider": "nothing", "password": PASSWORD });
+    rows.ask(ada, "POST /v1/users/me/identities", &[], unknown, 404)
+        .await;
 }
 
 /// Codes at login.

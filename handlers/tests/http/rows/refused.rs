@@ -24,6 +24,7 @@ fn body(operation: &str, scene: &Scene<'_>) -> Value {
         "auth/reset" => json!({ "login": "nobody" }),
         "auth/reset/confirm" => json!({ "token": "nothing", "new": "plain sailing 1844" }),
         "auth/verify" => json!({ "token": "nothing" }),
+        "users/me/identities" => json!({ "provider": "nothing" }),
         "users/me/totp/confirm" => json!({ "code": "000000" }),
         "users/me/totp/codes" => json!({ "totp": "000000" }),
         "rooms" => json!({ "name": "unused" }),
@@ -60,7 +61,7 @@ fn unknown(operation: &str) -> Vec<String> {
     let place = |name: &str| match name {
         "seq" => "999999".to_owned(),
         "emoji" => "%F0%9F%91%8D".to_owned(),
-        "code" => "nothing".to_owned(),
+        "code" | "provider" => "nothing".to_owned(),
         _ => NOWHERE.to_owned(),
     };
     parameters.map(place).collect()
@@ -168,12 +169,14 @@ async fn no_request(rows: &mut Rows<'_>, scene: &Scene<'_>, who: &Person<'_>, op
         };
         rows.note(operation, ask, 422).await;
     } else if method.is_safe() && rows.promises(operation, 422) {
-        rows.note(
-            operation,
-            who.ask(method.clone(), format!("{path}?nonsense=1")),
-            422,
-        )
-        .await;
+        // A provider may add to the way back what it likes.
+        let query = if operation.ends_with("/callback") {
+            "state=1&state=2"
+        } else {
+            "nonsense=1"
+        };
+        let ask = who.ask(method.clone(), format!("{path}?{query}"));
+        rows.note(operation, ask, 422).await;
     }
 }
 
