@@ -157,7 +157,9 @@ impl Log {
                 return false;
             }
         }
-        if self.has_newer || !self.is_loaded {
+        // A first page that is on its way may have been read before this.
+        let is_awaited = self.reading == Some(Span::Latest);
+        if self.has_newer || !(self.is_loaded || is_awaited) {
             return false;
         }
         let what = match &event.kind {
@@ -175,7 +177,16 @@ impl Log {
             user: event.user.clone(),
             what,
         };
-        self.entries.insert(event.seq, entry).is_none()
+        self.entries.insert(event.seq, entry).is_none() && self.is_loaded
+    }
+
+    /// The page that is on its way does not come, or is not wanted any more.
+    pub(super) fn stop_reading(&mut self) {
+        self.reading = None;
+        if !self.is_loaded {
+            // What happened meanwhile has no page that it goes on from.
+            self.entries.clear();
+        }
     }
 
     /// A page came; one that nobody waits for any more is passed over.

@@ -168,7 +168,7 @@ impl Chat {
                         room.log.read(span, page);
                     }
                     Err(why) => {
-                        room.log.reading = None;
+                        room.log.stop_reading();
                         self.say(why, true);
                     }
                 }

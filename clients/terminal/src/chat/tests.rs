@@ -188,6 +188,19 @@ fn a_page_that_was_read_before_a_change_does_not_undo_it() {
 }
 
 #[test]
+fn what_is_said_while_the_first_page_is_on_its_way_is_no_hole() {
+    let mut stage = Stage::new(80, 24);
+    stage.rooms(&[("Tea", 0)]);
+    stage.delivers("Tea", Delivery::Event(said("Tea", 2, BOB, "Meanwhile.")));
+    let page = [message("Tea", 1, BOB, "Before.")];
+    stage.page("Tea", Span::Latest, &page, false);
+    stage.delivers("Tea", Delivery::Event(said("Tea", 3, BOB, "After.")));
+    for said in ["Before.", "Meanwhile.", "After."] {
+        stage.sees(said);
+    }
+}
+
+#[test]
 fn further_up_nothing_moves_while_others_talk_and_more_is_read_at_the_top() {
     let mut stage = Stage::new(80, 24);
     stage.rooms(&[("Tea", 0)]);

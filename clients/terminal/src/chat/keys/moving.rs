@@ -15,7 +15,7 @@ impl Chat {
             self.show_selected();
             return Vec::new();
         }
-        room.log.reading = None;
+        room.log.stop_reading();
         let (id, span) = (room.id, room.ask(Span::Around(seq)));
         span.map(|span| Effect::ReadPage(id, span))
             .into_iter()
