@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use chatx_e2e::{Ended, Http, PATIENCE, Person, Socket, unlimited};
 use client::{Client, Delivery, Events, Start};
 use protocol::{
-    EventId, RoomId, Seq,
+    ErrorCode, EventId, RoomId, Seq,
     accounts::LoginBody,
     events::Event,
     frame::{ServerFrame, Subscribed},
@@ -116,10 +116,19 @@ async fn say(socket: &mut Socket, room: RoomId, words: &str, count: usize) -> Re
 async fn subscribe(socket: &mut Socket, room: RoomId, last: Option<&Event>) -> Result<Subscribed> {
     let (after, id) = (last.map(|event| event.seq), last.map(|event| event.id));
     let frame = json!({"type": "subscribe", "room": room, "after": after, "after_id": id});
-    match socket.ask(&frame).await? {
-        ServerFrame::Subscribed(subscribed) => Ok(subscribed),
-        other => Err(anyhow!("{other:?} instead of subscribed")),
-    }
+    let asking = async {
+        loop {
+            match socket.ask(&frame).await? {
+                ServerFrame::Subscribed(subscribed) => return Ok(subscribed),
+                // A node may find out by this very question that its connections to the store are gone.
+                ServerFrame::Error(error) if error.code == ErrorCode::Unavailable => {
+                    sleep(Duration::from_millis(20)).await;
+                }
+                other => return Err(anyhow!("{other:?} instead of subscribed")),
+            }
+        }
+    };
+    timeout(PATIENCE, asking).await.context("no answer")?
 }
 
 /// Takes deliveries as a program does, until it has seen the place `until` since the last reset that it
