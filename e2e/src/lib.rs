@@ -13,7 +13,7 @@ pub mod stack;
 pub use http::{Answer, Http};
 pub use person::{Person, unique};
 pub use receiver::{Received, Receiver};
-pub use server::{on_each_engine, unlimited, until_linked};
+pub use server::{on_each_engine, unlimited, until_linked, until_logged};
 pub use socket::{Ended, Socket, request};
 
 use std::time::Duration;

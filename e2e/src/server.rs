@@ -34,10 +34,20 @@ pub async fn on_each_engine(check: impl AsyncFn(&mut Chatx) -> Result<()>) -> Re
 /// # Errors
 /// When that takes too long.
 pub async fn until_linked(node: &Chatx) -> Result<()> {
-    let linked = async {
-        while !node.log().contains("a link is up") {
+    until_logged(node, "a link is up", 1).await
+}
+
+/// Waits until a process has logged a text so many times. What is seen from outside of what it did may
+/// be seen before it is logged.
+///
+/// # Errors
+/// When that takes too long.
+pub async fn until_logged(process: &Chatx, says: &str, times: usize) -> Result<()> {
+    let logged = async {
+        while process.log().matches(says).count() < times {
             sleep(Duration::from_millis(20)).await;
         }
     };
-    timeout(PATIENCE, linked).await.context("no link comes up")
+    let logged = timeout(PATIENCE, logged).await;
+    logged.with_context(|| format!("`{says}` is not logged {times} times"))
 }

@@ -3,7 +3,7 @@
 use std::{fs, io, path::PathBuf, sync::Arc};
 
 use anyhow::{Context as _, Result, ensure};
-use chatx_e2e::{Http, Person, Socket, until_linked};
+use chatx_e2e::{Http, Person, Socket, until_linked, until_logged};
 use protocol::RoomId;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::{
@@ -109,15 +109,7 @@ async fn who_has_no_certificate_of_our_ca_is_not_let_in() -> Result<()> {
     // A certificate opens the door; what is asked there needs the secret too.
     let known = ask(port, ours.client(&ours, true)?).await?;
     ensure!(known.contains("401"), "with a certificate: {known}");
-    let refused = coordinator
-        .log()
-        .matches("to the internal listener is refused")
-        .count();
-    ensure!(
-        refused >= 3,
-        "the log names {refused} of them: {}",
-        coordinator.log()
-    );
+    until_logged(&coordinator, "to the internal listener is refused", 3).await?;
     Ok(())
 }
 
