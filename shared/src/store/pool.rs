@@ -162,14 +162,18 @@ impl Pool {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(options.acquire_timeout)
+                // It is a thread of this process, and each question to it costs two switches.
+                .test_before_acquire(false)
         };
         // SQLite ends a transaction itself when the disk is full or fails. sqlx, which then finds nothing
         // to roll back, counts it as open for ever, and no other can begin on that connection.
         let writer = pool(1)
             .after_release(|connection, _| {
                 Box::pin(async move {
-                    // What is still to be rolled back has been when it answers.
-                    connection.ping().await?;
+                    if connection.is_in_transaction() {
+                        // What is still to be rolled back has been when it answers.
+                        connection.ping().await?;
+                    }
                     Ok(!connection.is_in_transaction())
                 })
             })

@@ -3,25 +3,21 @@
 
 mod attaching;
 mod calling;
-
-use std::collections::BTreeMap;
+mod transaction;
 
 use protocol::Seq;
 use serde::{Deserialize, Serialize};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection, SqlitePool, types::Json};
 use uuid::Uuid;
 
+use self::transaction::{COMMIT, Transaction};
 use super::{
     Append, Appended, Outcome, Place, Verdict,
     batch::{Batch, Stood},
     calls::{self, Calls},
     files::{self, attached, unattached},
 };
-use crate::store::{
-    Error, Result,
-    columns::At,
-    pool::{begin_immediate, within},
-};
+use crate::store::{Error, Result, columns::At, pool::within};
 
 /// Most rows of one insert.
 const INSERT_ROWS: usize = 128;
@@ -31,19 +27,25 @@ const INSERT_STEP: usize = 16;
 
 pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<Vec<Appended>> {
     let batch = Batch::of(entries);
-    let mut transaction = begin_immediate(writer).await?;
-    let mut stood = look(&mut transaction, &batch).await?;
+    let calls = Calls::of(entries);
+    let mut transaction = Transaction::of(writer).await?;
+    let mut stood = look(transaction.connection(), &batch).await?;
     let mut placed: Vec<(&Append, Place)> = batch
         .places(&stood)
         .filter_map(|(entry, place)| Some((entry, place?)))
         .collect();
-    match insert(&mut transaction, &mut placed).await {
+    let is_plain = placed.len() == entries.len() && calls.is_none() && attached(entries).is_empty();
+    let and_then = if is_plain { COMMIT } else { "" };
+    match insert(transaction.connection(), &mut placed, and_then).await {
         Err(Error::Broken(sqlx::Error::Database(error))) if error.is_unique_violation() => {
             // A name is stored already, so that some room is not plain: each is judged.
-            within(transaction.rollback()).await?;
-            transaction = begin_immediate(writer).await?;
+            transaction.begin_again().await?;
             stood.fill(None);
             placed.clear();
+        }
+        Ok(()) if is_plain => {
+            transaction.ended();
+            return batch.answers(&stood, Vec::new());
         }
         inserted => inserted?,
     }
@@ -53,36 +55,36 @@ pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<V
         .collect();
     let mut verdicts = Vec::new();
     if !others.is_empty() {
-        let judged = judge(&mut transaction, &others).await?;
+        let judged = judge(transaction.connection(), &others).await?;
         let mut new: Vec<(&Append, Place)> = others
             .iter()
             .zip(&judged)
             .filter_map(|(entry, judged)| Some((*entry, judged.new_place()?)))
             .collect();
-        insert(&mut transaction, &mut new).await?;
-        mark_slow(&mut transaction, &others, &judged).await?;
+        insert(transaction.connection(), &mut new, "").await?;
+        mark_slow(transaction.connection(), &others, &judged).await?;
         placed.append(&mut new);
         verdicts = judged.into_iter().map(|judged| judged.verdict).collect();
     }
-    move_heads(&mut transaction, &placed).await?;
     let mut answers = batch.answers(&stood, verdicts)?;
-    if let Some(calls) = Calls::of(entries) {
-        let called = calling::note(&mut transaction, &calls, entries, &placed, &answers).await?;
+    if let Some(calls) = calls {
+        let called =
+            calling::note(transaction.connection(), &calls, entries, &placed, &answers).await?;
         calls::note(called, &mut answers);
     }
     if let ([entry], [Appended::Stored(place)], [_, ..]) =
         (entries, answers.as_slice(), attached(entries))
     {
         let is_new = !placed.is_empty();
-        match attaching::take(&mut transaction, entry, place.seq, is_new).await? {
+        match attaching::take(transaction.connection(), entry, place.seq, is_new).await? {
             Some(files) => files::note(files, &mut answers),
             None => {
-                within(transaction.rollback()).await?;
+                transaction.rollback().await?;
                 return Ok(vec![unattached()]);
             }
         }
     }
-    within(transaction.commit()).await?;
+    transaction.commit().await?;
     Ok(answers)
 }
 
@@ -123,8 +125,13 @@ async fn look(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<Ve
     Ok(stood.0)
 }
 
-/// Inserts messages, in the order in which the log lies in the file.
-async fn insert(connection: &mut SqliteConnection, placed: &mut [(&Append, Place)]) -> Result<()> {
+/// Inserts messages, in the order in which the log lies in the file, moves each room's head to the last of
+/// them, `and_then` does that.
+async fn insert(
+    connection: &mut SqliteConnection,
+    placed: &mut [(&Append, Place)],
+    and_then: &str,
+) -> Result<()> {
     placed.sort_unstable_by_key(|(entry, place)| (entry.room.uuid(), place.seq));
     let mut rest = &*placed;
     while !rest.is_empty() {
@@ -133,10 +140,7 @@ async fn insert(connection: &mut SqliteConnection, placed: &mut [(&Append, Place
             many => many - many % INSERT_STEP,
         };
         let (now, later) = rest.split_at(rows);
-        let mut statement = QueryBuilder::<Sqlite>::new(
-            "insert into events
-                (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at) ",
-        );
+        let mut statement = QueryBuilder::<Sqlite>::new(INSERT);
         statement.push_values(now, |mut row, (entry, place)| {
             row.push_bind(entry.room.uuid())
                 .push_bind(place.seq.to_i64())
@@ -150,32 +154,29 @@ async fn insert(connection: &mut SqliteConnection, placed: &mut [(&Append, Place
                 .push_bind(entry.body.as_str())
                 .push_bind(At(entry.at));
         });
+        if later.is_empty() {
+            statement
+                .push(MOVE_HEADS)
+                .push_bind(Json(heads(placed)))
+                .push(OF_PLACED)
+                .push(and_then);
+        }
         within(statement.build().execute(&mut *connection)).await?;
         rest = later;
     }
     Ok(())
 }
 
-/// Each room's head becomes the last of its new messages.
-async fn move_heads(connection: &mut SqliteConnection, placed: &[(&Append, Place)]) -> Result<()> {
-    let heads: BTreeMap<Uuid, &Place> = placed
-        .iter()
-        .map(|(entry, place)| (entry.room.uuid(), place))
-        .collect();
-    if heads.is_empty() {
-        return Ok(());
-    }
-    let heads: Vec<(String, i64, i64)> = heads
-        .into_iter()
-        .map(|(room, place)| (hex(room), place.seq.to_i64(), Seq(place.n).to_i64()))
-        .collect();
-    within(
-        sqlx::query(MOVE_HEADS)
-            .bind(Json(heads))
-            .execute(connection),
-    )
-    .await?;
-    Ok(())
+/// Where each room's log ends with these messages, which are in the order of the log.
+fn heads(placed: &[(&Append, Place)]) -> Vec<(String, i64, i64)> {
+    let rooms = placed.chunk_by(|(one, _), (next, _)| one.room == next.room);
+    rooms
+        .filter_map(<[_]>::last)
+        .map(|(entry, place)| {
+            let (seq, n) = (place.seq.to_i64(), Seq(place.n).to_i64());
+            (hex(entry.room.uuid()), seq, n)
+        })
+        .collect()
 }
 
 async fn judge(connection: &mut SqliteConnection, others: &[&Append]) -> Result<Vec<Judged>> {
@@ -256,7 +257,9 @@ fn hex(id: Uuid) -> String {
     id.simple().to_string()
 }
 
+/// Begins the transaction, too.
 const LOOK: &str = "
+    begin immediate;
     select json_group_array(json(
         case
             when r.deleted_at is null and r.archived_at is null and r.slow_mode_s = 0 and r.id not in (
@@ -384,11 +387,17 @@ const JUDGE: &str = "
     ) order by ord)
     from answered";
 
-const MOVE_HEADS: &str = "
+const INSERT: &str = "
+    insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at) ";
+
+/// Goes along with the last [`INSERT`].
+const MOVE_HEADS: &str = ";
     update rooms set head = placed.head, messages = placed.messages
     from (
         select unhex(value ->> 0) as room_id, value ->> 1 as head, value ->> 2 as messages
-        from json_each($1)
+        from json_each(";
+
+const OF_PLACED: &str = ")
     ) placed
     where rooms.id = placed.room_id";
 
