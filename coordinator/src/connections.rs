@@ -10,7 +10,7 @@ use std::{
 use metrics::counter;
 use protocol::{
     SessionId, UserId,
-    frame::{CloseReason, ReportsFrame, RoomAdded, RoomRemoved, ServerFrame, UserFrame},
+    frame::{CloseReason, ReadFrame, ReportsFrame, RoomAdded, RoomRemoved, ServerFrame, UserFrame},
 };
 use shared::{
     news::{News, Told, Word},
@@ -19,7 +19,7 @@ use shared::{
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use crate::{connection::Connection, encoded::Encoded};
+use crate::{connection::Connection, encoded::Encoded, rooms::Rooms};
 
 /// Every live socket. Cloning gives the same.
 #[derive(Clone, Default)]
@@ -72,8 +72,9 @@ impl Connections {
         }
     }
 
-    /// Tells people what concerns all of their devices, until `cancel`.
-    pub(crate) async fn tell(self, news: News, cancel: CancellationToken) {
+    /// Tells people what concerns all of their devices, and rooms what concerns those who follow them, until
+    /// `cancel`.
+    pub(crate) async fn tell(self, news: News, rooms: Rooms, cancel: CancellationToken) {
         let mut told = news.subscribe();
         loop {
             // Ending comes first. What was lost because too much came is found when the client connects again.
@@ -83,7 +84,11 @@ impl Connections {
                 told = told.recv() => told,
             };
             match told {
-                Ok(told) => self.pass(&told),
+                Ok(told) => {
+                    for told in &*told {
+                        self.pass(told, &rooms);
+                    }
+                }
                 Err(RecvError::Lagged(lost)) => {
                     counter!("chatx_news_lost_total").increment(lost);
                 }
@@ -92,16 +97,46 @@ impl Connections {
         }
     }
 
-    fn pass(&self, told: &Told) {
-        let frame = Encoded::of(&match told.word.clone() {
-            Word::RoomAdded { room } => ServerFrame::RoomAdded(RoomAdded { room }),
-            Word::RoomRemoved { room, reason } => {
-                ServerFrame::RoomRemoved(RoomRemoved { room, reason })
+    fn pass(&self, told: &Told, rooms: &Rooms) {
+        match told.word.clone() {
+            Word::RoomAdded { room } => {
+                self.say(&told.users, &ServerFrame::RoomAdded(RoomAdded { room }));
             }
-            Word::User { user, status } => ServerFrame::User(UserFrame { user, status }),
-            Word::Reports { room, open } => ServerFrame::Reports(ReportsFrame { room, open }),
-        });
-        for connection in self.of(&told.users) {
+            Word::RoomRemoved { room, reason } => {
+                let removed = RoomRemoved { room, reason };
+                self.say(&told.users, &ServerFrame::RoomRemoved(removed));
+            }
+            Word::User { user, status } => {
+                self.say(&told.users, &ServerFrame::User(UserFrame { user, status }));
+            }
+            Word::Reports { room, open } => {
+                self.say(
+                    &told.users,
+                    &ServerFrame::Reports(ReportsFrame { room, open }),
+                );
+            }
+            Word::Read {
+                room,
+                seq,
+                is_shown,
+            } => {
+                for user in told.users.iter().copied() {
+                    self.say(&[user], &ServerFrame::Read(ReadFrame { room, user, seq }));
+                    if is_shown {
+                        rooms.read(room, user, seq);
+                    }
+                }
+            }
+        }
+    }
+
+    fn say(&self, users: &[UserId], frame: &ServerFrame) {
+        let sockets = self.of(users);
+        if sockets.is_empty() {
+            return;
+        }
+        let frame = Encoded::of(frame);
+        for connection in sockets {
             connection.outbox.pass(&frame);
         }
     }

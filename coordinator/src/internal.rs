@@ -29,8 +29,8 @@ async fn hint(_: Peer, State(node): State<Node>, Json(hint): Json<Hint>) -> Stat
 }
 
 /// What concerns people on all of their devices.
-async fn news(_: Peer, State(node): State<Node>, Json(told): Json<Told>) -> StatusCode {
-    node.app.news.hear(told);
+async fn news(_: Peer, State(node): State<Node>, Json(told): Json<Vec<Told>>) -> StatusCode {
+    node.app.news.hear(told.into());
     StatusCode::NO_CONTENT
 }
 

@@ -155,10 +155,10 @@ impl Coordinator {
         tasks.spawn(tail::watch(rooms.clone(), log, cancel.clone()));
         tasks.spawn(connections.watch(app.revocations.clone(), cancel.clone()));
         let told = node.connections.clone();
-        tasks.spawn(told.tell(app.news.clone(), cancel.clone()));
+        tasks.spawn(told.tell(app.news.clone(), rooms, cancel.clone()));
         tasks.spawn(presences.tell(app.presence.clone(), cancel.clone()));
         let reads = node.reads.clone();
-        tasks.spawn(reads.keep(app, rooms, cancel.clone()));
+        tasks.spawn(reads.keep(app, cancel.clone()));
         Self { node }
     }
 

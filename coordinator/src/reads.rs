@@ -1,5 +1,5 @@
-//! Read marks of the sockets of this node: gathered, and stored every second in one statement. What is
-//! stored, and not hidden by whose it is, the rooms tell those who follow them.
+//! Read marks of the sockets of this node: gathered, and stored every second in one statement. Only what is
+//! stored is told.
 
 use std::{
     collections::HashMap,
@@ -9,15 +9,13 @@ use std::{
 
 use metrics::counter;
 use protocol::{RoomId, Seq, UserId};
-use shared::App;
+use shared::{App, news::Told, store::ReadMark};
 use tokio::{
     sync::Notify,
     time::{Duration, MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-
-use crate::rooms::Rooms;
 
 /// What was read. Cloning gives the same.
 #[derive(Clone, Default)]
@@ -53,7 +51,7 @@ impl Reads {
     }
 
     /// Stores what is gathered, again and again until `cancel`, and a last time then.
-    pub(crate) async fn keep(self, app: App, rooms: Rooms, cancel: CancellationToken) {
+    pub(crate) async fn keep(self, app: App, cancel: CancellationToken) {
         let mut tick = interval(STORED_EVERY);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -64,15 +62,16 @@ impl Reads {
                 () = self.0.many.notified() => {}
                 _ = tick.tick() => {}
             }
-            for (room, user, seq) in self.store(&app).await {
-                rooms.read(room, user, seq);
-            }
+            let moved = self.store(&app).await;
+            app.news
+                .tell_all(moved.into_iter().map(Told::from).collect())
+                .await;
         }
         self.store(&app).await;
     }
 
-    /// Stores what is gathered now, and answers what of it others may know.
-    pub(crate) async fn store(&self, app: &App) -> Vec<(RoomId, UserId, Seq)> {
+    /// Stores what is gathered now, and answers which marks moved.
+    pub(crate) async fn store(&self, app: &App) -> Vec<ReadMark> {
         let marks = mem::take(&mut *self.marks());
         if marks.is_empty() {
             return Vec::new();

@@ -94,7 +94,7 @@ pub(crate) enum Command {
     Presence(ConnectionId, UserId, PresenceState),
     /// A user began or stopped typing.
     Typing(UserSummary, bool),
-    /// A user has read up to a place.
+    /// A user has read up to a place, and shows it.
     Read(UserId, Seq),
     /// What the node says that the room is with, or was.
     Hear(Link, News),

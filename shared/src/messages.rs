@@ -170,18 +170,15 @@ pub async fn delete(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Resul
     Ok(event)
 }
 
-/// Marks a room as read up to a place. Whether the mark moved: it only moves forward.
+/// Marks a room as read up to a place, and tells the caller's other devices and those who follow the room. The
+/// mark only moves forward.
 ///
 /// # Errors
 /// `not_a_member`, `room_not_found`.
-pub async fn mark_read(
-    app: &App,
-    caller: &Caller,
-    room: RoomId,
-    seq: Seq,
-) -> Result<bool, Refusal> {
-    Ok(app
-        .store
-        .mark_read(room, caller.user.id, seq, app.clock.now())
-        .await?)
+pub async fn mark_read(app: &App, caller: &Caller, room: RoomId, seq: Seq) -> Result<(), Refusal> {
+    let (user, now) = (caller.user.id, app.clock.now());
+    if let Some(mark) = app.store.mark_read(room, user, seq, now).await? {
+        app.news.tell_all(vec![mark.into()]).await;
+    }
+    Ok(())
 }

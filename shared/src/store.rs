@@ -84,6 +84,7 @@ pub use mailed_tokens::{MailedFor, Recipient};
 pub use mails::{DueMail, NewMail};
 pub use members::{Door, Entry, Joined, Members};
 pub use reactions::Marked;
+pub use reads::ReadMark;
 pub use reports::{OpenReports, Reporting};
 pub use resume::{Resume, ResumeFrom};
 pub use rooms::NewRoom;

@@ -18,7 +18,7 @@ use shared::{
 use crate::encoded::Entry;
 
 /// The name of what links speak, as a WebSocket subprotocol.
-pub(crate) const SUBPROTOCOL: &str = "chatx.peer.v3";
+pub(crate) const SUBPROTOCOL: &str = "chatx.peer.v4";
 /// About how many bytes of frames one message carries: enough that its cost is spread thin, and little
 /// beside what a link carries in the time that a person notices.
 pub(crate) const MESSAGE_BYTES: usize = 256 * 1_024;
@@ -71,8 +71,6 @@ pub(crate) enum Word {
     Away(UserId),
     /// Somebody began or stopped typing.
     Typing(UserSummary, bool),
-    /// Somebody has read up to there.
-    Read(UserId, Seq),
     /// The log has reached this place.
     Hint(Seq),
 }
@@ -127,8 +125,6 @@ pub(crate) enum News {
     NodeAway(Arc<str>),
     /// Somebody began or stopped typing.
     Typing(UserSummary, bool),
-    /// Somebody has read up to there.
-    Read(UserId, Seq),
 }
 
 /// What came is not what a link says.
@@ -232,7 +228,6 @@ impl Word {
             Self::Append { .. } => "append",
             Self::Here(_) | Self::Away(_) => "presence",
             Self::Typing(..) => "typing",
-            Self::Read(..) => "read",
             Self::Hint(_) => "hint",
         }
     }
@@ -249,7 +244,6 @@ impl News {
             Self::WentBack(_) => "went_back",
             Self::Here(..) | Self::Away(..) | Self::NodeAway(_) => "presence",
             Self::Typing(..) => "typing",
-            Self::Read(..) => "read",
         }
     }
 }

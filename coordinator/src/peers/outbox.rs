@@ -1,6 +1,6 @@
 //! The bounded queue to one gateway. Rooms push, never waiting; the task that owns the link takes.
 //!
-//! At half of its capacity, presence, typing and read marks are dropped. Full, the events in it are
+//! At half of its capacity, presence and typing are dropped. Full, the events in it are
 //! dropped too and their rooms are lagging: the gateway is told that it lost something once it drains.
 //! Answers are never dropped: nothing more is heard from a gateway that does not take them.
 
@@ -51,7 +51,7 @@ pub(super) enum Item {
     Answer(Said),
     /// Happened in a room.
     Event(Arc<Entry>),
-    /// Presence, typing or a read mark of a room; may be lost.
+    /// Presence or typing of a room; may be lost.
     Passing(RoomId, Said),
     /// The room is gone.
     Gone(RoomId),

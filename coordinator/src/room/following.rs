@@ -133,9 +133,6 @@ impl Keeper {
                     self.happen(Happening::Typed(user, on));
                 }
             }
-            News::Read(user, seq) => {
-                self.happen(Happening::Read(user, seq));
-            }
             News::Event(entry) => self.hear_event(link, entry),
         }
     }

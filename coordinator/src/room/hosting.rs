@@ -57,10 +57,6 @@ impl Keeper {
                     self.relay(guest, &News::Typing(user, on));
                 }
             }
-            Word::Read(user, seq) => {
-                self.happen(Happening::Read(user, seq));
-                self.relay(guest, &News::Read(user, seq));
-            }
         }
     }
 

@@ -263,7 +263,9 @@ impl Keeper {
                 self.happen(Happening::Changed(connection, user, state));
             }
             Command::Typing(user, on) => self.typed(user, on),
-            Command::Read(user, seq) => self.read(user, seq),
+            Command::Read(user, seq) => {
+                self.happen(Happening::Read(user, seq));
+            }
             Command::Hear(link, news) => self.hear(&link, news),
             Command::Guest(guest, word) => self.host(&guest, word),
             Command::Moved => self.move_if_due(),

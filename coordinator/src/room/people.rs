@@ -58,17 +58,14 @@ impl Keeper {
     /// Notes that somebody on a socket types, or stopped.
     pub(super) fn typed(&mut self, user: UserSummary, on: bool) {
         // Who was put out a moment ago may not know it yet.
-        if self.roster.has(user.id) && self.happen(Happening::Typed(user.clone(), on)) {
-            self.tell_nodes(Word::Typing(user.clone(), on), &News::Typing(user, on));
-        }
-    }
-
-    /// Notes how far somebody on a socket has read.
-    pub(super) fn read(&mut self, user: UserId, seq: Seq) {
-        if self.roster.has(user) {
-            let seq = seq.min(self.next.last());
-            self.happen(Happening::Read(user, seq));
-            self.tell_nodes(Word::Read(user, seq), &News::Read(user, seq));
+        if self.roster.has(user.id)
+            && self.happen(Happening::Typed(user.clone(), on))
+            && self.roster.is_named()
+        {
+            if let Some(upstream) = &mut self.upstream {
+                upstream.say(Word::Typing(user.clone(), on));
+            }
+            self.guests.pass(None, &News::Typing(user, on));
         }
     }
 
@@ -124,16 +121,6 @@ impl Keeper {
             upstream.say(word);
         }
         self.guests.pass(from.as_ref(), &news);
-    }
-
-    /// Tells other nodes what is told only where people are known by name.
-    pub(super) fn tell_nodes(&mut self, word: Word, news: &News) {
-        if self.roster.is_named() {
-            if let Some(upstream) = &mut self.upstream {
-                upstream.say(word);
-            }
-            self.guests.pass(None, news);
-        }
     }
 
     /// What this node is called.

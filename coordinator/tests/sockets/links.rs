@@ -37,7 +37,7 @@ async fn link(
 
 #[tokio::test]
 async fn only_nodes_of_this_cluster_and_version_are_linked_and_each_once() -> Result<()> {
-    const LINK: &str = "chatx.peer.v3";
+    const LINK: &str = "chatx.peer.v4";
     let node = TestNode::sqlite().await?;
     let ours = node.app.secrets.peer_bearer();
     let secrets = Secrets::new(&"a secret of another cluster".into());

@@ -33,7 +33,7 @@ pub enum ServerFrame {
     Presence(PresenceFrame),
     /// Somebody began or stopped typing. May be lost.
     Typing(TypingFrame),
-    /// Somebody has read up to a place. May be lost.
+    /// Somebody has read up to a place, or the user on any device. May be lost.
     Read(ReadFrame),
     /// The user came to be a member of a room. May be lost.
     RoomAdded(RoomAdded),

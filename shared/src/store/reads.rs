@@ -10,8 +10,21 @@ use super::{
     pool::{On, on, within},
 };
 
+/// How far somebody has read a room since a moment ago.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadMark {
+    /// The room.
+    pub room: RoomId,
+    /// Who.
+    pub user: UserId,
+    /// Up to where.
+    pub seq: Seq,
+    /// Whether others may know it.
+    pub is_shown: bool,
+}
+
 impl Store {
-    /// Marks a room as read up to a place, or to its head if that is less. Whether the mark moved.
+    /// Marks a room as read up to a place, or to its head if that is less. Where the mark is now, if it moved.
     ///
     /// # Errors
     /// As [`Store::access`].
@@ -21,15 +34,16 @@ impl Store {
         user: UserId,
         seq: Seq,
         at: Timestamp,
-    ) -> Result<bool> {
-        let moved: Option<i64> = on!(self.writer(), pool => sqlx::query_scalar(
+    ) -> Result<Option<ReadMark>> {
+        let moved: Option<MarkRow> = on!(self.writer(), pool => sqlx::query_as(
             "update members set read_seq = e.seq, read_n = e.n, read_at = $4
              from rooms r, events e
              where members.room_id = $1 and members.user_id = $2
                 and r.id = $1 and r.deleted_at is null
                 and e.room_id = $1 and e.seq = case when r.head < $3 then r.head else $3 end
                 and members.read_seq < e.seq
-             returning members.read_seq",
+             returning members.room_id, members.user_id, members.read_seq,
+                (select u.shows_reads from users u where u.id = members.user_id) as is_shown",
         )
         .bind(room.uuid())
         .bind(user.uuid())
@@ -39,11 +53,10 @@ impl Store {
         if moved.is_none() {
             self.access(room, user).await?;
         }
-        Ok(moved.is_some())
+        Ok(moved.map(ReadMark::from))
     }
 
-    /// As [`Store::mark_read`] for many at once, and answers how far those have read now whose mark moved and
-    /// who show it. Marks of people who are no members are passed over.
+    /// As [`Store::mark_read`] for many at once. Marks of people who are no members are passed over.
     ///
     /// # Errors
     /// When the store cannot answer.
@@ -51,7 +64,7 @@ impl Store {
         &self,
         marks: &[(RoomId, UserId, Seq)],
         at: Timestamp,
-    ) -> Result<Vec<(RoomId, UserId, Seq)>> {
+    ) -> Result<Vec<ReadMark>> {
         let moved: Vec<MarkRow> = match self.writer() {
             On::Postgres(pool) => {
                 let rooms: Vec<_> = marks.iter().map(|(room, _, _)| room.uuid()).collect();
@@ -100,7 +113,7 @@ impl Store {
                 within(marked.fetch_all(pool)).await?
             }
         };
-        Ok(moved.into_iter().filter_map(MarkRow::shown).collect())
+        Ok(moved.into_iter().map(ReadMark::from).collect())
     }
 }
 
@@ -112,13 +125,13 @@ struct MarkRow {
     is_shown: bool,
 }
 
-impl MarkRow {
-    fn shown(self) -> Option<(RoomId, UserId, Seq)> {
-        let mark = (
-            RoomId::from_uuid(self.room_id),
-            UserId::from_uuid(self.user_id),
-            Seq::from_i64(self.read_seq),
-        );
-        self.is_shown.then_some(mark)
+impl From<MarkRow> for ReadMark {
+    fn from(row: MarkRow) -> Self {
+        Self {
+            room: RoomId::from_uuid(row.room_id),
+            user: UserId::from_uuid(row.user_id),
+            seq: Seq::from_i64(row.read_seq),
+            is_shown: row.is_shown,
+        }
     }
 }

@@ -12,7 +12,7 @@ use protocol::{
     search::Wanted,
 };
 use serde_json::json;
-use shared::store::{Appended, ResumeFrom};
+use shared::store::{Appended, ReadMark, ResumeFrom};
 use sqlx::{Connection, Executor, PgConnection, SqliteConnection};
 
 use crate::ground::{Ground, body, latest, on_both_engines, public, refused};
@@ -328,13 +328,20 @@ async fn unread_counts_messages_only(ground: Ground) -> Result<()> {
         .await?;
     assert_eq!(unread().await?, Some(2));
     let at = ground.clock.now();
-    assert!(store.mark_read(room, bob.id, one.seq, at).await?);
+    let mark = |seq| ReadMark {
+        room,
+        user: bob.id,
+        seq,
+        is_shown: true,
+    };
+    let moved = store.mark_read(room, bob.id, one.seq, at).await?;
+    assert_eq!(moved, Some(mark(one.seq)));
     assert_eq!(unread().await?, Some(1));
     // The mark only moves forward, and not further than there is something.
-    assert!(!store.mark_read(room, bob.id, Seq(1), at).await?);
+    assert_eq!(store.mark_read(room, bob.id, Seq(1), at).await?, None);
     let marks = [(room, bob.id, Seq(u64::MAX)), (room, bob.id, one.seq)];
     let moved = store.mark_reads(&marks, at).await?;
-    assert_eq!(moved, [(room, bob.id, Seq(6))]);
+    assert_eq!(moved, [mark(Seq(6))]);
     assert!(store.mark_reads(&marks, at).await?.is_empty());
     let mine = store.my_rooms(bob.id).await?.remove(0);
     assert_eq!(

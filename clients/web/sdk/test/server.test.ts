@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import { MemoryStorage, type Refusal } from "../src/index.ts";
+import { MemoryStorage, type Refusal, type Seq } from "../src/index.ts";
 import { FileStorage } from "../src/node/file_storage.ts";
 import { Heard, leftOut, Server, until } from "./server.ts";
 
@@ -193,4 +193,30 @@ test("who is put out hears why, and what they write is refused and kept for them
   const out = new Promise((resolve) => ben.on("unsubscribed", (frame) => resolve(frame.reason)));
   await ada.api.kick(room, ben.user?.id ?? "");
   assert.equal(await out, "kicked");
+});
+
+test("what is read on one device is read on the other, whatever that one follows", real, async (at) => {
+  const server = await Server.start(at);
+  const one = await server.person(at, "ada");
+  const ben = await server.person(at, "ben");
+  const two = await server.client(at);
+  await two.logIn({ login: "ada", password: "plain sailing 1843" });
+  const { id: room } = await ben.api.createRoom({ name: "Harbour" });
+  await one.api.join(room);
+  await one.api.updateMe({ shows_reads: false });
+  const heard: Seq[] = [];
+  const bens: Seq[] = [];
+  two.on("read", (frame) => void (frame.room === room && frame.user === one.user?.id && heard.push(frame.seq)));
+  ben.on("read", (frame) => void (frame.user === one.user?.id && bens.push(frame.seq)));
+  for (const chat of [one, ben]) chat.follow(room);
+  const first = await ben.send(room, "one").stored;
+  await one.api.markRead(room, first.seq);
+  await until("the mark of a call is told", async () => heard.at(-1) === first.seq);
+  const second = await ben.send(room, "two").stored;
+  await until("it is said", async () => one.live?.head(room) === second.seq);
+  assert.ok(one.live?.markRead(room, second.seq));
+  await until("the mark of a socket is told", async () => heard.at(-1) === second.seq);
+  const mine = (await two.api.myRooms()).find(({ id }) => id === room);
+  assert.deepEqual([mine?.read, mine?.unread], [second.seq, 0]);
+  assert.deepEqual(bens, [], "it is hidden from others");
 });

@@ -294,8 +294,10 @@ function read({ room: id, user, seq }: ReadFrame): void {
     room.reads.value = new Map(room.reads.value).set(user, seq);
     return;
   }
+  // What was said here comes back, too.
+  if (seq <= room.read.value) return;
   batch(() => {
-    room.read.value = Math.max(room.read.value, seq);
+    room.read.value = seq;
     if (seq >= (room.lastMessage.value?.seq ?? 0)) room.nothingUnread();
     else {
       room.isMiscounted = true;

@@ -68,7 +68,6 @@ fn up() -> impl Strategy<Value = Up> {
         present().prop_map(Word::Here),
         id().prop_map(Word::Away),
         (user(), any::<bool>()).prop_map(|(user, on)| Word::Typing(user, on)),
-        (id(), seq()).prop_map(|(user, seq)| Word::Read(user, seq)),
         seq().prop_map(Word::Hint),
     ];
     let said = (id(), word).prop_map(|(room, word)| match word {
@@ -146,7 +145,6 @@ fn down() -> impl Strategy<Value = Down> {
         (node(), id()).prop_map(|(node, user)| News::Away(node, user)),
         node().prop_map(News::NodeAway),
         (user(), any::<bool>()).prop_map(|(user, on)| News::Typing(user, on)),
-        (id(), seq()).prop_map(|(user, seq)| News::Read(user, seq)),
     ];
     prop_oneof![
         1 => Just(Down::Ping),
