@@ -1,7 +1,9 @@
-//! What people know of each other: names and what somebody is up to as they are now, and what waits for moderators.
+//! What people know of each other, names and what somebody is up to as they are now; of what waits for moderators; and
+//! of what they have read elsewhere.
 
-use anyhow::Result;
-use chatx_e2e::unlimited;
+use anyhow::{Context as _, Result};
+use chatx_e2e::{Http, unlimited};
+use serde_json::json;
 use testkit::{Chromium, Page};
 
 use crate::{
@@ -106,6 +108,51 @@ async fn moderators_see_at_once_that_something_was_reported() -> Result<()> {
     }
     at_ada.click(&by("manage")).await?;
     at_ada.until_visible(&by("report-entry")).await?;
+    for page in [&at_ada, &at_ben] {
+        assert_eq!(page.console(), Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_on_another_device_is_unread_no_more() -> Result<()> {
+    let chatx = unlimited().start().await?;
+    let chromium = Chromium::start().await?;
+    let Meeting {
+        at_ada,
+        at_ben,
+        ben,
+    } = Meeting::begin(&chromium, &chatx).await?;
+    let unread = |count: &str| {
+        format!(
+            "(document.querySelector('{} .badge [aria-hidden]')?.innerText ?? '') === {count:?}",
+            by("room-list")
+        )
+    };
+    at_ben
+        .evaluate("location.hash = '#/settings/profile'")
+        .await?;
+    at_ben.until_visible(&by("display-name")).await?;
+    for text in ["One", "Two", "Three"] {
+        say(&at_ada, text).await?;
+    }
+    at_ben.until(&unread("3")).await?;
+
+    // The other device speaks HTTP only, and what it reads is hidden from others.
+    let http = Http::new(chatx.address());
+    let login = json!({ "login": ben, "password": "plain sailing 1843" });
+    let signed_in = http.post("/v1/auth/login", login).await?.expect(200)?;
+    let http = http.with_token(signed_in["access_token"].as_str().context("a token")?);
+    let hide = json!({ "shows_reads": false });
+    http.patch("/v1/users/me", hide).await?.expect(200)?;
+    let rooms = http.get("/v1/users/me/rooms").await?.expect(200)?;
+    let (room, head) = (&rooms["rooms"][0]["id"], &rooms["rooms"][0]["head"]);
+    let path = format!("/v1/rooms/{}/read", room.as_str().context("an id")?);
+    let head = head.as_u64().context("a seq")?;
+    for (seq, left) in [(head - 1, "1"), (head, "")] {
+        http.put(&path, json!({ "seq": seq })).await?.expect(204)?;
+        at_ben.until(&unread(left)).await?;
+    }
     for page in [&at_ada, &at_ben] {
         assert_eq!(page.console(), Vec::<String>::new());
     }
