@@ -73,6 +73,28 @@ impl Http {
     /// # Errors
     /// When there is no answer, or its body is neither empty nor JSON.
     pub async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Answer> {
+        let body = body.map(|body| ("application/json", body.to_string()));
+        self.send(method, path, body).await
+    }
+
+    /// Uploads a text as a file.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn upload(&self, path: &str, text: &str) -> Result<Answer> {
+        let form = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n{text}\r\n--x--\r\n"
+        );
+        let form = ("multipart/form-data; boundary=x", form);
+        self.send(Method::POST, path, Some(form)).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&str, String)>,
+    ) -> Result<Answer> {
         let what = format!("{method} {path}");
         let mut request = Request::builder()
             .method(method)
@@ -80,12 +102,13 @@ impl Http {
         if let Some(token) = &self.token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
+        let mut text = String::new();
+        if let Some((media_type, body)) = body {
+            request = request.header(header::CONTENT_TYPE, media_type);
+            text = body;
         }
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
         let answered = timeout(PATIENCE, async {
-            let response = self.client.request(request.body(Full::from(body))?).await?;
+            let response = self.client.request(request.body(Full::from(text))?).await?;
             let (head, body) = response.into_parts();
             anyhow::Ok((head, body.collect().await?.to_bytes()))
         });
