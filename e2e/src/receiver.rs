@@ -71,6 +71,11 @@ impl Receiver {
         Ok(receiver)
     }
 
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Its url, under this name of the machine.
     pub fn url_as(&self, host: &str) -> String {
         format!("http://{host}:{}/in", self.address.port())

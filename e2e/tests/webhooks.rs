@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use chatx_e2e::{Http, PATIENCE, Person, Received, Receiver, on_each_engine, unlimited};
 use protocol::{EventId, RoomId, Seq};
 use serde_json::{Value, json};
-use testkit::{Chatx, ChatxSetup, Database};
+use testkit::{Ca, Chatx, ChatxSetup, Database};
 use tokio::time::{sleep, timeout};
 
 const SECRET: &str = "between-the-two-of-us";
@@ -351,4 +351,62 @@ async fn a_webhook_that_fails_is_disabled_and_goes_on_where_it_stood() -> Result
     what_fails_for_too_long_is_disabled(&mut on_postgres)
         .await
         .context("on PostgreSQL")
+}
+
+/// Posts to a door of TLS, and waits until it is seen that what is posted does not get through.
+async fn is_refused(ada: &Person, room: RoomId, url: &str, why: &str) -> Result<()> {
+    let path = webhook(ada, url, &[room], json!({})).await?;
+    say(ada, room, "for nobody else's eyes").await?;
+    let seen = until_state(ada, &path, |seen| seen["state"] == "retrying").await?;
+    let error = seen["last_error"].as_str().unwrap_or_default();
+    ensure!(error.contains(why), "{error}");
+    ada.http.delete(&path).await?.expect(204)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_only_a_server_is_believed_whose_ca_and_name_are() -> Result<()> {
+    let (ca, foreign) = (Ca::new()?, Ca::new()?);
+    let receiver = Receiver::start().await?;
+    let door = ca.door(receiver.address(), "127.0.0.1").await?;
+    let of_another_name = ca.door(receiver.address(), "elsewhere.example").await?;
+    let of_another_ca = foreign.door(receiver.address(), "127.0.0.1").await?;
+    let url = |port: u16| format!("https://127.0.0.1:{port}/in");
+
+    // Only the CAs of the web are believed, unless a setting adds one.
+    let chatx = local(unlimited()).start().await?;
+    let ada = Person::register(&Http::new(chatx.address()), "ada").await?;
+    let room = ada.create_room().await?;
+    is_refused(&ada, room, &url(door.port()), "UnknownIssuer").await?;
+    drop(chatx);
+
+    let ca_file = ca.file().display().to_string();
+    let setup = local(unlimited()).set("CHATX_TLS_CA_FILE", &ca_file);
+    let chatx = setup.start().await?;
+    let ada = Person::register(&Http::new(chatx.address()), "ada").await?;
+    let room = ada.create_room().await?;
+    // The other CA bears the same name.
+    is_refused(&ada, room, &url(of_another_ca.port()), "BadSignature").await?;
+    let no_name = "certificate not valid for name";
+    is_refused(&ada, room, &url(of_another_name.port()), no_name).await?;
+    ensure!(receiver.received().is_empty(), "nothing was said before");
+    webhook(&ada, &url(door.port()), &[room], json!({})).await?;
+    let first = say(&ada, room, "tea").await?;
+    receiver
+        .until(|received| has_all(received, room, first, first))
+        .await?;
+    check_order(&receiver.received(), room)?;
+
+    // What names nobody to believe is said at start.
+    for (file, complaint) in [
+        ("/nowhere.pem", "/nowhere.pem"),
+        ("/dev/null", "no certificate in it"),
+    ] {
+        let setup = Chatx::serve().set("CHATX_TLS_CA_FILE", file);
+        let (status, said) = setup.run_to_its_end().await?;
+        ensure!(status.code() == Some(2), "{status}: {said}");
+        ensure!(said.contains("CHATX_TLS_CA_FILE"), "{said}");
+        ensure!(said.contains(complaint), "{said}");
+    }
+    Ok(())
 }

@@ -36,6 +36,7 @@ use crate::{
     store::{self, Engine, Grant, Store, StoreOptions},
     tickets::Tickets,
     token::{AccessClaims, KeyError, Keys, RefreshToken, Secrets, bearer},
+    trust::{self, Trust},
     upkeep,
 };
 
@@ -72,6 +73,8 @@ pub struct App {
     pub cluster: Cluster,
     /// The way to their internal urls.
     pub internal_tls: InternalTls,
+    /// Whom this process believes elsewhere.
+    pub trust: Trust,
     /// Which coordinator a client is sent to.
     pub gateways: Gateways,
     /// Where it is said that a room has something new.
@@ -121,6 +124,9 @@ pub enum StartError {
     /// The certificates between processes cannot be used.
     #[error(transparent)]
     InternalTls(#[from] internal_tls::Unusable),
+    /// The CAs of others cannot be used.
+    #[error(transparent)]
+    Trust(#[from] trust::Unusable),
     /// The keys of the store cannot be opened.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -162,6 +168,7 @@ impl App {
             .transpose()?;
         let keys = key_file(&settings)?;
         let internal_tls = InternalTls::new(&settings)?;
+        let trust = Trust::new(&settings)?;
         let secrets = Secrets::new(&settings.cluster_secret);
         let client = InternalClient::new(&settings.node, &secrets, internal_tls.clone());
         let cluster = Cluster::new(store.clone());
@@ -197,8 +204,8 @@ impl App {
         Ok(Self {
             appender: Appender::start(&store, writers, tracker, cancel),
             passwords: Passwords::new(cores),
-            oidc: Oidc::new(&settings, clock.clone()),
-            files: Files::new(&settings)?,
+            oidc: Oidc::new(&settings, clock.clone(), &trust),
+            files: Files::new(&settings, &trust)?,
             tickets: Tickets::new(secrets.clone(), settings.ticket, redis),
             bot_tokens: BotTokens::new(
                 store.clone(),
@@ -211,7 +218,8 @@ impl App {
             hints: hints.unwrap_or_else(|| Hints::to_owner(cluster.clone(), client)),
             new_mail: Arc::default(),
             closing: CancellationToken::new(),
-            post: Post::new(&settings)?,
+            post: Post::new(&settings, &trust)?,
+            trust,
             keys: Arc::new(OnceCell::new_with(keys)),
             clock,
             settings: Arc::new(settings),
@@ -234,6 +242,7 @@ impl App {
             self.store.clone(),
             self.clock.clone(),
             self.secrets.clone(),
+            self.trust.clone(),
         );
         tracker.spawn(delivering.run(cancel.clone()));
         tracker.spawn(indexing::run(self.store.clone(), cancel.clone()));

@@ -20,6 +20,7 @@ use crate::{
     Clock, Settings,
     store::{self, Lease, Pending, Step, Store},
     token::Secrets,
+    trust::Trust,
 };
 
 /// How long a webhook is held without a word: who was killed holds it no longer than this.
@@ -61,12 +62,18 @@ enum Ended {
 
 impl Delivering {
     /// With what the settings say.
-    pub fn new(settings: &Settings, store: Store, clock: Clock, secrets: Secrets) -> Self {
+    pub fn new(
+        settings: &Settings,
+        store: Store,
+        clock: Clock,
+        secrets: Secrets,
+        trust: Trust,
+    ) -> Self {
         Self {
             store,
             clock,
             secrets,
-            poster: Poster::new(settings.webhook_private_targets, settings.webhook_timeout),
+            poster: Poster::new(settings, trust),
             window: settings.webhook_retry,
         }
     }

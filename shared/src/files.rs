@@ -29,6 +29,7 @@ use protocol::{
 use crate::{
     App, Caller, Refusal, Settings,
     store::{NewFile, ReadableFile, Store},
+    trust::Trust,
 };
 use examined::Examiner;
 use place::{Key, Part, Place};
@@ -94,13 +95,16 @@ impl Files {
     ///
     /// # Errors
     /// When a bucket is named in a way that none can be.
-    pub fn new(settings: &Settings) -> Result<Self, Unusable> {
+    pub fn new(settings: &Settings, trust: &Trust) -> Result<Self, Unusable> {
         let (place, incoming) = match settings.files_directory() {
             Some(directory) => {
                 let incoming = directory.join("incoming");
                 (Place::directory(directory), incoming)
             }
-            None => (Place::bucket(settings)?, settings.data_dir.join("incoming")),
+            None => {
+                let incoming = settings.data_dir.join("incoming");
+                (Place::bucket(settings, trust)?, incoming)
+            }
         };
         Ok(Self {
             place: Arc::new(place),

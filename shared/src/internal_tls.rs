@@ -3,7 +3,7 @@
 
 use std::{
     fmt, io,
-    path::{Path, PathBuf},
+    path::Path,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,10 +13,7 @@ use http::Uri;
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
-    pki_types::{
-        CertificateDer, PrivateKeyDer, ServerName,
-        pem::{self, PemObject as _},
-    },
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _},
     server::{VerifierBuilderError, WebPkiClientVerifier},
     version::TLS13,
 };
@@ -26,7 +23,10 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
-use crate::Settings;
+use crate::{
+    Settings,
+    certificates::{Unreadable, certificates},
+};
 
 /// The way to other processes, and from them to this one. Cloning gives the same.
 #[derive(Clone, Default)]
@@ -49,24 +49,9 @@ pub enum Stream {
 /// Why the certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
-    /// A file cannot be read, or is no PEM of what it should hold.
-    #[error("{setting}: {}: {source}", path.display())]
-    File {
-        /// Which setting names it.
-        setting: &'static str,
-        /// Where it should be.
-        path: PathBuf,
-        /// What is wrong.
-        source: pem::Error,
-    },
-    /// A file holds no certificate.
-    #[error("{setting}: {}: there is no certificate in it", path.display())]
-    Empty {
-        /// Which setting names it.
-        setting: &'static str,
-        /// Where it is.
-        path: PathBuf,
-    },
+    /// There is nothing to be had from a file.
+    #[error(transparent)]
+    File(#[from] Unreadable),
     /// A certificate of the CA's file is none.
     #[error("{CA_FILE}: {0}")]
     Ca(#[source] rustls::Error),
@@ -160,7 +145,7 @@ impl Ends {
     fn read(certificate: &Path, key: &Path, ca: &Path) -> Result<Self, Unusable> {
         let provider = Arc::new(ring::default_provider());
         let chain = certificates(CERT_FILE, certificate)?;
-        let private_key = PrivateKeyDer::from_pem_file(key).map_err(|source| Unusable::File {
+        let private_key = PrivateKeyDer::from_pem_file(key).map_err(|source| Unreadable::File {
             setting: KEY_FILE,
             path: key.to_owned(),
             source,
@@ -176,25 +161,6 @@ impl Ends {
             connector: TlsConnector::from(Arc::new(client)),
             acceptor: TlsAcceptor::from(Arc::new(server)),
         })
-    }
-}
-
-fn certificates(
-    setting: &'static str,
-    path: &Path,
-) -> Result<Vec<CertificateDer<'static>>, Unusable> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(found) if found.is_empty() => Err(Unusable::Empty {
-            setting,
-            path: path.to_owned(),
-        }),
-        Ok(found) => Ok(found),
-        Err(source) => Err(Unusable::File {
-            setting,
-            path: path.to_owned(),
-            source,
-        }),
     }
 }
 

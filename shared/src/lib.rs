@@ -19,6 +19,7 @@ pub mod totp;
 pub mod oidc;
 
 pub mod cluster;
+mod certificates;
 pub mod internal_tls;
 pub mod internal_client;
 pub mod hints;
@@ -34,6 +35,7 @@ pub mod revocations;
 pub mod bot_tokens;
 pub mod tickets;
 pub mod indexing;
+pub mod trust;
 pub mod outside;
 pub mod delivering;
 pub mod erasing;

@@ -19,6 +19,7 @@ use crate::{
     outside::{self, Outside},
     settings,
     store::Vouched,
+    trust::Trust,
 };
 use asking::{Asking, Document};
 use documents::Documents;
@@ -73,8 +74,8 @@ enum NotVouched {
 
 impl Oidc {
     /// Those that the settings name.
-    pub fn new(settings: &Settings, clock: Clock) -> Self {
-        let outside = Outside::new();
+    pub fn new(settings: &Settings, clock: Clock, trust: &Trust) -> Self {
+        let outside = Outside::new(trust.clone());
         let known = |provider: &settings::Provider| Known {
             asking: Asking::new(provider.clone(), outside.clone()),
             documents: Documents::default(),

@@ -3,27 +3,26 @@
 
 mod public;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, Uri, header, uri::PathAndQuery};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpStream, lookup_host},
     task::JoinSet,
 };
-use tokio_rustls::TlsConnector;
 
+use crate::trust::Trust;
 pub use public::is_public;
 
-/// The way to servers of others. What it needs for TLS is made once; cloning shares it.
+/// The way to servers of others. Cloning gives the same.
 #[derive(Clone)]
 pub(crate) struct Outside {
-    tls: TlsConnector,
+    trust: Trust,
 }
 
 /// Which addresses a server may have.
@@ -65,17 +64,8 @@ pub(crate) enum NoAnswer {
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("ChatX/", env!("CARGO_PKG_VERSION")));
 
 impl Outside {
-    pub(crate) fn new() -> Self {
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has suites of every version of TLS that is safe")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self {
-            tls: TlsConnector::from(Arc::new(config)),
-        }
+    pub(crate) const fn new(trust: Trust) -> Self {
+        Self { trust }
     }
 
     /// Asks once, at the absolute url of `request`. Of the answer at most `most_bytes` are read: with none, it may be as
@@ -99,8 +89,7 @@ impl Outside {
         if !is_secure {
             return exchange(stream, request, most_bytes).await;
         }
-        let name = ServerName::try_from(name).map_err(|_| NoAnswer::Url)?;
-        let stream = self.tls.connect(name, stream).await;
+        let stream = self.trust.connect(&name, stream).await;
         exchange(stream.map_err(NoAnswer::Connection)?, request, most_bytes).await
     }
 }

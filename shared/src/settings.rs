@@ -59,6 +59,8 @@ pub struct Settings {
     pub internal_tls_key_file: Option<PathBuf>,
     /// `CHATX_INTERNAL_TLS_CA_FILE`: whose certificates the others must show (PEM).
     pub internal_tls_ca_file: Option<PathBuf>,
+    /// `CHATX_TLS_CA_FILE`: who else is believed of those who are asked elsewhere (PEM).
+    pub tls_ca_file: Option<PathBuf>,
     /// `CHATX_CLUSTER_SECRET`: proves a peer, and seals the signing keys in the store. Empty: generated
     /// once and kept in the data directory.
     pub cluster_secret: SecretString,
@@ -199,6 +201,7 @@ impl Default for Settings {
             internal_tls_cert_file: None,
             internal_tls_key_file: None,
             internal_tls_ca_file: None,
+            tls_ca_file: None,
             cluster_secret: "".into(),
             jwt_key_file: None,
             access_token: Duration::from_secs(900),

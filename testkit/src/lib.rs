@@ -26,6 +26,8 @@ mod chatx;
 mod database;
 #[cfg(feature = "database")]
 mod ground;
+#[cfg(feature = "tls")]
+mod ca;
 #[cfg(feature = "chromium")]
 mod chromium;
 #[cfg(feature = "chromium")]
@@ -33,6 +35,8 @@ mod page;
 #[cfg(feature = "chromium")]
 mod cdp;
 
+#[cfg(feature = "tls")]
+pub use ca::{Ca, Door};
 pub use chatx::{Chatx, ChatxSetup, chatx_executable};
 #[cfg(feature = "chromium")]
 pub use chromium::Chromium;

@@ -6,6 +6,8 @@ use http::Method;
 use image::{DynamicImage, ImageFormat};
 use protocol::ErrorCode;
 use serde_json::{Value, json};
+use shared::Settings;
+use testkit::{Ca, S3};
 
 use crate::server::{Answer, Ask, Person, Server};
 
@@ -414,21 +416,57 @@ async fn what_is_too_large_broken_or_no_form_leaves_nothing() {
         .await;
 }
 
-#[tokio::test]
-async fn files_are_kept_in_a_bucket() {
-    let mut s3 = match testkit::S3::start().await {
-        Ok(s3) => s3,
+/// A server that speaks S3, where one is to be had.
+async fn s3() -> Option<S3> {
+    match S3::start().await {
+        Ok(s3) => Some(s3),
         Err(error) => {
             println!("NOT TESTED: files in a bucket, without an S3 server: {error:#}");
-            return;
+            None
         }
-    };
+    }
+}
+
+fn in_bucket(settings: &mut Settings, s3: &S3, endpoint: String) {
+    settings.files = format!("s3://{}/of/chatx", s3.bucket());
+    settings.s3.endpoint = Some(endpoint);
+    settings.s3.region = Some("eu-central-1".to_owned());
+    settings.s3.access_key_id = Some("chatx".to_owned());
+    settings.s3.secret_access_key = Some("known to tests".into());
+}
+
+#[tokio::test]
+async fn over_tls_a_bucket_is_believed_whose_ca_is() {
+    let Some(s3) = s3().await else { return };
+    let ca = Ca::new().unwrap();
+    let address = s3.url().trim_start_matches("http://").parse().unwrap();
+    let door = ca.door(address, "127.0.0.1").await.unwrap();
+    for is_trusted in [false, true] {
+        let server = Server::start_with(|settings| {
+            in_bucket(settings, &s3, format!("https://127.0.0.1:{}", door.port()));
+            settings.tls_ca_file = is_trusted.then(|| ca.file());
+        })
+        .await;
+        let ada = server.register("ada").await;
+        let room = ada.room(json!({ "name": "tea" })).await;
+        if is_trusted {
+            let kept = uploaded(&ada, &room, "tea.txt", b"two spoons").await;
+            let read = ada.get(path(&kept)).await_status(200).await;
+            assert_eq!(*read.bytes, *b"two spoons");
+        } else {
+            upload(&ada, &room, "tea.txt", b"two spoons")
+                .refused(ErrorCode::Unavailable)
+                .await;
+        }
+        assert_eq!(s3.keys().await.unwrap().len(), usize::from(is_trusted));
+    }
+}
+
+#[tokio::test]
+async fn files_are_kept_in_a_bucket() {
+    let Some(mut s3) = s3().await else { return };
     let server = Server::start_with(|settings| {
-        settings.files = format!("s3://{}/of/chatx", s3.bucket());
-        settings.s3.endpoint = Some(s3.url());
-        settings.s3.region = Some("eu-central-1".to_owned());
-        settings.s3.access_key_id = Some("chatx".to_owned());
-        settings.s3.secret_access_key = Some("known to tests".into());
+        in_bucket(settings, &s3, s3.url());
         settings.limits.file_max_bytes = 64 * 1_024 * 1_024;
     })
     .await;

@@ -9,7 +9,9 @@ use serde_json::json;
 use shared::{
     Settings,
     mail::{Post, send_due},
+    trust::Trust,
 };
+use testkit::Ca;
 
 use crate::{
     server::{PASSWORD, Person, Server, registration},
@@ -26,7 +28,9 @@ fn into(directory: &Path) -> impl Fn(&mut Settings) {
 
 /// What was mailed since the last time, as `(to, text)`.
 pub(crate) async fn mailed(server: &Server, directory: &Path) -> Vec<(String, String)> {
-    let post = Post::new(&server.app.settings).unwrap().unwrap();
+    let post = Post::new(&server.app.settings, &server.app.trust)
+        .unwrap()
+        .unwrap();
     send_due(&server.app, &post).await.unwrap();
     let mut mails = Vec::new();
     for file in fs::read_dir(directory).into_iter().flatten() {
@@ -203,10 +207,10 @@ async fn mail_that_cannot_be_sent_is_tried_again_and_given_up_after_a_day() {
     fs::write(&blocked, "").unwrap();
     for server in Server::each_with(into(&blocked)).await {
         let app = &server.app;
-        let broken = Post::new(&app.settings).unwrap().unwrap();
+        let broken = Post::new(&app.settings, &app.trust).unwrap().unwrap();
         let mut settings = (*app.settings).clone();
         into(directory.path())(&mut settings);
-        let working = Post::new(&settings).unwrap().unwrap();
+        let working = Post::new(&settings, &app.trust).unwrap().unwrap();
         server.register("ada").await;
         assert_eq!(send_due(app, &broken).await.unwrap(), 0);
         assert_eq!(send_due(app, &working).await.unwrap(), 0, "it waits");
@@ -234,13 +238,15 @@ async fn mail_that_cannot_be_sent_is_tried_again_and_given_up_after_a_day() {
 #[tokio::test]
 async fn an_smtp_server_is_given_the_mail_and_believed_when_it_refuses_one_for_good() {
     let smtp = SmtpServer::start().await;
-    let url = smtp.url.clone();
+    let url = smtp.url();
     let server = Server::start_with(|settings| {
         settings.mail = Some(url.into());
         settings.mail_from = "Tea House <tea@chat.example>".to_owned();
     })
     .await;
-    let post = Post::new(&server.app.settings).unwrap().unwrap();
+    let post = Post::new(&server.app.settings, &server.app.trust)
+        .unwrap()
+        .unwrap();
     let ada = server.register("ada").await;
     assert_eq!(send_due(&server.app, &post).await.unwrap(), 1);
     let mails = smtp.mails();
@@ -276,4 +282,24 @@ async fn an_smtp_server_is_given_the_mail_and_believed_when_it_refuses_one_for_g
             .await
             .unwrap()
     );
+}
+
+#[tokio::test]
+async fn over_tls_an_smtp_server_is_believed_whose_ca_is() {
+    let smtp = SmtpServer::start().await;
+    let (ca, foreign) = (Ca::new().unwrap(), Ca::new().unwrap());
+    let door = ca.door(smtp.address, "127.0.0.1").await.unwrap();
+    let url = format!("smtps://127.0.0.1:{}", door.port());
+    let server = Server::start_with(|settings| settings.mail = Some(url.into())).await;
+    server.register("ada").await;
+    let mut settings = (*server.app.settings).clone();
+    for (ca_file, sent) in [(None, 0), (Some(foreign.file()), 0), (Some(ca.file()), 1)] {
+        settings.tls_ca_file = ca_file;
+        let trust = Trust::new(&settings).unwrap();
+        let post = Post::new(&settings, &trust).unwrap().unwrap();
+        assert_eq!(send_due(&server.app, &post).await.unwrap(), sent);
+        assert_eq!(smtp.mails().len(), sent);
+        // What was not sent is tried again.
+        server.advance(Duration::from_secs(60));
+    }
 }

@@ -1,6 +1,9 @@
 //! An SMTP server on a real socket, as far as RFC 5321 asks of one that takes mail and keeps it for a test to read.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -9,7 +12,7 @@ use tokio::{
 
 /// It listens until the test ends. Mail to `refused@…` is refused for good.
 pub(crate) struct SmtpServer {
-    pub(crate) url: String,
+    pub(crate) address: SocketAddr,
     mails: Arc<Mutex<Vec<Received>>>,
 }
 
@@ -24,7 +27,7 @@ pub(crate) struct Received {
 impl SmtpServer {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("smtp://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let mails = Arc::default();
         let kept = Arc::clone(&mails);
         tokio::spawn(async move {
@@ -32,7 +35,12 @@ impl SmtpServer {
                 tokio::spawn(converse(stream, Arc::clone(&kept)));
             }
         });
-        Self { url, mails }
+        Self { address, mails }
+    }
+
+    /// How it is reached without TLS.
+    pub(crate) fn url(&self) -> String {
+        format!("smtp://{}", self.address)
     }
 
     pub(crate) fn mails(&self) -> Vec<Received> {

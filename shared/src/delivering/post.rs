@@ -7,9 +7,13 @@ use http::{Request, StatusCode, header};
 use http_body_util::Full;
 use tokio::time::timeout;
 
-use crate::outside::{NoAnswer, Outside, Targets};
+use crate::{
+    Settings,
+    outside::{NoAnswer, Outside, Targets},
+    trust::Trust,
+};
 
-/// Posts. What it needs for TLS is made once.
+/// Posts.
 pub(super) struct Poster {
     outside: Outside,
     targets: Targets,
@@ -40,15 +44,15 @@ pub(super) enum NotTaken {
 }
 
 impl Poster {
-    pub(super) fn new(private_targets: bool, within: Duration) -> Self {
+    pub(super) fn new(settings: &Settings, trust: Trust) -> Self {
         Self {
-            outside: Outside::new(),
-            targets: if private_targets {
+            outside: Outside::new(trust),
+            targets: if settings.webhook_private_targets {
                 Targets::Any
             } else {
                 Targets::Public
             },
-            within,
+            within: settings.webhook_timeout,
         }
     }
 

@@ -17,7 +17,7 @@ use secrecy::ExposeSecret as _;
 use tokio::{io::AsyncReadExt as _, sync::Semaphore, time::timeout};
 
 use super::{Content, Error, incoming::Arrived, place::Key};
-use crate::Settings;
+use crate::{Settings, trust::Trust};
 use connection::Connector;
 
 /// The bucket, and what stands before every name in it.
@@ -43,12 +43,12 @@ const SILENT_MAX: Duration = Duration::from_secs(30);
 impl Bucket {
     /// The one that `settings` name; what they leave out, the machine's settings for AWS say. Nothing is
     /// asked before the first file.
-    pub(super) fn new(settings: &Settings) -> Result<Self, Unusable> {
+    pub(super) fn new(settings: &Settings, trust: &Trust) -> Result<Self, Unusable> {
         let place = settings.files.strip_prefix("s3://").unwrap_or_default();
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
         let mut builder = AmazonS3Builder::from_env()
             .with_bucket_name(bucket)
-            .with_http_connector(Connector)
+            .with_http_connector(Connector(trust.clone()))
             .with_retry(RetryConfig {
                 max_retries: 2,
                 retry_timeout: Duration::from_secs(10),

@@ -11,7 +11,7 @@ use super::{
     directory::Directory,
     incoming::Arrived,
 };
-use crate::Settings;
+use crate::{Settings, trust::Trust};
 
 /// One of the two.
 pub(super) enum Place {
@@ -65,8 +65,8 @@ impl Place {
         Self::Directory(Directory::new(path))
     }
 
-    pub(super) fn bucket(settings: &Settings) -> Result<Self, Unusable> {
-        Ok(Self::Bucket(Bucket::new(settings)?))
+    pub(super) fn bucket(settings: &Settings, trust: &Trust) -> Result<Self, Unusable> {
+        Ok(Self::Bucket(Bucket::new(settings, trust)?))
     }
 
     /// Keeps what has arrived. When it answers, it lasts.

@@ -7,13 +7,17 @@ use std::{
 };
 
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor, message::Mailbox,
-    transport::smtp,
+    AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor,
+    message::Mailbox,
+    transport::smtp::{
+        self,
+        client::{Certificate, Tls, TlsParameters},
+    },
 };
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
-use crate::Settings;
+use crate::{Settings, trust::Trust};
 
 /// A way for mail. Cloning gives the same.
 #[derive(Clone)]
@@ -66,7 +70,7 @@ impl Post {
     ///
     /// # Errors
     /// When they cannot be used.
-    pub fn new(settings: &Settings) -> Result<Option<Self>, Unusable> {
+    pub fn new(settings: &Settings, trust: &Trust) -> Result<Option<Self>, Unusable> {
         let Some(mail) = settings.mail.as_ref().map(ExposeSecret::expose_secret) else {
             return Ok(None);
         };
@@ -76,12 +80,7 @@ impl Post {
         let way = match mail.strip_prefix("dir:") {
             // A relative path is below the data directory, an absolute one replaces it.
             Some(path) => Way::Directory(settings.data_dir.join(path)),
-            None => Way::Smtp(
-                AsyncSmtpTransport::<Tokio1Executor>::from_url(mail)
-                    .map_err(Unusable::Url)?
-                    .timeout(Some(ANSWER_WITHIN))
-                    .build(),
-            ),
+            None => Way::Smtp(smtp(mail, trust).map_err(Unusable::Url)?),
         };
         let from = if settings.mail_from.is_empty() {
             default_sender(&settings.public_url)
@@ -105,6 +104,30 @@ impl Post {
             }
         }
     }
+}
+
+/// The server of this url. The library reads from it how TLS begins, and here it is told whom else to believe.
+fn smtp(url: &str, trust: &Trust) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::Error> {
+    let mut transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(url)?;
+    let host = url.parse::<http::Uri>().ok();
+    let host = host.as_ref().and_then(http::Uri::host);
+    let begins: Option<fn(TlsParameters) -> Tls> = if url.starts_with("smtps://") {
+        Some(Tls::Wrapper)
+    } else if url.contains("tls=required") {
+        Some(Tls::Required)
+    } else if url.contains("tls=opportunistic") {
+        Some(Tls::Opportunistic)
+    } else {
+        None
+    };
+    if let (Some(host), Some(begins)) = (host, begins) {
+        let mut parameters = TlsParameters::builder(host.to_owned());
+        for ca in trust.added() {
+            parameters = parameters.add_root_certificate(Certificate::from_der(ca.to_vec())?);
+        }
+        transport = transport.tls(begins(parameters.build()?));
+    }
+    Ok(transport.timeout(Some(ANSWER_WITHIN)).build())
 }
 
 /// Whoever sees the file sees all of it.

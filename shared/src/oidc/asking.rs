@@ -233,6 +233,7 @@ fn readable<T: DeserializeOwned>(what: &'static str, answer: &Answer) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Settings, trust::Trust};
 
     fn asking(issuer: &str, trusted_network: bool) -> Asking {
         let provider = Provider {
@@ -244,7 +245,8 @@ mod tests {
             scopes: "openid".to_owned(),
             trusted_network,
         };
-        Asking::new(provider, Outside::new())
+        let trust = Trust::new(&Settings::default()).unwrap();
+        Asking::new(provider, Outside::new(trust))
     }
 
     #[test]

@@ -163,6 +163,7 @@ pub static SETTINGS: &[Setting] = &{
             .otherwise("`dir:mail` under `serve`; elsewhere this process sends none").secret().check(mail::check),
         S::new(Server, "CHATX_MAIL_FROM", "who mail is from", |s| &mut s.mail_from).otherwise("`chatx@` the host of the public url").check(mail::check_sender),
         S::new(Server, "CHATX_MAIL_RETRY_S", "for how long a mail that cannot be sent is tried again", |s| &mut s.mail_retry).unit("s"),
+        S::new(Server, "CHATX_TLS_CA_FILE", "CAs that are believed, beside those of the web, of servers that are asked over TLS: providers, webhooks, SMTP, the bucket (PEM, any number of them)", |s| &mut s.tls_ca_file).otherwise("none"),
         S::new(Server, "CHATX_DRAIN_S", "how long SIGTERM takes to move sockets to other nodes; at once when there is none", |s| &mut s.drain).unit("s"),
 
         S::new(Cluster, "CHATX_NODE", "the name of this coordinator among the others, new at each start", |s| &mut s.node)

@@ -1,6 +1,6 @@
 //! How a bucket is reached: over the HTTP client and the TLS that this process has anyway.
 
-use std::{error::Error as StdError, fmt, io, sync::Arc, time::Duration};
+use std::{error::Error as StdError, fmt, io, time::Duration};
 
 use futures_util::future::BoxFuture;
 use http::Uri;
@@ -17,16 +17,14 @@ use object_store::{
         HttpResponse, HttpResponseBody, HttpService,
     },
 };
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::TlsConnector;
 use tower::{service_fn, util::BoxCloneSyncService};
 
-use crate::internal_tls::Stream;
+use crate::{internal_tls::Stream, trust::Trust};
 
 /// Makes clients.
 #[derive(Debug)]
-pub(super) struct Connector;
+pub(super) struct Connector(pub(super) Trust);
 
 struct Hyper(Client<Connect, HttpRequestBody>);
 
@@ -38,13 +36,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(60);
 
 impl HttpConnector for Connector {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
-        let tls = tls().map_err(|error| object_store::Error::Generic {
-            store: "S3",
-            source: error.into(),
-        })?;
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .build(connect(tls));
+            .build(connect(self.0.clone()));
         Ok(HttpClient::new(Hyper(client)))
     }
 }
@@ -93,41 +87,27 @@ fn failed(error: legacy::Error) -> HttpError {
     HttpError::new(kind, error)
 }
 
-fn tls() -> Result<TlsConnector, rustls::Error> {
-    let mut roots = RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn connect(tls: TlsConnector) -> Connect {
+fn connect(trust: Trust) -> Connect {
     BoxCloneSyncService::new(service_fn(move |uri: Uri| {
-        let tls = tls.clone();
+        let trust = trust.clone();
         async move {
-            let connected = timeout(CONNECT_MAX, open(uri, tls)).await;
+            let connected = timeout(CONNECT_MAX, open(uri, trust)).await;
             Ok(TokioIo::new(connected??))
         }
     }))
 }
 
-async fn open(uri: Uri, tls: TlsConnector) -> io::Result<Stream> {
+async fn open(uri: Uri, trust: Trust) -> io::Result<Stream> {
     let invalid = |why: &'static str| io::Error::new(io::ErrorKind::InvalidInput, why);
     let host = uri.host().ok_or_else(|| invalid("the url has no host"))?;
-    let host = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .to_owned();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
     let is_tls = uri.scheme_str() != Some("http");
     let port = uri.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
-    let stream = TcpStream::connect((host.as_str(), port)).await?;
+    let stream = TcpStream::connect((host, port)).await?;
     stream.set_nodelay(true)?;
     if !is_tls {
         return Ok(Stream::Plain(stream));
     }
-    let name = ServerName::try_from(host).map_err(io::Error::other)?;
-    let stream = tls.connect(name, stream).await?;
+    let stream = trust.connect(host, stream).await?;
     Ok(Stream::Tls(Box::new(stream.into())))
 }
