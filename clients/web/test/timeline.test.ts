@@ -1,10 +1,8 @@
-/** What a reader sees of a log, and how texts, links and invites are read. */
+/** What a reader sees of a log. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Heights, toBlocks } from "../src/state/blocks";
-import { pieces } from "../src/state/links";
-import { blocks, plain } from "../src/state/markup";
 import { applyAmendments, continues, fold, type Item, pageItems } from "../src/state/timeline";
 import { message, other, room } from "./events.ts";
 
@@ -66,29 +64,6 @@ test("messages stand under one name only when close in time and from one person"
     message(4, { at: "2026-11-22T07:30:01.000Z", user: { ...other, id: "x" } }),
   ], self) as [Item, Item, Item, Item];
   assert.deepEqual([continues(a, b), continues(b, late), continues(late, someone)], [true, false, false]);
-});
-
-test("only web addresses become links, without the punctuation around them", () => {
-  assert.deepEqual(pieces("see https://a.example/b?c=d. (http://e.example/f(g)) javascript:alert(1)"), [
-    { text: "see " },
-    { text: "https://a.example/b?c=d", href: "https://a.example/b?c=d" },
-    { text: ". (" },
-    { text: "http://e.example/f(g)", href: "http://e.example/f(g)" },
-    { text: ") javascript:alert(1)" },
-  ]);
-  assert.deepEqual(pieces("<b>no</b>"), [{ text: "<b>no</b>" }]);
-});
-
-test("markup is read as people mean it, and everything else stays text", () => {
-  const kinds = (body: string) => blocks(body).flatMap((block) => (block.kind === "code" ? ["block"] : block.inside.map((part) => part.kind)));
-  assert.deepEqual(kinds("a **b** _c_ ~~d~~ `e` @ada"), [
-    "text", "strong", "text", "emphasis", "text", "struck", "text", "code", "text", "mention",
-  ]);
-  assert.deepEqual(kinds("snake_case_name 2 * 3 * 4 a@b.example `@ada` <b>"), ["text", "code", "text"]);
-  assert.deepEqual(kinds("https://a.example/_b_/**c**/d"), ["link"]);
-  assert.deepEqual(blocks("x\n```\n**no** @nobody\n```\n> said").map((block) => block.kind), ["text", "code", "quote"]);
-  assert.deepEqual(kinds("```\nnever closed"), ["text"]);
-  assert.equal(plain("> so\n**b** `c`"), "so b c");
 });
 
 test("a long log is drawn by blocks that keep their place when older ones are loaded", () => {

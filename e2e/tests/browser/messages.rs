@@ -139,3 +139,46 @@ async fn people_talk_directly_and_find_what_was_said() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_is_drawn_and_never_run() -> Result<()> {
+    let chatx = unlimited().start().await?;
+    let chromium = Chromium::start().await?;
+    let Meeting { at_ada, at_ben, .. } = Meeting::begin(&chromium, &chatx).await?;
+    let kind = "To get:\n- tea\n- **milk**\n  1. whole\n  2. _or_ not\n\n> said\n\n```\nlet a = 1;\n```\n[the plan](https://a.example/b)";
+    let hostile = "<img src=x onerror=alert(1)> <script>alert(2)</script> [tea](javascript:alert(3)) \
+        [bank.example](https://evil.example/) [a](https://b.example/\"onclick=alert(4)) <a href=\"javascript:alert(5)\">x</a>\n\
+        - <svg onload=alert(6)>\n> [x](data:text/html,<script>alert(7)</script>)";
+    say(&at_ada, kind).await?;
+    say(&at_ada, hostile).await?;
+    at_ben.until_text("onload=alert(6)").await?;
+
+    let drawn = at_ben
+        .evaluate(
+            "(() => {
+                const [kind, hostile] = [...document.querySelectorAll('[data-testid=message-body]')];
+                const tags = (body) => [...body.querySelectorAll('*')].map((one) => one.localName).join(' ');
+                const links = (body) => [...body.querySelectorAll('a')].map((one) => `${one.href} ${one.rel} ${one.target}`);
+                return [tags(kind), links(kind), tags(hostile), links(hostile), hostile.innerText.includes('<script>alert(2)</script>')];
+            })()",
+        )
+        .await?;
+    let safe = "noopener noreferrer nofollow _blank";
+    assert_eq!(
+        drawn,
+        serde_json::json!([
+            "ul li li strong ol li li em blockquote pre code a span",
+            [format!("https://a.example/b {safe}")],
+            "a a ul li blockquote",
+            [
+                format!("https://evil.example/ {safe}"),
+                format!("https://b.example/ {safe}")
+            ],
+            true
+        ])
+    );
+    for page in [&at_ada, &at_ben] {
+        assert_eq!(page.console(), Vec::<String>::new());
+    }
+    Ok(())
+}

@@ -1,32 +1,23 @@
-/** Finds the web addresses in a text. Pure: what they become on the page is the view's matter. */
+/** What of a web address that people wrote in a text is the address. Pure: what it becomes on the page is the view's matter. */
 
-export type Piece = { text: string; href?: string };
-
-const address = /\bhttps?:\/\/[^\s<>"'`{}|\\^]+/gi;
-
-/** The whole text again, in pieces; only `http` and `https` addresses have an `href`. */
-export function pieces(text: string): Piece[] {
-  const found: Piece[] = [];
-  let from = 0;
-  for (const match of text.matchAll(address)) {
-    const link = trimEnd(match[0]);
-    if (!URL.canParse(link)) continue;
-    if (match.index > from) found.push({ text: text.slice(from, match.index) });
-    found.push({ text: link, href: link });
-    from = match.index + link.length;
+/** Where the address ends that a text begins with, of which no character can be in none. */
+export function addressEnd(written: string): number {
+  let lone = count(written, ")") - count(written, "(");
+  let end = written.length;
+  // Punctuation at the end belongs to the sentence, and so does a bracket that was opened before the address.
+  for (; end > 0; end -= 1) {
+    const last = written.charAt(end - 1);
+    if (last === ")" && lone > 0) lone -= 1;
+    else if (!/[.,:;!?\]*_~]/.test(last)) break;
   }
-  if (from < text.length) found.push({ text: text.slice(from) });
-  return found;
+  return end;
 }
 
-/** Punctuation at the end belongs to the sentence, and so does a bracket that was opened before the address. */
-function trimEnd(link: string): string {
-  let end = link.length;
-  for (;;) {
-    const last = link.charAt(end - 1);
-    const kept = link.slice(0, end);
-    const loneBracket = last === ")" && kept.split(")").length > kept.split("(").length;
-    if (!/[.,:;!?\]*_~]/.test(last) && !loneBracket) return kept;
-    end -= 1;
-  }
+/** Whether words seem to be an address themselves, and could so hide another one behind them. */
+export function seemsAddress(words: string): boolean {
+  return /:\/\/|[\p{L}\p{N}]\.\p{L}{2}/u.test(words);
+}
+
+function count(text: string, character: string): number {
+  return text.split(character).length - 1;
 }

@@ -43,7 +43,7 @@ export function MessageDetails({ room, item, onClose }: { room: RoomState; item:
             {versions?.map((version) => (
               <li key={version.at}>
                 <time dateTime={version.at} title={fullTime(version.at)}>{clockTime(version.at)}</time>
-                <p class="message-body"><Text body={version.body} /></p>
+                <div class="message-body"><Text body={version.body} /></div>
               </li>
             ))}
           </ul>

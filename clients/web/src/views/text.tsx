@@ -2,7 +2,8 @@
 
 import { Fragment, type JSX } from "preact";
 import type { Mention } from "@chatx/sdk";
-import { blocks, type Inline } from "../state/markup";
+import type { Inline } from "../state/inline";
+import { type Block, blocks } from "../state/markup";
 import { me } from "../state/session";
 
 interface TextProps {
@@ -13,15 +14,24 @@ interface TextProps {
 
 export function Text({ body, mentions = [] }: TextProps) {
   const called = new Set(mentions.map((mention) => mention.username));
-  return (
-    <>
-      {blocks(body).map((block, index) => {
-        if (block.kind === "code") return <code key={index} class="code-block">{block.text}</code>;
-        if (block.kind === "quote") return <q key={index} class="quote">{parts(block.inside, called)}</q>;
+  return <>{drawn(blocks(body), called)}</>;
+}
+
+function drawn(all: readonly Block[], called: ReadonlySet<string>): JSX.Element[] {
+  return all.map((block, index) => {
+    switch (block.kind) {
+      case "text":
         return <Fragment key={index}>{parts(block.inside, called)}</Fragment>;
-      })}
-    </>
-  );
+      case "code":
+        return <pre key={index} class="code-block"><code>{block.text}</code></pre>;
+      case "quote":
+        return <blockquote key={index} class="quote">{drawn(block.inside, called)}</blockquote>;
+      case "list": {
+        const items = block.items.map((item, at) => <li key={at}>{drawn(item, called)}</li>);
+        return block.first === undefined ? <ul key={index}>{items}</ul> : <ol key={index} start={block.first}>{items}</ol>;
+      }
+    }
+  });
 }
 
 function parts(inside: readonly Inline[], called: ReadonlySet<string>): (JSX.Element | string)[] {
@@ -32,7 +42,12 @@ function parts(inside: readonly Inline[], called: ReadonlySet<string>): (JSX.Ele
       case "code":
         return <code key={index}>{part.text}</code>;
       case "link":
-        return <a key={index} href={part.href} target="_blank" rel="noopener noreferrer nofollow">{part.text}</a>;
+        return (
+          <Fragment key={index}>
+            <a href={part.href} title={part.host === undefined ? undefined : part.href} target="_blank" rel="noopener noreferrer nofollow">{part.text}</a>
+            {part.host !== undefined && <span class="host"> ({part.host})</span>}
+          </Fragment>
+        );
       case "mention":
         if (!called.has(part.username)) return part.text;
         return <span key={index} class={isMe(part.username) ? "mention self" : "mention"}>{part.text}</span>;
