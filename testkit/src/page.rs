@@ -154,24 +154,32 @@ impl Page {
         Ok(())
     }
 
-    /// Presses a key (`Enter`, `Escape`, `Tab`, `ArrowUp`, …) where the focus is.
+    /// Presses a key (`Enter`, `ArrowUp`, `?`, …), or keys together (`Control+Shift+f`), where the focus is.
     ///
     /// # Errors
     /// When the browser refuses or is gone.
-    pub async fn press(&self, key: &str) -> Result<()> {
-        let code = match key {
-            "Enter" => 13,
-            "Escape" => 27,
-            "Tab" => 9,
-            "Backspace" => 8,
-            "ArrowUp" => 38,
-            "ArrowDown" => 40,
-            _ => 0,
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        let (held, key) = match keys.rsplit_once('+') {
+            Some((held, key)) if !key.is_empty() => (held, key),
+            _ => ("", keys),
         };
-        let mut event =
-            json!({"type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code});
+        let modifiers = held.split('+').fold(0, |all, one| {
+            all | match one {
+                "Alt" => 1,
+                "Control" => 2,
+                "Meta" => 4,
+                "Shift" => 8,
+                _ => 0,
+            }
+        });
+        let code = virtual_key(key);
+        let mut event = json!({
+            "type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers,
+        });
         if key == "Enter" {
             event["text"] = "\r".into();
+        } else if key.chars().count() == 1 && modifiers & !8 == 0 {
+            event["text"] = key.into();
         }
         self.call("Input.dispatchKeyEvent", event.clone()).await?;
         event["type"] = "keyUp".into();
@@ -260,4 +268,26 @@ impl Page {
 
 fn query(selector: &str) -> String {
     format!("document.querySelector({})", json!(selector))
+}
+
+/// What Windows calls a key, which decides what a browser does with it by itself.
+fn virtual_key(key: &str) -> u32 {
+    match key {
+        "Backspace" => 8,
+        "Tab" => 9,
+        "Enter" => 13,
+        "Escape" => 27,
+        " " => 32,
+        "End" => 35,
+        "Home" => 36,
+        "ArrowLeft" => 37,
+        "ArrowUp" => 38,
+        "ArrowRight" => 39,
+        "ArrowDown" => 40,
+        "Delete" => 46,
+        _ => match key.as_bytes() {
+            [one] if one.is_ascii_alphanumeric() => one.to_ascii_uppercase().into(),
+            _ => 0,
+        },
+    }
 }

@@ -4,6 +4,7 @@ mod account;
 mod caring;
 mod everybody;
 mod files;
+mod keyboard;
 mod knowing;
 mod leaving;
 mod long_log;

@@ -27,11 +27,11 @@ matchMedia("(max-width: 1179px)").addEventListener("change", ({ matches }) => {
   if (matches && side.peek()?.kind === "details") side.value = undefined;
 });
 
-export function closeDialog(): void {
-  dialog.value = undefined;
+/** Whether only one pane is seen at a time. */
+export function isNarrow(): boolean {
+  return matchMedia("(max-width: 760px)").matches;
 }
 
-/** Shows that beside the conversation, or nothing if it was there. */
-export function toggleSide(kind: "details" | "pins"): void {
-  side.value = side.value?.kind === kind ? undefined : { kind };
+export function closeDialog(): void {
+  dialog.value = undefined;
 }

@@ -1,6 +1,6 @@
 /** The whole page: which of its parts is shown, and the keys that work everywhere. */
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { openRoom, roomList, rooms, roomsKnown, totalUnread } from "../state/chat";
 import { dialog, side } from "../state/dialogs";
 import { nameOf } from "../state/names";
@@ -12,6 +12,7 @@ import { Administration } from "./admin";
 import { Auth } from "./auth";
 import { Conversation } from "./conversation";
 import { Discover } from "./discover";
+import { focusIsLost } from "./focus";
 import { Mark } from "./icons";
 import { Invites } from "./invites";
 import { Manage } from "./manage";
@@ -46,6 +47,12 @@ function Chat() {
   useEffect(() => {
     if (["log-in", "register", "forgot"].includes(route.value.page)) go(paths.rooms, true);
   }, [route.value]);
+  // What had the focus may be gone with the page that was left.
+  const first = useRef(true);
+  useEffect(() => {
+    if (!first.current && focusIsLost()) document.getElementById("main")?.focus({ preventScroll: true });
+    first.current = false;
+  }, [route.value]);
   const pane = route.value.page === "rooms" ? "rooms" : side.value !== undefined && openRoom.value !== undefined ? "details" : "main";
   return (
     <div class="app" data-pane={pane}>
@@ -69,15 +76,15 @@ function Main() {
   if (at.page === "discover") return <Discover />;
   if (at.page === "search") return <Search ask={at.ask} />;
   if (at.page === "invite") return <InvitePage room={at.room} code={at.code} />;
-  if (at.page === "verify") return <main class="page" id="main"><div class="page-body"><Verify token={at.token} /></div></main>;
-  if (at.page === "reset") return <main class="page" id="main"><div class="page-body"><Reset token={at.token} /></div></main>;
+  if (at.page === "verify") return <main class="page" id="main" tabIndex={-1}><div class="page-body"><Verify token={at.token} /></div></main>;
+  if (at.page === "reset") return <main class="page" id="main" tabIndex={-1}><div class="page-body"><Reset token={at.token} /></div></main>;
   if (at.page === "settings") return <Settings section={at.section} />;
   if (at.page === "admin" && me.value?.admin === true) return <Administration section={at.section} />;
   if (at.page !== "room" && at.page !== "manage") return <Home />;
   const room = rooms.value.get(at.room);
   if (room !== undefined && at.page === "manage") return <Manage key={room.id} room={room} section={at.section} />;
   if (room !== undefined) return <Conversation key={room.id} room={room} />;
-  if (!roomsKnown.value) return <main class="page blank" id="main" aria-busy="true" />;
+  if (!roomsKnown.value) return <main class="page blank" id="main" tabIndex={-1} aria-busy="true" />;
   return <Blank title={strings.rooms.missing} text={strings.rooms.missingText} discover />;
 }
 
@@ -95,7 +102,7 @@ function Blank({ title, text, discover }: { title: string; text: string; discove
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${strings.name}`;
   }, [unread]);
   return (
-    <main class="page blank" id="main">
+    <main class="page blank" id="main" tabIndex={-1}>
       <div class="blank-text">
         <Mark />
         <h1>{title}</h1>
@@ -146,7 +153,7 @@ function Dialogs() {
 function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || dialogIsOpen()) return;
   const typing = event.target instanceof HTMLElement && event.target.matches("input, textarea, select");
-  if (event.key === "?" && !typing) {
+  if ((event.key === "?" && !typing) || (event.key === "/" && (event.ctrlKey || event.metaKey))) {
     event.preventDefault();
     dialog.value = { kind: "shortcuts" };
   } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {

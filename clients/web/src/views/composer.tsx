@@ -51,7 +51,7 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
     setPending(false);
     const element = box.current;
     // On a touch screen the keyboard would jump up with the focus; there, people tap for it.
-    const touch = matchMedia("(hover: none)").matches;
+    const touch = matchMedia("(pointer: coarse)").matches;
     if (editing === undefined && touch) element?.closest("main")?.focus({ preventScroll: true });
     else element?.focus();
   }, [room, editing, thread]);
@@ -81,6 +81,12 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
     if (pending && attachments.state === "ready") submit();
     if (attachments.state === "stuck") setPending(false);
   }, [pending, attachments.list.value]);
+
+  /** Editing, or answering, is given up. */
+  function leave(): void {
+    onDone?.();
+    box.current?.focus();
+  }
 
   function put(next: string): void {
     if (box.current !== null) box.current.value = next;
@@ -156,9 +162,12 @@ export function Composer({ room, editing, replying, thread, onEditLast, onDone }
       }}
     >
       {thread === undefined && <Typing room={room} />}
-      {editing !== undefined && <Note icon="edit" onCancel={onDone}>{strings.conversation.editing}</Note>}
-      {replying !== undefined && <Note icon="reply" onCancel={onDone}>{strings.conversation.replying(nameOf(replying.user), gist(replying))}</Note>}
-      {pending && <Note icon="clip" onCancel={() => setPending(false)}>{strings.files.sendsLater}</Note>}
+      {editing !== undefined && <Note icon="edit" onCancel={leave}>{strings.conversation.editing}</Note>}
+      {replying !== undefined && <Note icon="reply" onCancel={leave}>{strings.conversation.replying(nameOf(replying.user), gist(replying))}</Note>}
+      {pending && <Note icon="clip" onCancel={() => {
+        setPending(false);
+        box.current?.focus();
+      }}>{strings.files.sendsLater}</Note>}
       {editing === undefined && <AttachmentTray attachments={attachments} />}
       {dropping && <div class="drop" aria-hidden="true">{strings.files.drop}</div>}
       <div class="composer-box">
@@ -222,12 +231,12 @@ function AttachButton({ onChoose }: { onChoose(files: readonly File[]): void }) 
 }
 
 /** What is being done with the box, and the way out of it. */
-function Note({ icon, onCancel, children }: { icon: IconName; onCancel: (() => void) | undefined; children: string }) {
+function Note({ icon, onCancel, children }: { icon: IconName; onCancel(): void; children: string }) {
   return (
     <p class="composer-note">
       <Icon name={icon} />
       <span>{children}</span>
-      <button type="button" class="link" onClick={() => onCancel?.()}>{strings.conversation.cancel}</button>
+      <button type="button" class="link" onClick={onCancel}>{strings.conversation.cancel}</button>
     </p>
   );
 }

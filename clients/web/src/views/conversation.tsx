@@ -3,7 +3,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { seek, messageLink, togglePin, toggleReaction } from "../state/actions";
 import { countReports, totalUnread } from "../state/chat";
-import { side, toggleSide } from "../state/dialogs";
+import { side } from "../state/dialogs";
 import { used } from "../state/emoji";
 import { roomTitle } from "../state/names";
 import { statusAsked } from "../state/people";
@@ -25,6 +25,7 @@ import type { MessageActions } from "./message";
 import { MessageDetails } from "./message_details";
 import { Pins } from "./pins";
 import { ReactionPicker } from "./reactions";
+import { showBeside } from "./side";
 import { Thread } from "./thread";
 
 /** What is being done with a message. */
@@ -140,7 +141,7 @@ function actionsOf(room: RoomState, doing: (next: Doing) => void): MessageAction
     reply: (item) => doing({ what: "reply", item }),
     details: (item) => doing({ what: "details", item }),
     pickReaction: (item) => doing({ what: "react", item }),
-    thread: (root) => (side.value = { kind: "thread", root }),
+    thread: (root) => showBeside({ kind: "thread", root }),
     react: (item, emoji) => {
       used(emoji);
       void attempt(() => toggleReaction(room, item, emoji));
@@ -166,7 +167,7 @@ interface SideButtonProps {
 function SideButton({ kind, icon, label, dot }: SideButtonProps) {
   return (
     <button type="button" class="icon-button" aria-label={label} title={label} aria-expanded={side.value?.kind === kind}
-      data-testid={kind} onClick={() => toggleSide(kind)}>
+      data-testid={kind} onClick={() => showBeside({ kind })}>
       <Icon name={icon} />
       {dot === true && <span class="dot" aria-hidden="true" />}
     </button>

@@ -1,9 +1,17 @@
 /** Dialogs on the browser's own `<dialog>`: it traps the focus, closes on Escape and gives the focus back. */
 
+import { effect } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { dialog } from "../state/dialogs";
 import { strings } from "../strings";
+import { focusIsLost, rememberFocus } from "./focus";
 import { Icon } from "./icons";
+
+// Closed at once, and not only with the next frame: the page that it goes to may take the focus.
+effect(() => {
+  if (dialog.value === undefined) for (const open of document.querySelectorAll<HTMLDialogElement>("dialog.dialog[open]")) open.close();
+});
 
 interface DialogProps {
   title: string;
@@ -17,12 +25,14 @@ export function Dialog({ title, onClose, wide, children }: DialogProps) {
   const titleId = useId();
   useEffect(() => {
     const shown = element.current;
-    // Removed from the page while open, a dialog would keep the focus to itself: it is closed first.
-    const opener = document.activeElement;
+    const back = rememberFocus();
     shown?.showModal();
+    shown?.querySelector<HTMLElement>("[data-autofocus]")?.focus();
     return () => {
+      const hadFocus = shown?.contains(document.activeElement) === true;
+      // Removed from the page while open, a dialog would keep the focus to itself: it is closed first.
       shown?.close();
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      if (hadFocus || focusIsLost()) back();
     };
   }, []);
   return (
@@ -68,7 +78,7 @@ export function Confirm({ title, text, action, harmless, onConfirm, onClose }: C
     <Dialog title={title} onClose={onClose}>
       <p class="muted">{text}</p>
       <footer>
-        <button type="button" class="button" onClick={onClose}>
+        <button type="button" class="button" data-autofocus onClick={onClose}>
           {strings.common.cancel}
         </button>
         <button

@@ -48,7 +48,7 @@ export function Discover() {
   }, [query]);
 
   return (
-    <main class="page" id="main">
+    <main class="page" id="main" tabIndex={-1}>
       <header class="bar">
         <a class="icon-button narrow-only" href={paths.rooms} aria-label={strings.conversation.back}>
           <Icon name="back" />

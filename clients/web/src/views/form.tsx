@@ -119,6 +119,8 @@ export function Field(props: FieldProps) {
     name,
     defaultValue: props.value ?? "",
     maxLength: props.maxLength,
+    // What a dialog that opens begins with.
+    "data-autofocus": props.autofocus,
     "data-testid": props.testid,
     "aria-invalid": error !== undefined,
     "aria-describedby": described,

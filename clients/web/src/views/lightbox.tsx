@@ -8,6 +8,7 @@ import { paths } from "../state/router";
 import { chat } from "../state/session";
 import { moment } from "../state/times";
 import { strings } from "../strings";
+import { rememberFocus } from "./focus";
 import { Icon } from "./icons";
 
 export function Lightbox() {
@@ -20,11 +21,11 @@ function Shown({ hung: { picture, said }, open: { pictures, at, room } }: { hung
   const element = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = element.current;
-    const opener = document.activeElement;
+    const back = rememberFocus();
     dialog?.showModal();
     return () => {
       dialog?.close();
-      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+      back();
     };
   }, []);
 

@@ -18,6 +18,7 @@ import { chat, me } from "../state/session";
 import { dayName } from "../state/times";
 import { continues, indexOfSeq, type Item, sameDay } from "../state/timeline";
 import { strings } from "../strings";
+import { stepBetweenMessages } from "./focus";
 import { Icon } from "./icons";
 import { type MessageActions, Row, Unsent } from "./message";
 
@@ -52,6 +53,8 @@ export function Log({ room, editing, actions }: LogProps) {
   const anchor = useRef<Anchor | undefined>(undefined);
   const [, redraw] = useState(0);
   const [found, setFound] = useState<Seq>();
+  /** The message that was just gone to, until it has the focus. */
+  const goneTo = useRef<Seq | undefined>(undefined);
   /** The first line in sight, as last seen. */
   const [topSeq, setTopSeq] = useState<Seq>();
 
@@ -84,6 +87,10 @@ export function Log({ room, editing, actions }: LogProps) {
     if (element === null) return;
     measure();
     keepPlace();
+    if (goneTo.current !== undefined) {
+      lineOf(goneTo.current)?.focus({ preventScroll: true });
+      goneTo.current = undefined;
+    }
     if (atEnd.value && items.length > mostItems) room.trim(keptItems);
   });
 
@@ -110,8 +117,8 @@ export function Log({ room, editing, actions }: LogProps) {
     }
   }
 
-  function lineOf(seq: Seq): Element | null {
-    return lines.current?.querySelector(`[data-seq="${seq}"]`) ?? null;
+  function lineOf(seq: Seq): HTMLElement | null {
+    return lines.current?.querySelector<HTMLElement>(`[data-seq="${seq}"]`) ?? null;
   }
 
   /** Remembers the first line in sight. */
@@ -178,6 +185,7 @@ export function Log({ room, editing, actions }: LogProps) {
     room.sought.value = undefined;
     atEnd.value = false;
     anchor.current = { seq, top: (view.current?.clientHeight ?? 600) / 3 };
+    goneTo.current = seq;
     setFound(seq);
     redraw((count) => count + 1);
     setTimeout(() => setFound((now) => (now === seq ? undefined : now)), soughtMs);
@@ -189,6 +197,12 @@ export function Log({ room, editing, actions }: LogProps) {
     atEnd.value = true;
     redraw((count) => count + 1);
     keepPlace();
+  }
+
+  /** What was pressed is then gone. */
+  function leaveForEnd(): void {
+    toEnd();
+    view.current?.focus({ preventScroll: true });
   }
 
   /** A tall window may show all that is loaded, and then nothing can be scrolled: there is more to load. */
@@ -208,8 +222,19 @@ export function Log({ room, editing, actions }: LogProps) {
     takeAnchor();
     if (atEnd.value && visible.value) markReadIfSeen(room);
     const { from, to } = range();
-    if (from !== drawn.current.from || to !== drawn.current.to) redraw((count) => count + 1);
+    if (from !== drawn.current.from || to !== drawn.current.to) {
+      keepFocus(from, to);
+      redraw((count) => count + 1);
+    }
     loadNearby();
+  }
+
+  /** A line that is drawn no more leaves the focus to the log. */
+  function keepFocus(from: number, to: number): void {
+    const block = document.activeElement?.closest<HTMLElement>("[data-block]");
+    if (block == null || lines.current?.contains(block) !== true) return;
+    const key = Number(block.dataset["block"]);
+    if (!known.current.slice(from, to).some((one) => one.key === key)) view.current?.focus({ preventScroll: true });
   }
 
   const context: LineContext = {
@@ -227,6 +252,7 @@ export function Log({ room, editing, actions }: LogProps) {
         class="log"
         ref={view}
         onScroll={onScroll}
+        onKeyDown={stepBetweenMessages}
         role="log"
         aria-label={strings.conversation.log(roomTitle(room))}
         aria-live={room.loading.value === "busy" ? "off" : "polite"}
@@ -257,7 +283,7 @@ export function Log({ room, editing, actions }: LogProps) {
         </div>
       </div>
       {(!atEnd.value || !room.attached.value) && (
-        <button type="button" class="to-end" onClick={toEnd} aria-label={strings.conversation.toEnd} data-testid="to-end">
+        <button type="button" class="to-end" onClick={leaveForEnd} aria-label={strings.conversation.toEnd} data-testid="to-end">
           {room.unread.value > 0 && <span>{strings.conversation.unreadBelow(room.unread.value)}</span>}
           <Icon name="down" />
         </button>

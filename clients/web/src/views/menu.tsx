@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useRef, useState } from "preact/hooks";
+import { focusIsLost } from "./focus";
 import { Icon, type IconName } from "./icons";
 
 interface MenuProps {
@@ -24,17 +25,23 @@ export function Menu({ label, icon = "more", testid, children }: MenuProps) {
     const below = at.bottom + shown.offsetHeight + 12 < innerHeight;
     shown.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - shown.offsetHeight - 4)}px`;
     shown.style.left = `${Math.max(8, Math.min(at.right - shown.offsetWidth, innerWidth - shown.offsetWidth - 8))}px`;
-    shown.querySelector("button")?.focus();
+    items()[0]?.focus();
+  }
+
+  function items(): HTMLElement[] {
+    return [...(list.current?.querySelectorAll<HTMLElement>("[role=menuitem]") ?? [])];
   }
 
   function onKeyDown(event: KeyboardEvent): void {
-    const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (by === 0) return;
-    event.preventDefault();
+    const all = items();
+    const at = all.findIndex((item) => item === document.activeElement);
+    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: -1 }[event.key];
+    if (next !== undefined) all[(next + all.length) % all.length]?.focus();
+    // Closed, it gives the focus back to its button, from where Tab goes on.
+    else if (event.key === "Escape" || event.key === "Tab") list.current?.hidePopover();
+    else return;
     event.stopPropagation();
-    const buttons = [...(list.current?.querySelectorAll("button") ?? [])];
-    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
-    buttons[(at + by + buttons.length) % buttons.length]?.focus();
+    if (event.key !== "Tab") event.preventDefault();
   }
 
   return (
@@ -45,6 +52,7 @@ export function Menu({ label, icon = "more", testid, children }: MenuProps) {
         class="icon-button"
         aria-label={label}
         title={label}
+        aria-haspopup="menu"
         aria-expanded={open}
         data-testid={testid}
         onClick={() => {
@@ -61,13 +69,15 @@ export function Menu({ label, icon = "more", testid, children }: MenuProps) {
         <div
           ref={list}
           class="menu-items"
+          role="menu"
+          aria-label={label}
           popover="auto"
           onKeyDown={onKeyDown}
           onToggle={(event) => {
             if (event.newState !== "closed") return;
             setOpen(false);
             // Whoever closed it without a choice is where they were.
-            if (document.activeElement === document.body) button.current?.focus();
+            if (focusIsLost()) button.current?.focus();
           }}
           onClick={() => list.current?.hidePopover()}
         >
@@ -88,7 +98,7 @@ interface MenuItemProps {
 
 export function MenuItem({ icon, bad, testid, onChoose, children }: MenuItemProps) {
   return (
-    <button type="button" class={bad ? "bad" : ""} data-testid={testid} onClick={onChoose}>
+    <button type="button" role="menuitem" tabIndex={-1} class={bad ? "bad" : ""} data-testid={testid} onClick={onChoose}>
       {icon !== undefined && <Icon name={icon} />}
       {children}
     </button>

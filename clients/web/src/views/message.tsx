@@ -51,6 +51,15 @@ interface RowProps {
   actions: MessageActions;
 }
 
+/** What a key does with the message that has the focus. */
+const keys: Record<string, (props: RowProps, item: MessageItem) => void> = {
+  r: ({ actions, inThread }, item) => inThread !== true && actions.reply(item),
+  t: ({ actions, inThread }, item) => inThread !== true && actions.thread(item.thread ?? item.seq),
+  s: ({ actions }, item) => actions.pickReaction(item),
+  e: ({ actions, inThread, own }, item) => own && inThread !== true && item.body !== "" && actions.edit(item),
+  delete: ({ actions, own, mayDelete }, item) => (own || mayDelete) && actions.delete(item),
+};
+
 interface RowState {
   /** Whether somebody points at it, or has the focus in it: only then it has its tools, for a long log has many lines. */
   touched: boolean;
@@ -81,13 +90,24 @@ export class Row extends Component<RowProps, RowState> {
 function Message(props: RowProps & RowState & { item: MessageItem; touch(): void; leave(event: PointerEvent | FocusEvent): void }) {
   const { item, room, lead, own, editing, found, actions } = props;
   const called = !own && mentions(item, me.value?.id);
+  const mayChange = !item.deleted && room.info.peek().archived_at == null;
   const kind = ["message", lead && "lead", own && "own", editing && "editing", found && "found", called && "called"];
   return (
     <div
       class={kind.filter(Boolean).join(" ")}
       tabIndex={0}
+      role="article"
+      aria-label={strings.conversation.said(nameOf(item.user), clockTime(item.at))}
       data-testid="message"
       data-seq={item.seq}
+      onKeyDown={(event) => {
+        const isPlain = !event.ctrlKey && !event.altKey && !event.metaKey && event.target === event.currentTarget;
+        const act = isPlain && mayChange ? keys[event.key.toLowerCase()] : undefined;
+        if (act === undefined) return;
+        // The box that may take the focus takes no letter with it.
+        event.preventDefault();
+        act(props, item);
+      }}
       onPointerEnter={props.touch}
       onFocusIn={props.touch}
       onPointerLeave={props.leave}
@@ -105,19 +125,19 @@ function Message(props: RowProps & RowState & { item: MessageItem; touch(): void
         {item.deleted ? (
           <p class="tombstone">{strings.conversation.deleted}</p>
         ) : item.body !== "" && (
-          <p class="message-body" data-testid="message-body">
+          <div class="message-body" data-testid="message-body">
             <Text body={item.body} mentions={item.mentions} />
             {item.edited && (
               <button type="button" class="edited" title={strings.messageDetails.before} onClick={() => actions.details(item)}>
                 {strings.conversation.edited}
               </button>
             )}
-          </p>
+          </div>
         )}
         {item.files.length > 0 && <Files files={item.files} room={room.id} said={item} />}
         <Marks item={item} inThread={props.inThread === true} actions={actions} />
       </div>
-      {props.touched && !item.deleted && room.info.peek().archived_at == null && <Toolbar {...props} />}
+      {props.touched && mayChange && <Toolbar {...props} />}
     </div>
   );
 }
@@ -247,9 +267,9 @@ export function Unsent({ entry, lead, user, live }: { entry: OutboxEntry; lead: 
       <div class="message-content">
         {lead && <Byline user={user} at={entry.at} />}
         {entry.body !== "" && (
-          <p class="message-body" data-testid="message-body">
+          <div class="message-body" data-testid="message-body">
             <Text body={entry.body} />
-          </p>
+          </div>
         )}
         {(entry.files?.length ?? 0) > 0 && <Files files={entry.files ?? []} room={entry.room} />}
         {failed ? (

@@ -87,15 +87,20 @@ export function Toasts() {
 
 export function Shortcuts() {
   return (
-    <Dialog title={strings.shortcuts.title} onClose={closeDialog}>
-      <dl class="shortcuts">
-        {strings.shortcuts.list.map(([keys, what]) => (
-          <div key={what}>
-            <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
-            <dd>{what}</dd>
-          </div>
-        ))}
-      </dl>
+    <Dialog title={strings.shortcuts.title} wide onClose={closeDialog}>
+      {strings.shortcuts.groups.map(([title, list]) => (
+        <section key={title} class="shortcuts">
+          <h3>{title}</h3>
+          <dl>
+            {list.map(([keys, what]) => (
+              <div key={what}>
+                <dt>{keys.map((key) => <kbd key={key}>{key}</kbd>)}</dt>
+                <dd>{what}</dd>
+              </div>
+            ))}
+          </dl>
+        </section>
+      ))}
       <p class="hint">{strings.shortcuts.markup}</p>
     </Dialog>
   );

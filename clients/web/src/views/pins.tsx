@@ -1,8 +1,9 @@
 /** The messages that are pinned in a room. */
 
 import { useEffect, useState } from "preact/hooks";
-import type { Pin } from "@chatx/sdk";
+import type { Pin, Seq } from "@chatx/sdk";
 import { seek } from "../state/actions";
+import { isNarrow, side } from "../state/dialogs";
 import { gist } from "../state/files";
 import { nameOf } from "../state/names";
 import type { RoomState } from "../state/room";
@@ -22,6 +23,13 @@ export function Pins({ room }: { room: RoomState }) {
       if (event.room === room.id && (event.kind === "pin" || event.kind === "unpin")) load();
     });
   }, [room]);
+
+  function show(seq: Seq): void {
+    // On a phone it would lie over what is to be seen.
+    if (isNarrow()) side.value = undefined;
+    void seek(room, seq);
+  }
+
   return (
     <SidePane title={strings.pins.title} testid="pins">
       <div class="details-body">
@@ -30,7 +38,7 @@ export function Pins({ room }: { room: RoomState }) {
         <ul class="found">
           {pins?.map(({ message, user }) => (
             <li key={message.seq}>
-              <button type="button" class="found-message" data-testid="pinned-message" onClick={() => void seek(room, message.seq)}>
+              <button type="button" class="found-message" data-testid="pinned-message" onClick={() => show(message.seq)}>
                 <Avatar user={message.user} small />
                 <span class="found-head">
                   <strong>{nameOf(message.user)}</strong>

@@ -100,7 +100,7 @@ export function InvitePage({ room, code }: { room: Id; code: string }) {
     joinRoom(room, { invite: code }, true).catch((thrown: unknown) => setProblem(refusalText(asRefusal(thrown))));
   }, [room, code]);
   return (
-    <main class="page blank" id="main">
+    <main class="page blank" id="main" tabIndex={-1}>
       <div class="blank-text">
         <h1>{problem === undefined ? strings.rooms.inviteUsing : strings.rooms.inviteFailed}</h1>
         <p class="muted" role="status">{problem}</p>

@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { asRefusal, type SearchHit } from "@chatx/sdk";
 import { rooms } from "../state/chat";
 import { gist } from "../state/files";
+import { plain } from "../state/markup";
 import { nameOf, roomTitle } from "../state/names";
 import { type Ask, go, paths } from "../state/router";
 import { type Found, isAsked, look } from "../state/search";
@@ -47,14 +48,14 @@ export function Search({ ask }: { ask: Ask }) {
     }
   }
 
-  function search(): void {
-    const words = query.trim();
-    if (words === ask.query) void load();
+  function search(text: string): void {
+    const words = text.trim();
+    if (words === ask.query) void (isAsked(ask) && load());
     else go(paths.search({ ...ask, query: words }), true);
   }
 
   return (
-    <main class="page" id="main">
+    <main class="page" id="main" tabIndex={-1}>
       <header class="bar">
         <a class="icon-button narrow-only" href={paths.rooms} aria-label={strings.conversation.back}>
           <Icon name="back" />
@@ -94,7 +95,7 @@ function Hit({ hit: { message, room, snippet }, words }: { hit: SearchHit; words
           <span class="muted">{mine === undefined ? room.name : roomTitle(mine)}</span>
           <time dateTime={message.at} title={fullTime(message.at)}>{shortTime(message.at)}</time>
         </span>
-        <span class="found-text"><Marked text={snippet === "" ? gist(message) : snippet} words={words} /></span>
+        <span class="found-text"><Marked text={snippet === "" ? gist(message) : plain(snippet)} words={words} /></span>
         {(message.files?.length ?? 0) > 0 && message.body !== "" && (
           <span class="muted">{strings.files.names(message.files?.map(({ name }) => name) ?? [])}</span>
         )}

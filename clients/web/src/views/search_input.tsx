@@ -9,8 +9,8 @@ interface SearchInputProps {
   label: string;
   testid: string;
   onInput(text: string): void;
-  /** Enter. */
-  onSearch?(): void;
+  /** Enter: told what the field holds, which is ahead of what is drawn. */
+  onSearch?(text: string): void;
 }
 
 export function SearchInput({ value, label, testid, onInput, onSearch }: SearchInputProps) {
@@ -22,7 +22,7 @@ export function SearchInput({ value, label, testid, onInput, onSearch }: SearchI
       role="search"
       onSubmit={(event) => {
         event.preventDefault();
-        onSearch?.();
+        onSearch?.(input.current?.value ?? value);
       }}
     >
       <Icon name="search" />

@@ -34,7 +34,7 @@ export function Sections<Name extends string>(props: SectionsProps<Name>) {
     if (chosen) list.current?.scrollTo({ left: chosen.offsetLeft - 16 });
   }, [at]);
   return (
-    <main class="page sections" id="main" data-testid={props.testid}>
+    <main class="page sections" id="main" tabIndex={-1} data-testid={props.testid}>
       <header class="bar">
         <a class={props.back === undefined ? "icon-button narrow-only" : "icon-button"} href={props.back ?? paths.rooms} aria-label={strings.common.back}>
           <Icon name="back" />

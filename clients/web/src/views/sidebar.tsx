@@ -81,18 +81,20 @@ function RoomList() {
       </div>
     );
   }
+  const open = openRoom.value;
   return (
     <ul class="room-list" data-testid="room-list">
       {roomList.value.map((room) => (
         <li key={room.id}>
-          <RoomItem room={room} />
+          <RoomItem room={room} current={room === open} />
         </li>
       ))}
     </ul>
   );
 }
 
-function RoomItem({ room }: { room: RoomState }) {
+/** Drawn again only when something of its own changed, for there may be hundreds. */
+function RoomItem({ room, current }: { room: RoomState; current: boolean }) {
   const info = room.info.value;
   const last = room.lastMessage.value;
   const unread = room.unread.value;
@@ -105,7 +107,7 @@ function RoomItem({ room }: { room: RoomState }) {
       href={paths.room(room.id)}
       data-testid="room-item"
       data-room={room.id}
-      aria-current={openRoom.value === room ? "page" : undefined}
+      aria-current={current ? "page" : undefined}
     >
       <RoomAvatar room={room} />
       <span class="room-name">{roomTitle(room)}</span>
@@ -139,10 +141,15 @@ function RoomItem({ room }: { room: RoomState }) {
 function LastText({ room, last }: { room: RoomState; last: LastMessage }) {
   const info = room.info.value;
   const body = <bdi>{gist(last)}</bdi>;
-  if (last.user.id === me.value?.id) return <>{strings.rooms.you}: {body}</>;
   // In a conversation with one person there is no doubt who said it.
-  if (info.members === 2 && info.visibility === "direct") return body;
-  return <><bdi>{firstNameOf(last.user)}</bdi>: {body}</>;
+  const isClear = info.members === 2 && info.visibility === "direct";
+  const own = last.user.id === me.value?.id;
+  return (
+    <span class="last-text">
+      {(own || !isClear) && <span><bdi>{own ? strings.rooms.you : firstNameOf(last.user)}</bdi>:</span>}
+      {body}
+    </span>
+  );
 }
 
 function Me() {

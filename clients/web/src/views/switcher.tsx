@@ -46,18 +46,23 @@ export function Switcher() {
     };
   }, [query]);
 
-  function take(way: Way | undefined): void {
+  function take(way: Way | undefined, words = query.trim()): void {
     if (way === undefined) return;
     closeDialog();
     if (way.kind === "room") go(paths.room(way.room.id));
     else if (way.kind === "person") void attempt(() => talkTo([way.user.id]));
-    else go(way.kind === "search" ? paths.search({ query: query.trim() }) : paths.discover);
+    else go(way.kind === "search" ? paths.search({ query: words }) : paths.discover);
   }
 
   function onKeyDown(event: KeyboardEvent): void {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     if (by !== 0) setActive((active + by + ways.length) % ways.length);
-    else if (event.key === "Enter" && !event.isComposing) take(ways[active]);
+    else if (event.key === "Enter" && !event.isComposing) {
+      // The field is ahead of what is drawn.
+      const words = input.current?.value.trim() ?? "";
+      if (words === query.trim()) take(ways[active]);
+      else take(waysTo(words, people)[0], words);
+    }
     else return;
     event.preventDefault();
   }

@@ -10,6 +10,7 @@ import { continues, fold, type Item, pageItems } from "../state/timeline";
 import { attempt } from "../state/toasts";
 import { strings } from "../strings";
 import { Composer } from "./composer";
+import { stepBetweenMessages } from "./focus";
 import { type MessageActions, Row, Unsent } from "./message";
 import { SidePane } from "./side";
 
@@ -53,7 +54,7 @@ export function Thread({ room, root, actions }: { room: RoomState; root: Seq; ac
   const self = me.value;
   return (
     <SidePane title={strings.conversation.thread} testid="thread">
-      <div class="thread-log" tabIndex={0} role="log" aria-label={strings.conversation.thread}>
+      <div class="thread-log" tabIndex={0} role="log" aria-label={strings.conversation.thread} onKeyDown={stepBetweenMessages}>
         {items === undefined && <p class="muted">{strings.common.loading}</p>}
         {items?.map((item, index) => (
           <Row
