@@ -44,6 +44,8 @@ const MISSED: usize = 20;
 const OTHER_FILES: usize = 1_000;
 /// A client's ports are few for one address of a server, so they are spread over several.
 const ADDRESSES: usize = 8;
+/// How often the store was asked for events of a room.
+const LOG_READS: &str = "chatx_log_reads_total";
 
 pub(crate) async fn run(plan: &Plan) -> Result<Vec<Figure>> {
     let sockets = plan
@@ -168,7 +170,7 @@ async fn chatx(sockets: usize) -> Result<Seen> {
     for (number, entry) in tickets.into_iter().enumerate() {
         crowd.readdress(first + number, entry);
     }
-    let (reads, begun) = (log_reads(&node)?, Instant::now());
+    let (reads, begun) = (node.counted(LOG_READS)?, Instant::now());
     crowd.bring_in(first, usize::MAX, |crowd| talk.go_on(crowd))?;
     let back_s = begun.elapsed().as_secs_f64();
     Ok(Seen {
@@ -176,7 +178,9 @@ async fn chatx(sockets: usize) -> Result<Seen> {
         again: crowd.refused as f64,
         p99_ms: p99(talk.took),
         peace_p99_ms: p99(peace),
-        reads: log_reads(&node)?.map(|all| all - reads.unwrap_or(0.0)),
+        reads: node
+            .counted(LOG_READS)?
+            .map(|all| all - reads.unwrap_or(0.0)),
     })
 }
 
@@ -302,19 +306,6 @@ impl Talk {
         );
         Ok(())
     }
-}
-
-/// How often the store was asked for events of a room, if the server counts it.
-fn log_reads(node: &Node) -> Result<Option<f64>> {
-    let metrics = Caller::new(&node.chatx.address(), "")?.ask("GET", "/metrics", "")?;
-    let metrics = String::from_utf8(metrics)?;
-    let reads = metrics
-        .lines()
-        .filter(|line| line.starts_with("chatx_log_reads_total"));
-    let each: Vec<f64> = reads
-        .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
-        .collect();
-    Ok((!each.is_empty()).then(|| each.iter().sum()))
 }
 
 fn open_files_limit() -> Result<usize> {

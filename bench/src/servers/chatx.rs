@@ -5,6 +5,7 @@ use testkit::{Chatx, Postgres};
 
 use crate::{
     account::{create_room, join, register},
+    caller::Caller,
     crowd::Entry,
     frames::text_frame,
     process::Meter,
@@ -73,6 +74,16 @@ impl Node {
         Ok(node)
     }
 
+    /// Ends it and starts it with the same store, so that it has nothing left of what was done so far: hashing a
+    /// password takes 19 MiB, which an allocator gives back when it pleases.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) async fn start_anew(&mut self) -> Result<()> {
+        self.chatx.restart().await?;
+        self.meter()?.pin_to(0)
+    }
+
     /// Counts what it uses, its store included.
     ///
     /// # Errors
@@ -83,6 +94,32 @@ impl Node {
             roots.push(postgres.id().context("PostgreSQL runs on this machine")?);
         }
         Ok(Meter::of(roots))
+    }
+
+    /// Counts what it uses itself, without a store that is another process.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn own_meter(&self) -> Result<Meter> {
+        Ok(Meter::of(vec![self.chatx.id().context("the server runs")?]))
+    }
+
+    /// What it counts under this name, whatever the labels; nothing if it counts no such thing.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) fn counted(&self, name: &str) -> Result<Option<f64>> {
+        let shown = Caller::new(&self.chatx.address(), "")?.ask("GET", "/metrics", "")?;
+        let shown = String::from_utf8(shown)?;
+        let is_it = |line: &&str| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with([' ', '{']))
+        };
+        let values = shown.lines().filter(is_it);
+        let values: Vec<f64> = values
+            .filter_map(|line| line.rsplit(' ').next()?.parse().ok())
+            .collect();
+        Ok((!values.is_empty()).then(|| values.iter().sum()))
     }
 
     /// Where its store is.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use metrics::gauge;
 use protocol::{ErrorCode, RoomId, Seq};
 use shared::Refusal;
 use tokio::time::{Duration, Instant, sleep_until};
@@ -84,6 +85,7 @@ struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
+        gauge!("chatx_rooms_awake").decrement(1.0);
         if !self.goes_on {
             drop(self.room.close());
             self.rooms.forget_ended(self.id);
@@ -118,6 +120,7 @@ impl Keeper {
     }
 
     fn life(&self) -> Life {
+        gauge!("chatx_rooms_awake").increment(1.0);
         Life {
             id: self.id,
             rooms: self.rooms.clone(),
