@@ -417,6 +417,10 @@ async fn what_is_too_large_broken_or_no_form_leaves_nothing() {
 }
 
 /// A server that speaks S3, where one is to be had.
+#[expect(
+    clippy::print_stdout,
+    reason = "whoever runs the tests should see what is left out"
+)]
 async fn s3() -> Option<S3> {
     match S3::start().await {
         Ok(s3) => Some(s3),
