@@ -118,6 +118,17 @@ async fn a_long_past_is_read_without_drawing_all_of_it() -> Result<()> {
         page.evaluate(place).await?.as_i64().unwrap_or(i64::MAX) - before.as_i64().unwrap_or(0);
     assert!(moved.abs() <= 2, "moved by {moved}");
 
+    // Whoever goes from one place to another while more is being loaded comes there all the same.
+    for seq in [9_000, 400, 7_000, 3_000, 11_000] {
+        page.evaluate(&format!(
+            "location.hash = '#/room/{room}/{seq}'; for (let step = 0; step < 9; step += 1) document.querySelector('[data-testid=log]').scrollTop += 900"
+        ))
+        .await?;
+        page.until(&format!("document.activeElement?.dataset.seq === '{seq}'"))
+            .await?;
+        scroll(&page, 1_500, &format!("last > {}", seq + 200)).await?;
+    }
+
     // A link goes far into the past, from where one reads on to the end.
     page.evaluate(&format!("location.hash = '#/room/{room}/2000'"))
         .await?;

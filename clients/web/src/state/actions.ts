@@ -11,6 +11,9 @@ const pageSize = 60;
 /** Notices between messages are read with them, unless more than this was said and done there. */
 const mostEvents = 200;
 
+/** How often somebody wanted to see a message: only the last one is shown. */
+let sought = 0;
+
 /** Loads what comes before, once at a time. */
 export async function loadOlder(room: RoomState): Promise<void> {
   const before = room.olderThan;
@@ -33,8 +36,11 @@ export async function loadNewer(room: RoomState): Promise<void> {
 
 /** Shows a message, and what is around it when it is not loaded; what is no message, the next line after it. */
 export async function seek(room: RoomState, seq: Seq): Promise<void> {
-  await idle(room);
-  if (!room.holds(seq)) await load(room, async () => room.moveTo(await api.messages(room.id, { around: seq, limit: pageSize })));
+  const mine = ++sought;
+  // Whoever scrolls may have something loaded at the very moment that nothing is.
+  do await idle(room);
+  while (mine === sought && !room.holds(seq) && !(await load(room, async () => room.moveTo(await api.messages(room.id, { around: seq, limit: pageSize })))));
+  if (mine !== sought) return;
   const { items } = room;
   room.sought.value = (items.value.find((item) => item.seq >= seq) ?? items.value.at(-1))?.seq;
 }
@@ -50,8 +56,9 @@ function idle(room: RoomState): Promise<void> {
   });
 }
 
-async function load(room: RoomState, action: () => Promise<void>): Promise<void> {
-  if (room.loading.value === "busy") return;
+/** Whether it was tried: not while something else is loaded. */
+async function load(room: RoomState, action: () => Promise<void>): Promise<boolean> {
+  if (room.loading.value === "busy") return false;
   room.loading.value = "busy";
   try {
     await action();
@@ -59,6 +66,7 @@ async function load(room: RoomState, action: () => Promise<void>): Promise<void>
   } catch {
     room.loading.value = "failed";
   }
+  return true;
 }
 
 export async function createRoom(fields: NewRoom): Promise<void> {

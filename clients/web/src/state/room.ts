@@ -213,7 +213,9 @@ export class RoomState {
     const members = this.passages.reduce((sum, passage) => sum + passage.by, room.members);
     // What it leaves out is not so any more, but for what is about this person alone.
     const { read, mentions, last_message, unread } = this.info.value;
-    this.info.value = { read, mentions, last_message, ...room, unread: room.unread ?? unread, members };
+    const next = { read, mentions, last_message, ...room, unread: room.unread ?? unread, members };
+    // Lists are read again and again: what has not changed is not drawn again.
+    if (JSON.stringify({ ...this.info.value, ...next }) !== JSON.stringify(this.info.value)) this.info.value = next;
   }
 
   /** Counts who came or went at `seq`, unless the server has counted them already. */

@@ -1,5 +1,6 @@
 /** The list of one's rooms, and who one is. */
 
+import { useEffect, useState } from "preact/hooks";
 import { strings } from "../strings";
 import { chosenPresence } from "../state/preferences";
 import { openRoom, roomList, roomsKnown, status } from "../state/chat";
@@ -57,7 +58,15 @@ export function Sidebar() {
   );
 }
 
+/** So many rooms are drawn in one frame, which is more than are in sight. */
+const roomsAtOnce = 60;
+
 function RoomList() {
+  const [drawn, setDrawn] = useState(roomsAtOnce);
+  const more = roomsKnown.value && roomList.value.length > drawn;
+  useEffect(() => {
+    if (more) setDrawn(drawn + roomsAtOnce);
+  }, [more, drawn]);
   if (!roomsKnown.value) {
     return (
       <div class="room-list" data-testid="room-list" aria-busy="true">
@@ -84,7 +93,7 @@ function RoomList() {
   const open = openRoom.value;
   return (
     <ul class="room-list" data-testid="room-list">
-      {roomList.value.map((room) => (
+      {roomList.value.slice(0, drawn).map((room) => (
         <li key={room.id}>
           <RoomItem room={room} current={room === open} />
         </li>
