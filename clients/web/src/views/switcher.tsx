@@ -117,9 +117,17 @@ function WayText({ way, query }: { way: Way; query: string }) {
 
 function waysTo(query: string, people: readonly User[]): Way[] {
   const words = query.toLowerCase();
-  const found = roomList.value.filter((room) => roomTitle(room).toLowerCase().includes(words)).slice(0, mostRooms);
+  const fit = (room: RoomState) => fitOf(roomTitle(room).toLowerCase(), words);
+  // What fits as well stays in the order of the list.
+  const found = roomList.value.filter((room) => fit(room) < 3).sort((a, b) => fit(a) - fit(b)).slice(0, mostRooms);
   const ways: Way[] = found.map((room) => ({ key: room.id, kind: "room", room }));
   if (query === "") return [...ways, { key: "discover", kind: "discover" }];
   const others = people.filter((user) => user.id !== me.value?.id).slice(0, mostPeople);
   return [...ways, ...others.map((user): Way => ({ key: user.id, kind: "person", user })), { key: "search", kind: "search" }];
+}
+
+/** How well a name fits what was typed: 0 for the very name, 3 for not at all. */
+function fitOf(name: string, words: string): number {
+  if (name === words) return 0;
+  return name.startsWith(words) ? 1 : name.includes(words) ? 2 : 3;
 }
