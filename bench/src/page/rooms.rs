@@ -61,7 +61,7 @@ impl Way<'_> {
             self.step(&page).await?;
         }
         page.until(
-            "document.querySelector('[role=option][aria-selected=true]')?.innerText === 'Bay 42'",
+            "document.querySelector('[role=option][aria-selected=true]')?.innerText.endsWith('Bay 42')",
         )
         .await?;
         self.take(&page).await?;
