@@ -168,6 +168,11 @@ impl Room {
         self.0.commands.take().await
     }
 
+    /// What it was told already. Only its task may ask.
+    fn waiting_commands(&self) -> VecDeque<Command> {
+        self.0.commands.take_waiting()
+    }
+
     fn set_told(&self, is_told: bool) {
         self.0.is_told.store(is_told, Ordering::Relaxed);
     }

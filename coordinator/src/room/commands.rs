@@ -137,6 +137,13 @@ impl Commands {
         taken
     }
 
+    /// Takes what waits already. Only the room's task may.
+    pub(super) fn take_waiting(&self) -> VecDeque<Command> {
+        let taken = self.waiting().take(AT_ONCE);
+        self.left.notify_waiters();
+        taken
+    }
+
     fn poll_take(&self, cx: &mut Context<'_>) -> Poll<VecDeque<Command>> {
         let mut waiting = self.waiting();
         let taken = waiting.take(AT_ONCE);

@@ -2,7 +2,7 @@
 //! is stored to everybody who follows the room here. It never waits for a socket or a link, and decides nothing
 //! that the store decides.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, pin::pin, sync::Arc};
 
 use metrics::gauge;
 use protocol::{ErrorCode, RoomId, Seq};
@@ -192,27 +192,35 @@ impl Keeper {
 
     /// Serves the room until it rests or ends; whether it rests.
     async fn serve(mut self, cancel: &CancellationToken) -> bool {
+        // Both last longer than a turn: to begin to wait for them, and to stop, costs as much as a turn does.
+        let mut cancelled = pin!(cancel.cancelled());
+        let mut alarm = pin!(sleep_until(self.deadline()));
         while !self.is_over {
             self.ask_if_due();
             self.look_if_behind();
             let deadline = self.deadline();
+            if deadline < alarm.deadline() {
+                alarm.as_mut().reset(deadline);
+            }
             // Ending comes first. What is stored leaves before anything new is taken in, so that a
             // busy room cannot run ahead of its deliveries; time comes last, as it can wait.
             tokio::select! {
                 biased;
-                () = cancel.cancelled() => break,
+                () = &mut cancelled => break,
                 settled = self.appends.settled(), if !self.appends.is_empty() => self.settle(settled),
                 settled = self.forwarded.settled(), if !self.forwarded.is_empty() => {
                     self.settle_forwarded(settled);
+                    // The events of what was answered came with the answers, and leave in one write with them.
+                    self.obey_all(self.room.waiting_commands());
                 }
                 looked = self.looking.done() => self.looked(looked),
-                commands = self.room.commands() => {
-                    for command in commands {
-                        self.obey(command);
+                commands = self.room.commands() => self.obey_all(commands),
+                () = &mut alarm => {
+                    // It may be that of a turn before.
+                    alarm.as_mut().reset(deadline);
+                    if Instant::now() < deadline {
+                        continue;
                     }
-                    self.deliver();
-                }
-                () = sleep_until(deadline) => {
                     if self.tick() {
                         break;
                     }
@@ -234,6 +242,13 @@ impl Keeper {
         self.refuse_all(&ErrorCode::Unavailable.into());
         debug!(room.id = %self.id, seq = self.next.last().0, "room unloaded");
         false
+    }
+
+    fn obey_all(&mut self, commands: VecDeque<Command>) {
+        for command in commands {
+            self.obey(command);
+        }
+        self.deliver();
     }
 
     fn obey(&mut self, command: Command) {
