@@ -23,7 +23,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     const state = room();
     if (state !== undefined) void loadOlder(state);
   } else if (word === "show") {
-    await until(() => room()?.followed.value === true && (chat.live?.head(id) ?? 0) >= Number(head));
+    await until(() => room()?.followed.value === true);
+    await reached(id, Number(head));
     const state = room();
     answer(state === undefined ? null : await shown(state));
   }
@@ -65,6 +66,11 @@ function until(holds: () => boolean): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Resolves once the log of a room is known up to `head`, which is no part of the state that tells of itself. */
+async function reached(room: string, head: number): Promise<void> {
+  while ((chat.live?.head(room) ?? 0) < head) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 function answer(value: unknown): void {
