@@ -39,7 +39,7 @@ pub(super) async fn append(writer: &SqlitePool, entries: &[&Append]) -> Result<V
     match insert(transaction.connection(), &mut placed, and_then).await {
         Err(Error::Broken(sqlx::Error::Database(error))) if error.is_unique_violation() => {
             // A name is stored already, so that some room is not plain: each is judged.
-            transaction.begin_again().await?;
+            transaction.begin().await?;
             stood.fill(None);
             placed.clear();
         }
@@ -387,12 +387,14 @@ const JUDGE: &str = "
     ) order by ord)
     from answered";
 
+/// What is there already ends the transaction: if only the statement were undone, SQLite would first copy each page that
+/// it changes into a temporary file, which are as many as the log has.
 const INSERT: &str = "
-    insert into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at) ";
+    insert or rollback into events (room_id, seq, n, id, kind, user_id, client_id, reply_to, thread, body, at) ";
 
 /// Goes along with the last [`INSERT`].
 const MOVE_HEADS: &str = ";
-    update rooms set head = placed.head, messages = placed.messages
+    update or rollback rooms set head = placed.head, messages = placed.messages
     from (
         select unhex(value ->> 0) as room_id, value ->> 1 as head, value ->> 2 as messages
         from json_each(";

@@ -29,9 +29,9 @@ impl Transaction {
         &mut self.writer
     }
 
-    /// Rolls back, and begins again.
-    pub(super) async fn begin_again(&mut self) -> Result<()> {
-        self.execute("rollback; begin immediate").await
+    /// Begins, after a statement ended what was begun before.
+    pub(super) async fn begin(&mut self) -> Result<()> {
+        self.execute("begin immediate").await
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
