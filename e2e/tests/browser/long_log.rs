@@ -15,6 +15,15 @@ const ON_THE_WAY: u64 = 300;
 /// More than fit into any window, and far fewer than there are.
 const MOST_DRAWN: u64 = 200;
 
+/// Whether a line is where the eye is.
+const IN_SIGHT: &str = "(() => {
+    const { top, bottom } = document.querySelector('[data-testid=log]').getBoundingClientRect();
+    return [...document.querySelectorAll('[data-seq]')].some(line => {
+        const box = line.getBoundingClientRect();
+        return box.bottom > top && box.top < bottom;
+    });
+})()";
+
 async fn filled(chatx: &Chatx) -> Result<(Person, RoomId)> {
     let eve = Person::register(&Http::new(chatx.address()), "eve").await?;
     let room = eve.create_room().await?;
@@ -118,14 +127,29 @@ async fn a_long_past_is_read_without_drawing_all_of_it() -> Result<()> {
         page.evaluate(place).await?.as_i64().unwrap_or(i64::MAX) - before.as_i64().unwrap_or(0);
     assert!(moved.abs() <= 2, "moved by {moved}");
 
-    // Whoever goes from one place to another while more is being loaded comes there all the same.
+    // Whoever flies over what is loaded, further than is drawn, sees where they are.
+    for by_px in [20_000, -5_000, -11_000, 3_000] {
+        page.evaluate(&format!(
+            "document.querySelector('[data-testid=log]').scrollTop += {by_px}"
+        ))
+        .await?;
+        page.until(IN_SIGHT).await?;
+        assert_few_and_whole(&page).await?;
+    }
+
+    // Whoever goes from one place to another while more is being loaded, with a hand still on the wheel, comes there
+    // all the same.
     for seq in [9_000, 400, 7_000, 3_000, 11_000] {
         page.evaluate(&format!(
-            "location.hash = '#/room/{room}/{seq}'; for (let step = 0; step < 9; step += 1) document.querySelector('[data-testid=log]').scrollTop += 900"
+            "location.hash = '#/room/{room}/{seq}';
+            for (let step = 0; step < 9; step += 1) document.querySelector('[data-testid=log]').scrollTop += 900;
+            window.hand = setInterval(() => document.querySelector('[data-testid=log]').dispatchEvent(new Event('scroll')), 1)"
         ))
         .await?;
         page.until(&format!("document.activeElement?.dataset.seq === '{seq}'"))
             .await?;
+        page.until(IN_SIGHT).await?;
+        page.evaluate("clearInterval(window.hand)").await?;
         scroll(&page, 1_500, &format!("last > {}", seq + 200)).await?;
     }
 

@@ -53,7 +53,7 @@ export function Log({ room, editing, actions }: LogProps) {
   const anchor = useRef<Anchor | undefined>(undefined);
   const [, redraw] = useState(0);
   const [found, setFound] = useState<Seq>();
-  /** The message that was just gone to, until it has the focus. */
+  /** The message that one goes to, until it is drawn and has the focus. */
   const goneTo = useRef<Seq | undefined>(undefined);
   /** The first line in sight, as last seen. */
   const [topSeq, setTopSeq] = useState<Seq>();
@@ -77,7 +77,8 @@ export function Log({ room, editing, actions }: LogProps) {
       return heights.current.drawn(blocks, top - marginPx, top + size + marginPx);
     }
     if (atEnd.value || element === null) return heights.current.drawn(blocks, total - size - marginPx, Infinity);
-    const top = element.scrollTop - (lines.current?.offsetTop ?? 0);
+    // What is left out above the lines stands between them and where the log begins.
+    const top = element.scrollTop - (lines.current?.offsetTop ?? 0) + drawn.current.above;
     return heights.current.drawn(blocks, top - marginPx, top + size + marginPx);
   }
 
@@ -91,6 +92,8 @@ export function Log({ room, editing, actions }: LogProps) {
       lineOf(goneTo.current)?.focus({ preventScroll: true });
       goneTo.current = undefined;
     }
+    // Who flew past everything that was drawn is somewhere again.
+    if (anchor.current === undefined && !atEnd.value) takeAnchor();
     if (atEnd.value && items.length > mostItems) room.trim(keptItems);
   });
 
@@ -216,7 +219,8 @@ export function Log({ room, editing, actions }: LogProps) {
 
   function onScroll(): void {
     const element = view.current;
-    if (element === null) return;
+    // Where one was, when one is about to be elsewhere, is no place to keep.
+    if (element === null || goneTo.current !== undefined) return;
     const fromEnd = element.scrollHeight - element.scrollTop - element.clientHeight;
     atEnd.value = fromEnd < endWithinPx && room.attached.value;
     takeAnchor();
