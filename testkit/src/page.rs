@@ -81,9 +81,14 @@ impl Page {
                     .await
                     .unwrap_or_default();
                 let shown = shown.as_str().unwrap_or_default();
+                let focus = self
+                    .evaluate("document.activeElement?.outerHTML.slice(0, 200)")
+                    .await
+                    .unwrap_or_default();
                 let console = self.console().join("\n");
                 bail!(
-                    "never true: {condition} {why:?}\nthe page shows:\n{shown}\nits console:\n{console}"
+                    "never true: {condition} {why:?}\nthe page shows:\n{shown}\nthe focus is at:\n{focus}\n\
+                     its console:\n{console}"
                 );
             }
             tokio::time::sleep(Duration::from_millis(30)).await;

@@ -100,6 +100,9 @@ async fn up_to(page: &Page, text: &str) -> Result<()> {
     );
     for _ in 0..MOST_STEPS {
         if page.evaluate(&there).await? == true {
+            // Its tools come with the next frame.
+            page.until_visible(&format!(".message:focus {}", by("more")))
+                .await?;
             return assert_seen(page).await;
         }
         page.press("ArrowUp").await?;
