@@ -90,6 +90,10 @@ const BEGIN_POSTGRES: &str = "begin; \
     set local statement_timeout = '4s'; \
     set local idle_in_transaction_session_timeout = '2s'";
 
+/// What a reader on SQLite remembers of the file, as `cache_size` takes it: 256 KiB. It forgets all of it whenever
+/// somebody writes, and a page of history is six pages; the system's own cache serves all readers.
+const READER_CACHE: &str = "-256";
+
 /// Waits for the answer to one statement.
 pub(crate) async fn within<T>(answer: impl Future<Output = sqlx::Result<T>>) -> Result<T> {
     match tokio::time::timeout(ANSWER_DEADLINE, answer).await {
@@ -179,8 +183,11 @@ impl Pool {
             })
             .connect_with(connect.clone())
             .await?;
-        let readers = pool(options.max_connections)
-            .connect_lazy_with(connect.create_if_missing(false).read_only(true));
+        let read = connect
+            .create_if_missing(false)
+            .read_only(true)
+            .pragma("cache_size", READER_CACHE);
+        let readers = pool(options.max_connections).connect_lazy_with(read);
         Ok(Self::Sqlite { writer, readers })
     }
 
