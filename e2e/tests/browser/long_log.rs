@@ -15,13 +15,11 @@ const ON_THE_WAY: u64 = 300;
 /// More than fit into any window, and far fewer than there are.
 const MOST_DRAWN: u64 = 200;
 
-/// Whether a line is where the eye is.
-const IN_SIGHT: &str = "(() => {
+/// Whether lines stand wherever the eye may look.
+const FILLED: &str = "(() => {
     const { top, bottom } = document.querySelector('[data-testid=log]').getBoundingClientRect();
-    return [...document.querySelectorAll('[data-seq]')].some(line => {
-        const box = line.getBoundingClientRect();
-        return box.bottom > top && box.top < bottom;
-    });
+    const lines = [...document.querySelectorAll('[data-seq]')].map(line => line.getBoundingClientRect());
+    return lines.at(0)?.top <= top && lines.at(-1).bottom >= bottom;
 })()";
 
 async fn filled(chatx: &Chatx) -> Result<(Person, RoomId)> {
@@ -32,7 +30,7 @@ async fn filled(chatx: &Chatx) -> Result<(Person, RoomId)> {
     for number in 0..MESSAGES {
         let body = format!(
             "number {number} {}",
-            "and so on ".repeat(usize::try_from(number % 9)?)
+            "and so on, and on, and on ".repeat(usize::try_from(number % 27)?)
         );
         let frame =
             json!({"type": "send", "room": room, "client_id": format!("m{number}"), "body": body});
@@ -127,13 +125,14 @@ async fn a_long_past_is_read_without_drawing_all_of_it() -> Result<()> {
         page.evaluate(place).await?.as_i64().unwrap_or(i64::MAX) - before.as_i64().unwrap_or(0);
     assert!(moved.abs() <= 2, "moved by {moved}");
 
-    // Whoever flies over what is loaded, further than is drawn, sees where they are.
-    for by_px in [20_000, -5_000, -11_000, 3_000] {
+    // Whoever flies over what is loaded, further than is drawn, sees where they are; and whoever goes slowly.
+    let slowly = [[-310; 12], [310; 12]].concat();
+    for by_px in [20_000, -5_000, -11_000, 3_000].into_iter().chain(slowly) {
         page.evaluate(&format!(
             "document.querySelector('[data-testid=log]').scrollTop += {by_px}"
         ))
         .await?;
-        page.until(IN_SIGHT).await?;
+        page.until(FILLED).await?;
         assert_few_and_whole(&page).await?;
     }
 
@@ -148,7 +147,7 @@ async fn a_long_past_is_read_without_drawing_all_of_it() -> Result<()> {
         .await?;
         page.until(&format!("document.activeElement?.dataset.seq === '{seq}'"))
             .await?;
-        page.until(IN_SIGHT).await?;
+        page.until(FILLED).await?;
         page.evaluate("clearInterval(window.hand)").await?;
         scroll(&page, 1_500, &format!("last > {}", seq + 200)).await?;
     }

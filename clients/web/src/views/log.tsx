@@ -44,6 +44,8 @@ interface LogProps {
 interface Anchor {
   seq: Seq;
   top: number;
+  /** How far down in its block it stands; unknown of one that is not drawn yet. */
+  within?: number;
 }
 
 export function Log({ room, editing, actions }: LogProps) {
@@ -73,8 +75,13 @@ export function Log({ room, editing, actions }: LogProps) {
     const size = element?.clientHeight ?? 800;
     const total = heights.current.offset(blocks, Infinity);
     if (anchor.current !== undefined && !atEnd.value) {
-      const top = heights.current.offset(blocks, blockOf(anchor.current.seq)) - anchor.current.top;
-      return heights.current.drawn(blocks, top - marginPx, top + size + marginPx);
+      const { seq, top, within } = anchor.current;
+      const key = blockOf(seq);
+      const block = blockAt(blocks, key);
+      const from = heights.current.offset(blocks, key) + (within ?? 0) - top;
+      // It may be the last of its block.
+      const more = within === undefined && block !== undefined ? heights.current.of(block) : 0;
+      return heights.current.drawn(blocks, from - marginPx, from + more + size + marginPx);
     }
     if (atEnd.value || element === null) return heights.current.drawn(blocks, total - size - marginPx, Infinity);
     // What is left out above the lines stands between them and where the log begins.
@@ -130,12 +137,14 @@ export function Log({ room, editing, actions }: LogProps) {
     if (element === null || lines.current === null) return;
     const edge = element.getBoundingClientRect().top;
     for (const block of lines.current.children) {
-      if (block.getBoundingClientRect().bottom <= edge) continue;
+      const { top, bottom } = block.getBoundingClientRect();
+      if (bottom <= edge) continue;
       for (const line of block.querySelectorAll<HTMLElement>("[data-seq]")) {
         const box = line.getBoundingClientRect();
         if (box.bottom <= edge) continue;
         // Where only a gap is in sight, nothing is to be kept.
-        anchor.current = box.top < edge + element.clientHeight ? { seq: Number(line.dataset["seq"]), top: box.top - edge } : undefined;
+        const isSeen = box.top < edge + element.clientHeight;
+        anchor.current = isSeen ? { seq: Number(line.dataset["seq"]), top: box.top - edge, within: box.top - top } : undefined;
         setTopSeq(anchor.current?.seq);
         return;
       }
