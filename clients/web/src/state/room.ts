@@ -185,10 +185,10 @@ export class RoomState {
 
   /** Who comes back to a room that shows what was said since one joined reads what came before no more. */
   private letGoBelow(first: Seq): void {
+    if ((this.lastMessage.value?.seq ?? first) < first) this.lastMessage.value = null;
     if ((this.lowest ?? first) >= first) return;
     this.lowest = first;
     this.items.value = this.items.value.filter((item) => item.seq >= first);
-    if ((this.lastMessage.value?.seq ?? first) < first) this.lastMessage.value = null;
   }
 
   add(events: readonly RoomEvent[]): void {
@@ -231,15 +231,17 @@ export class RoomState {
     batch(() => {
       this.learn(room);
       this.read.value = Math.max(room.read, this.read.value);
+      const last = room.last_message ?? null;
       if ((room.head ?? 0) >= this.counted) {
+        this.lastMessage.value = last;
         this.unread.value = room.unread ?? 0;
         this.mentions.value = room.mentions ?? 0;
         this.told = this.counted = room.head ?? 0;
         this.calling.clear();
         this.isMiscounted = false;
+      } else if (last !== null && last.seq > (this.lastMessage.value?.seq ?? 0)) {
+        this.lastMessage.value = last;
       }
-      const last = room.last_message;
-      if (last != null && last.seq > (this.lastMessage.value?.seq ?? 0)) this.lastMessage.value = last;
     });
   }
 
