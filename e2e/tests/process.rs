@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result};
 use chatx_e2e::{Ended, Http, Person, on_each_engine, unlimited};
 use protocol::frame::ServerFrame;
 use serde_json::json;
-use testkit::Chatx;
+use testkit::{Chatx, Database};
+use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_settings_are_named_all_at_once() -> Result<()> {
@@ -32,6 +33,39 @@ async fn bad_settings_are_named_all_at_once() -> Result<()> {
         said.contains("DATABASE_URL") && said.contains("CHATX_CLUSTER_SECRET"),
         "{said}"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_connections_to_the_database_than_allowed() -> Result<()> {
+    const AT_ONCE: usize = 64;
+    for allowed in [1, 3] {
+        let database = Database::fresh().await?;
+        let chatx = unlimited()
+            .set("DATABASE_URL", database.url())
+            .set("CHATX_DATABASE_CONNECTIONS", allowed.to_string())
+            .start()
+            .await?;
+        let person = Person::register(&Http::new(chatx.address()), "ada").await?;
+        let room = person.create_room().await?;
+        let mut asked = JoinSet::new();
+        for number in 0..AT_ONCE {
+            let http = person.http.clone();
+            asked.spawn(async move {
+                let path = format!("/v1/rooms/{room}/messages");
+                let body = json!({"client_id": number.to_string(), "body": "one of many"});
+                http.post(&path, body).await?.expect(201)?;
+                http.get(&path).await?.expect(200)
+            });
+        }
+        let mut most = 0;
+        while let Some(answer) = asked.join_next().await {
+            answer??;
+            most = database.sessions().await?.max(most);
+        }
+        assert_eq!(person.history(room).await?.len(), AT_ONCE);
+        assert_eq!(most, allowed);
+    }
     Ok(())
 }
 

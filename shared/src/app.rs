@@ -154,7 +154,10 @@ impl App {
         cancel: &CancellationToken,
     ) -> Result<Self, StartError> {
         let url = settings.database_url.expose_secret();
-        let mut options = StoreOptions::default();
+        let mut options = StoreOptions {
+            max_connections: settings.database_connections,
+            ..StoreOptions::default()
+        };
         if settings.is_frozen_between_requests {
             options.trusted_for = Duration::ZERO;
         }

@@ -36,6 +36,8 @@ pub struct Settings {
     /// `DATABASE_URL`: `postgres://…` or `sqlite:…`; may hold a password. Empty: a SQLite file in the
     /// data directory.
     pub database_url: SecretString,
+    /// `CHATX_DATABASE_CONNECTIONS`: most at once; of SQLite, most readers beside the one writer.
+    pub database_connections: u32,
     /// `REDIS_URL`; without it presence, limits and tickets are kept in the process.
     pub redis_url: Option<SecretString>,
     /// `CHATX_FILES`: where uploaded files are kept, a directory or `s3://bucket/prefix`. Empty: `files/`
@@ -190,6 +192,7 @@ impl Default for Settings {
             is_frozen_between_requests: false,
             data_dir: "./data".into(),
             database_url: "".into(),
+            database_connections: 16,
             redis_url: None,
             files: String::new(),
             s3: S3::default(),

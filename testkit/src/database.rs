@@ -57,6 +57,21 @@ impl Database {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// How many are connected to it.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn sessions(&self) -> Result<i64> {
+        let mut connection = PgConnection::connect(&self.server_url).await?;
+        let count = "select count(*) from pg_stat_activity where datname = $1";
+        let sessions = sqlx::query_scalar(count)
+            .bind(&self.name)
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(sessions)
+    }
 }
 
 impl Drop for Database {

@@ -147,6 +147,7 @@ pub static SETTINGS: &[Setting] = &{
         S::new(Server, "CHATX_DATA_DIR", "the directory of the SQLite file and the generated keys", |s| &mut s.data_dir),
         S::new(Server, "DATABASE_URL", "`sqlite:…`, or `postgres://…` for more than one process", |s| &mut s.database_url)
             .otherwise("`chatx.db` in the data directory").secret().check(database_url),
+        S::new(Server, "CHATX_DATABASE_CONNECTIONS", "most connections of this process to PostgreSQL; of SQLite, most readers beside the one that writes", |s| &mut s.database_connections).unit("connections").check(above_zero),
         S::new(Server, "REDIS_URL", "`redis://…` or `rediss://…`: presence, rate limits and tickets for more than one process", |s| &mut s.redis_url)
             .otherwise("none: kept in the process").secret().check(redis_url),
         S::new(Server, "CHATX_FILES", "where uploaded files are kept: a directory, or `s3://bucket/prefix`; one and the same for all processes", |s| &mut s.files)
