@@ -57,6 +57,8 @@ const SEARCHES: [&str; 9] = [
 const IDEOGRAPHS_IN_URL: &str = "%E6%9D%B1%E4%BA%AC";
 /// Searches are dearer than pages.
 const PAGES_A_SEARCH: usize = 10;
+/// Messages of a page: so many that the rooms of the smaller store can fill it, too.
+const PAGE: u64 = 16;
 
 /// Rooms of somebody else, one for ten of who asks.
 const OTHERS: Bulk = Bulk {
@@ -270,21 +272,23 @@ impl Shelf {
         self.asked += 1;
         let drawn = scattered(self.asked);
         let number = usize::try_from(drawn % self.rooms.len() as u64).unwrap_or(0);
-        let (room, seq) = (
-            &self.rooms[number],
-            2 + (drawn >> 20) % self.messages_a_room.max(1),
-        );
+        let room = &self.rooms[number];
+        // The seq of a message that has so many before it, and so many after it.
+        let place = |before: u64, after: u64| {
+            2 + before + (drawn >> 20) % self.messages_a_room.saturating_sub(before + after).max(1)
+        };
+        let page = |span: &str| format!("/v1/rooms/{room}/messages?limit={PAGE}{span}");
         let common = word(drawn % 8);
         let of_room = |words: &str| format!("/v1/search?q={words}&room={room}");
         let words = match what {
-            "latest page" => return format!("/v1/rooms/{room}/messages"),
-            "page before any place" => return format!("/v1/rooms/{room}/messages?before={seq}"),
-            "page around any place" => return format!("/v1/rooms/{room}/messages?around={seq}"),
+            "latest page" => return page(""),
+            "page before any place" => return page(&format!("&before={}", place(PAGE, 0))),
+            "page around any place" => return page(&format!("&around={}", place(PAGE / 2, PAGE / 2))),
             "a common word in one room" => return of_room(&common),
             "a common word" => common,
             "two words" => format!("{}+{}", word(drawn % 300), word((drawn >> 30) % 300)),
             "two ideographs" => IDEOGRAPHS_IN_URL.to_owned(),
-            "a word of one message" => format!("only{number}of{seq}"),
+            "a word of one message" => format!("only{number}of{}", place(0, 0)),
             "a word of none" => format!("xylo{drawn}phone"),
             "a word of others' rooms" => OTHERS.word.to_owned(),
             _ => NEVER_TOGETHER.join("+"),
