@@ -283,7 +283,9 @@ impl Shelf {
         let words = match what {
             "latest page" => return page(""),
             "page before any place" => return page(&format!("&before={}", place(PAGE, 0))),
-            "page around any place" => return page(&format!("&around={}", place(PAGE / 2, PAGE / 2))),
+            "page around any place" => {
+                return page(&format!("&around={}", place(PAGE / 2, PAGE / 2)));
+            }
             "a common word in one room" => return of_room(&common),
             "a common word" => common,
             "two words" => format!("{}+{}", word(drawn % 300), word((drawn >> 30) % 300)),
